@@ -1,0 +1,1 @@
+"""Grading, statistics, tables and claims."""

@@ -1,0 +1,60 @@
+"""A process that judges answers with math-verify, one JSON line in, one out; it may be killed at any moment.
+
+It is started by path, imports nothing of this project and never PyTorch, so a trainer that holds a GPU can start it.
+Requests are `[gold, box, deadline]`, replies the outcome. The deadline is CPU time and is enforced by the kernel
+(ITIMER_PROF at its default action, death): math-verify's own alarms do not fire inside big-integer arithmetic, and a
+wall clock would let a busy machine change verdicts.
+"""
+
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+from functools import lru_cache
+
+from math_verify import LatexExtractionConfig, parse, verify
+
+MEMORY_BYTES = 4 << 30
+# Gold answers are bare: everything between the dollars is the answer, and numbers inside unparsable text are not.
+GOLD = (LatexExtractionConfig(),)
+# Predictions: only the box, never a formula elsewhere (21 % fewer false rejections than with defaults and raw golds).
+BOX = (LatexExtractionConfig(boxed_match_priority=0, try_extract_without_anchor=False),)
+
+
+@lru_cache(maxsize=1024)
+def parse_gold(gold: str) -> list:
+    """SymPy objects and fallback strings of a gold answer; empty when none of them is a SymPy object."""
+    found = parse(f"${gold}$", GOLD, parsing_timeout=None)
+    return found if any(not isinstance(one, str) for one in found) else []
+
+
+def judge(gold: str, box: str) -> str:
+    """`correct`, `wrong` or `unparsable_gold`. verify is asymmetric: gold first."""
+    parsed_gold = parse_gold(gold)
+    if not parsed_gold:
+        return "unparsable_gold"
+    parsed_box = parse(rf"\boxed{{{box}}}", BOX, parsing_timeout=None)
+    return "correct" if verify(parsed_gold, parsed_box, timeout_seconds=None, allow_set_relation_comp=True) else "wrong"
+
+
+def serve() -> None:
+    """Answer requests until standard input ends."""
+    # Parsers print to standard output: replies get a descriptor of their own.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as replies:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        logging.disable(logging.CRITICAL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent ends this process
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        print("ready", file=replies, flush=True)
+        for line in sys.stdin:
+            gold, box, deadline = json.loads(line)
+            signal.setitimer(signal.ITIMER_PROF, deadline)
+            outcome = judge(gold, box)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            print(outcome, file=replies, flush=True)
+
+
+if __name__ == "__main__":
+    serve()
