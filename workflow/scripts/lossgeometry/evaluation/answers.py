@@ -25,9 +25,14 @@ _SIMPLE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?|-?\\frac\{[0-9]+\}\{[1-9][0-9]*\}|-
 
 _SYMBOLS = str.maketrans(
     {"−": "-", "–": "-", "π": r"\pi ", "∞": r"\infty ", "×": r"\times ", "·": r"\cdot ", "÷": "/", "°": r"^\circ "}
-    | {"≤": r"\le ", "≥": r"\ge ", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}"}
-    | {"²": "^2", "³": "^3", "，": ",", "（": "(", "）": ")", "：": ":", "％": r"\%"}
+    | {"≤": r"\le ", "≥": r"\ge ", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "²": "^2", "³": "^3"}
 )
+# Currency, math delimiters, and what changes only the looks.
+_DECORATION = re.compile(
+    r"\\?\$|[€£¥]|\\(?:mathdollar|pounds|euro|underline|checkmark|[Ll]arge|LARGE|[Hh]uge|normalsize)\b"
+    r"|\\(?:text)?color\s*\{[^{}]*\}|(?<!\\)\\[()\[\]]|^\s*(?:\*\*|\\approx\b)|\*\*\s*$"
+)
+_REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{(\d+)\}")
 _SCALES = {"dozen": "12", "hundred": "100"} | {
     word: f"10^{{{power}}}" for word, power in (("thousand", 3), ("million", 6), ("billion", 9), ("trillion", 12))
 }
@@ -110,13 +115,18 @@ def _unwrap(content: str) -> str:
 
 def tidy(text: str) -> str:
     """Rewrite what people read without effort and math-verify does not: see the tests' table for each case."""
+    text = unicodedata.normalize("NFKC", text.translate(_SYMBOLS))
     text = "".join(
-        " " if character.isspace() else character
-        for character in text.translate(_SYMBOLS)
+        " " if character.isspace() or character == "~" else character
+        for character in text
         if character.isspace() or unicodedata.category(character) not in ("Cc", "Cf")
     )
-    text = re.sub(r"\\?\$|(?<!\\)\\[()\[\]]|^\s*\*\*|\*\*\s*$", "", text).strip()
+    text = _DECORATION.sub("", text).strip()
+    text = text.replace(r"\varnothing", r"\emptyset")
+    text = re.sub(r"\\\\\s*\[[^\]]*\]", r"\\\\", text)  # row spacing of a matrix
+    text = re.sub(r"(?<=\d)i\b", " i", text)  # math-verify takes only a free-standing i for the imaginary unit
     text = re.sub(r"√\s*(\d+|[A-Za-z])", r"\\sqrt{\1}", text)
+    text = _REPEATING.sub(_fraction, text)
     text = _SPACED_THOUSANDS.sub(lambda found: re.sub(r"\D", "", found.group()), text)
     text = _SCALED.sub(lambda found: rf"{found[1]}\times {_SCALES[found[2]]}", text)
     text = re.sub(r"(?<=[\w})%])\s*[.,;]+$", "", text)
@@ -124,6 +134,13 @@ def tidy(text: str) -> str:
     if counted and not _NOT_UNITS.intersection(re.split(r"[/ ]+", counted[2].lower())):
         return counted[1]
     return text
+
+
+def _fraction(repeating: re.Match[str]) -> str:
+    r"""0.1\overline{6} as (16 - 1) / 90."""
+    whole, fixed, period = repeating.groups()
+    nines = (10 ** len(period) - 1) * 10 ** len(fixed)
+    return rf"\frac{{{int(whole + fixed + period) - int(whole + fixed or 0)}}}{{{nines}}}"
 
 
 def decide(gold: str, box: str) -> bool | None:

@@ -9,6 +9,7 @@ wall clock would let a busy machine change verdicts.
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import sys
@@ -31,12 +32,27 @@ def parse_gold(gold: str) -> list:
 
 
 def judge(gold: str, box: str) -> str:
-    """`correct`, `wrong` or `unparsable_gold`. verify is asymmetric: gold first."""
-    parsed_gold = parse_gold(gold)
-    if not parsed_gold:
+    """`correct`, `wrong` or `unparsable_gold`.
+
+    A percent sign on one side only may be left out, since "what percent" is answered by 12.5 and by 12.5 %; math-verify
+    itself grants this to integers alone.
+    """
+    bare_gold, bare_box = _without_percent(gold), _without_percent(box)
+    if not parse_gold(bare_gold):
         return "unparsable_gold"
-    parsed_box = parse(rf"\boxed{{{box}}}", BOX, parsing_timeout=None)
-    return "correct" if verify(parsed_gold, parsed_box, timeout_seconds=None, allow_set_relation_comp=True) else "wrong"
+    if equal(bare_gold, bare_box) or ((gold != bare_gold) != (box != bare_box) and equal(gold, box)):
+        return "correct"
+    return "wrong"
+
+
+def equal(gold: str, box: str) -> bool:
+    """Whether math-verify accepts the box; verify is asymmetric: gold first. An interval may be written as a relation."""
+    prediction = parse(rf"\boxed{{{box}}}", BOX, parsing_timeout=None)
+    return verify(parse_gold(gold), prediction, timeout_seconds=None, allow_set_relation_comp=True)
+
+
+def _without_percent(text: str) -> str:
+    return re.sub(r"\s*(?:\\?%|\\text\s*\{\s*(?:\\?%|percent)\s*\}|\bpercent)$", "", text)
 
 
 def serve() -> None:

@@ -1,0 +1,58 @@
+from snakemake.utils import min_version
+
+min_version("9.27.1")
+
+
+# A configuration file given on the command line stands alone; Snakemake would otherwise merge it into the default one.
+if "experiment" not in config:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/rollouts.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/deltas.smk"
+include: "workflow/rules/pairs.smk"
+include: "workflow/rules/connectivity.smk"
+include: "workflow/rules/representations.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        results("config.yaml"),
+        results("summary.md"),
+
+
+rule models:
+    input:
+        model_folders(),
+
+
+rule rollouts:
+    input:
+        results("rollouts/rollouts.parquet"),
+
+
+rule adapters:
+    input:
+        adapter_files(),
+
+
+rule deltas:
+    input:
+        expand(results("deltas/{run}.safetensors"), run=CONFIG.runs),
+
+
+rule pairs:
+    input:
+        pair_files("geometry.parquet"),
+
+
+rule evaluations:
+    input:
+        evaluation_files(),

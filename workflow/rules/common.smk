@@ -1,0 +1,96 @@
+"""The checked configuration, and what the rules share: paths, parameters and lists of files."""
+
+import sys
+
+sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
+
+from lossgeometry.config import ConfigError, load_config, method_module
+from lossgeometry.provenance import code_digests
+from lossgeometry.runs import BASE, pair_id
+
+try:
+    CONFIG = load_config({key: value for key, value in config.items()})
+except ConfigError as error:
+    sys.exit(f"The configuration cannot run. {error}.")
+
+CPU = "../../envs/cpu.yaml"
+GPU = "../../envs/gpu.yaml"
+
+# Prompt sets that are not benchmarks: `train` is what rollouts are sampled for, `heldout` only serves as reference.
+ROLLOUT_SETS = ["train", "heldout"]
+TRAINED = [run.id for run in CONFIG.runs.values() if not run.external]
+EVALUATED = [BASE, *CONFIG.runs] if CONFIG.evaluation.benchmarks else []
+
+
+wildcard_constraints:
+    run="[^/]+",
+    a="[^/]+",
+    b="[^/]+",
+    benchmark="[A-Za-z0-9_-]+",
+    set="[A-Za-z0-9_-]+",
+    seed="[0-9]+",
+
+
+def results(path):
+    """Return a path below this experiment's results."""
+    return f"results/{CONFIG.experiment}/{path}"
+
+
+def log_of(path):
+    return results(f"logs/{path}.log")
+
+
+def benchmark_of(path):
+    return results(f"benchmarks/{path}.tsv")
+
+
+def plain(block):
+    """Return a configuration block as built-in types, which Snakemake records and compares."""
+    return block.model_dump(mode="json", by_alias=True)
+
+
+def run_of(wildcards):
+    return CONFIG.runs[wildcards.run]
+
+
+def student_folder():
+    return results("models/student")
+
+
+def model_folders():
+    """Return the model folders of this experiment: the student, and the teacher where it has weights of its own to fetch."""
+    return [student_folder()] + ([teacher_folder()] if TRAINED and CONFIG.teacher.source != "endpoint" else [])
+
+
+def teacher_folder():
+    return results("models/teacher")
+
+
+def adapter_folder(run):
+    """Return the folder of a run's adapter: trained here, or brought by the user."""
+    return CONFIG.runs[run].folder if CONFIG.runs[run].external else results(f"adapters/{run}")
+
+
+def adapter_inputs(run):
+    """Return the files that a job which uses a run's adapter depends on; none for the base."""
+    if run == BASE:
+        return []
+    return [f"{adapter_folder(run)}/adapter_model.safetensors", f"{adapter_folder(run)}/adapter_config.json"]
+
+
+def adapter_files():
+    return [results(f"adapters/{run}/adapter_model.safetensors") for run in TRAINED]
+
+
+def pair_files(name, pairs=None):
+    """Return one file of every given pair; by default of every pair of the experiment."""
+    return [results(f"pairs/{pair_id(a, b)}/{name}") for a, b in (CONFIG.pairs if pairs is None else pairs)]
+
+
+def evaluation_files(runs=None):
+    """Return the graded answers of the given runs; by default of the base and every run."""
+    return [
+        results(f"evaluation/{run}/{benchmark}.jsonl")
+        for run in (EVALUATED if runs is None else runs)
+        for benchmark in CONFIG.evaluation.benchmarks
+    ]

@@ -1,0 +1,93 @@
+"""Answers of the base and of every adapter, and their grades."""
+
+
+def generation_cfg():
+    return {
+        "prompt_suffix": CONFIG.prompt_suffix,
+        "greedy": CONFIG.evaluation.greedy,
+        "samples": CONFIG.evaluation.samples,
+        "sampling": plain(CONFIG.evaluation.sampling),
+        "engine": plain(CONFIG.evaluation.engine),
+        "seed": CONFIG.evaluation.seed,
+    }
+
+
+# An engine that loads in seconds gets one job per benchmark, one that takes minutes gets one job per run: see the key
+# evaluation.loads. Both rules call the same script, which takes any number of benchmarks.
+if CONFIG.evaluation.loads == "per_benchmark":
+    ANSWERS = "{run}/{benchmark}"
+    ANSWERED = ["{benchmark}"]
+else:
+    ANSWERS = "{run}"
+    ANSWERED = list(CONFIG.evaluation.benchmarks)
+
+
+rule generate_answers:
+    message:
+        f"Answering with {ANSWERS}"
+    input:
+        student=student_folder(),
+        adapter=lambda wildcards: adapter_inputs(wildcards.run),
+        prompts=[results(f"prompts/{benchmark}.jsonl") for benchmark in ANSWERED],
+    output:
+        [results(f"completions/{{run}}/{benchmark}.jsonl") for benchmark in ANSWERED],
+    log:
+        log_of(f"generate_answers/{ANSWERS}"),
+    benchmark:
+        benchmark_of(f"generate_answers/{ANSWERS}")
+    conda:
+        CPU if CONFIG.evaluation.engine.name == "transformers" else GPU
+    threads: 1 if CONFIG.evaluation.engine.name == "transformers" else 8
+    params:
+        cfg=generation_cfg(),
+        code=code_digests("generate_answers.py"),
+    script:
+        "../scripts/generate_answers.py"
+
+
+rule grade_answers:
+    message:
+        "Grading {wildcards.run} on {wildcards.benchmark}"
+    input:
+        completions=results("completions/{run}/{benchmark}.jsonl"),
+        prompts=results("prompts/{benchmark}.jsonl"),
+    output:
+        results("evaluation/{run}/{benchmark}.jsonl"),
+    log:
+        log_of("grade_answers/{run}/{benchmark}"),
+    benchmark:
+        benchmark_of("grade_answers/{run}/{benchmark}")
+    conda:
+        CPU
+    threads: CONFIG.grading.workers
+    params:
+        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds},
+        code=code_digests("grade_answers.py"),
+    script:
+        "../scripts/grade_answers.py"
+
+
+rule tabulate_accuracy:
+    message:
+        "Tabulating accuracies"
+    input:
+        evaluation_files(),
+    output:
+        accuracy=results("tables/accuracy.csv"),
+        mcnemar=results("tables/mcnemar.csv"),
+    log:
+        log_of("tabulate_accuracy"),
+    benchmark:
+        benchmark_of("tabulate_accuracy")
+    conda:
+        CPU
+    params:
+        cfg={
+            "runs": EVALUATED,
+            "benchmarks": list(CONFIG.evaluation.benchmarks),
+            "pairs": [list(pair) for pair in CONFIG.pairs],
+            "bootstrap": CONFIG.evaluation.bootstrap,
+        },
+        code=code_digests("tabulate_accuracy.py"),
+    script:
+        "../scripts/tabulate_accuracy.py"

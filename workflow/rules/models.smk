@@ -1,0 +1,109 @@
+"""The student, the teacher and the problems."""
+
+
+localrules:
+    fetch_student,
+    provide_teacher,
+    write_prompts,
+
+
+if CONFIG.student.source == "tiny":
+
+    rule build_student:
+        message:
+            "Pre-training the tiny student"
+        output:
+            directory(student_folder()),
+        log:
+            log_of("build_student"),
+        benchmark:
+            benchmark_of("build_student")
+        conda:
+            CPU
+        threads: 2
+        params:
+            cfg=plain(CONFIG.student.tiny),
+            code=code_digests("build_student.py"),
+        script:
+            "../scripts/build_student.py"
+
+else:
+
+    rule fetch_student:
+        message:
+            "Fetching the student at its pinned revision"
+        output:
+            directory(student_folder()),
+        log:
+            log_of("fetch_student"),
+        benchmark:
+            benchmark_of("fetch_student")
+        conda:
+            CPU
+        params:
+            cfg=plain(CONFIG.student),
+            code=code_digests("fetch_model.py"),
+        script:
+            "../scripts/fetch_model.py"
+
+
+if CONFIG.teacher.source == "tiny":
+
+    use rule build_student as build_teacher with:
+        message:
+            "Pre-training the tiny teacher"
+        output:
+            directory(teacher_folder()),
+        log:
+            log_of("build_teacher"),
+        benchmark:
+            benchmark_of("build_teacher")
+        params:
+            cfg=plain(CONFIG.teacher.tiny),
+            code=code_digests("build_student.py"),
+
+elif CONFIG.teacher.source != "endpoint":
+
+    rule provide_teacher:
+        message:
+            "Providing the teacher"
+        input:
+            student_folder() if CONFIG.teacher.source == "student" else [],
+        output:
+            directory(teacher_folder()),
+        log:
+            log_of("provide_teacher"),
+        benchmark:
+            benchmark_of("provide_teacher")
+        conda:
+            CPU
+        params:
+            cfg=plain(CONFIG.teacher),
+            code=code_digests("fetch_model.py"),
+        script:
+            "../scripts/fetch_model.py"
+
+
+def problem_set(wildcards):
+    """Return the configuration of a set of prompts; `train` and `heldout` are two parts of one source."""
+    if wildcards.set not in ROLLOUT_SETS:
+        return {"part": "benchmark", **plain(CONFIG.evaluation.benchmarks[wildcards.set])}
+    return {"part": wildcards.set, "heldout_count": CONFIG.rollouts.heldout_prompts, **plain(CONFIG.prompts)}
+
+
+rule write_prompts:
+    message:
+        "Writing the problems of {wildcards.set}"
+    output:
+        results("prompts/{set}.jsonl"),
+    log:
+        log_of("write_prompts/{set}"),
+    benchmark:
+        benchmark_of("write_prompts/{set}")
+    conda:
+        CPU
+    params:
+        cfg=problem_set,
+        code=code_digests("write_prompts.py"),
+    script:
+        "../scripts/write_prompts.py"

@@ -1,0 +1,72 @@
+"""What a person reads: the tables that gather every stage, and the summary."""
+
+
+rule write_config:
+    message:
+        "Recording the resolved configuration"
+    output:
+        results("config.yaml"),
+    log:
+        log_of("write_config"),
+    benchmark:
+        benchmark_of("write_config")
+    conda:
+        CPU
+    params:
+        cfg=plain(CONFIG),
+        code=code_digests("write_config.py"),
+    script:
+        "../scripts/write_config.py"
+
+
+rule tabulate_runs:
+    message:
+        "Tabulating the runs"
+    input:
+        training=[results(f"adapters/{run}/training.csv") for run in TRAINED],
+        provenance=[results(f"adapters/{run}/run.json") for run in TRAINED],
+    output:
+        results("tables/runs.csv"),
+    log:
+        log_of("tabulate_runs"),
+    benchmark:
+        benchmark_of("tabulate_runs")
+    conda:
+        CPU
+    params:
+        cfg=[
+            {"run": run.id, "method": run.label, "learning_rate": run.learning_rate, "seed": run.seed}
+            for run in CONFIG.runs.values()
+        ],
+        code=code_digests("tabulate_runs.py"),
+    script:
+        "../scripts/tabulate_runs.py"
+
+
+# Every table that this configuration asks for, by its name; each is made by the rule of its stage.
+TABLES = {"runs": results("tables/runs.csv")}
+if TRAINED:
+    TABLES["rollouts"] = results("tables/rollouts.csv")
+if EVALUATED:
+    TABLES["accuracy"] = results("tables/accuracy.csv")
+    TABLES["mcnemar"] = results("tables/mcnemar.csv")
+
+
+rule write_summary:
+    message:
+        "Writing the summary"
+    input:
+        **TABLES,
+    output:
+        results("summary.md"),
+    log:
+        log_of("write_summary"),
+    benchmark:
+        benchmark_of("write_summary")
+    conda:
+        CPU
+    params:
+        cfg=plain(CONFIG),
+        code=code_digests("write_summary.py"),
+    script:
+        "../scripts/write_summary.py"

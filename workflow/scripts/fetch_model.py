@@ -1,0 +1,14 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.rollouts.models import provide_model
+    from lossgeometry.settings.models import Model
+
+    provide_model(Model(**snakemake.params.cfg), Path(snakemake.output[0]), [Path(path) for path in snakemake.input])

@@ -1,0 +1,20 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.rollouts.answering import answer
+
+    answer(
+        cfg=snakemake.params.cfg,
+        code=snakemake.params.code,
+        student=Path(snakemake.input.student),
+        adapter=Path(snakemake.input.adapter[0]).parent if snakemake.input.get("adapter") else None,
+        prompts=[Path(path) for path in snakemake.input.prompts],
+        outputs=[Path(path) for path in snakemake.output],
+    )

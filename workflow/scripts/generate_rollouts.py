@@ -1,0 +1,21 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.rollouts.sampling import sample_rollouts
+
+    shard, shards = snakemake.wildcards.scatteritem.split("-of-")
+    sample_rollouts(
+        cfg=snakemake.params.cfg,
+        code=snakemake.params.code,
+        teacher=Path(snakemake.input.teacher) if snakemake.input.get("teacher") else None,
+        prompts=[Path(path) for path in snakemake.input.prompts],
+        shard=(int(shard) - 1, int(shards)),
+        output=Path(snakemake.output[0]),
+    )

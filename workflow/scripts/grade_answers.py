@@ -1,0 +1,19 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.rollouts.grading import grade_answers
+
+    grade_answers(
+        completions=Path(snakemake.input.completions),
+        prompts=Path(snakemake.input.prompts),
+        workers=snakemake.threads,
+        deadline_seconds=snakemake.params.cfg["deadline_seconds"],
+        output=Path(snakemake.output[0]),
+    )

@@ -1,0 +1,19 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.settings.training import Lora
+    from lossgeometry.training.initialisation import initialise
+
+    initialise(
+        student=Path(snakemake.input[0]),
+        lora=Lora(**snakemake.params.cfg),
+        seed=int(snakemake.wildcards.seed),
+        output=Path(snakemake.output[0]).parent,
+    )

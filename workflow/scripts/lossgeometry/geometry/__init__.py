@@ -1,0 +1,1 @@
+"""Geometry of weight updates: exact, factored, and calibrated against chance. Nothing here imports torch."""

@@ -1,0 +1,186 @@
+"""The pairwise geometry of two runs: every measurement at every scope, as rows of tidy tables."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from lossgeometry.geometry.deltas import Delta
+from lossgeometry.geometry.modules import Key, Setting, measure_module
+from lossgeometry.geometry.nulls import UNDEFINED
+from lossgeometry.geometry.pooling import Measurement, pool
+from lossgeometry.job import InputError
+
+SCOPES = ("global", "projection", "layer", "module")
+
+
+class Place(NamedTuple):
+    """What a row describes; empty fields are pooled over."""
+
+    scope: str
+    module: str
+    layer: int | None
+    projection: str
+
+
+class Row(NamedTuple):
+    """One value; the fields are the columns of geometry.parquet."""
+
+    scope: str
+    module: str
+    layer: int | None
+    projection: str
+    metric: str
+    side: str
+    k: int | None
+    value: float
+    null_mean: float
+    null_sd: float
+    note: str
+
+
+class MapRow(NamedTuple):
+    """Similarity norm(U_i' U_j)^2 / min(i, j) of the i and j leading directions; the columns of grassmann.parquet."""
+
+    scope: str
+    layer: int | None
+    projection: str
+    side: str
+    i: int
+    j: int
+    value: float
+    null_mean: float
+
+
+class PairGeometry(NamedTuple):
+    """All that is measured on a pair of runs."""
+
+    rows: list[Row]
+    maps: list[MapRow]
+
+
+def place_of(module: str) -> Place:
+    """Return the place of a module: layer is the first number in its name, projection the last part without `_proj`."""
+    parts = module.split(".")
+    layer = next((int(part) for part in parts if part.isdigit()), None)
+    return Place("module", module, layer, parts[-1].removesuffix("_proj"))
+
+
+def compare_pair(
+    a: Delta, b: Delta, names: tuple[str, str], k: int, shared_init: bool, reference: int = 0
+) -> PairGeometry:
+    """Return the geometry of a pair.
+
+    Parameters
+    ----------
+    a, b
+        The two updates.
+    names
+        Their run ids, for notes.
+    k
+        Leading directions to compare. Where a module has fewer, angles are undefined, and they are given once more at
+        the
+        largest number that every nonzero module has.
+    shared_init
+        Whether both adapters started from one A, which raises the chance level of everything that reads the input side.
+    reference
+        Which of the two the orthogonal fraction is measured against: 0 or 1.
+
+    Raises
+    ------
+    InputError
+        If the two have no module of equal shape in common.
+    """
+    common, left_out = _match(a, b, names)
+    ranks = [min(a.rank(module), b.rank(module)) for module in common]
+    available = min([k, *(rank for rank in ranks if rank)])
+    setting = Setting(names, tuple(sorted({k, available})), shared_init, reference)
+    measured: dict[str, dict[Key, Measurement | str]] = {}
+    maps: dict[str, dict[str, np.ndarray]] = {}
+    for module in common:
+        svd_a, svd_b = a.read(module), b.read(module)
+        outputs, inputs = a.shape(module)
+        space = min(inputs, max(a.adapter_rank(module), b.adapter_rank(module))) if shared_init else inputs
+        measured[module] = measure_module(svd_a, svd_b, space, setting)
+        if svd_a.rank and svd_b.rank:
+            maps[module] = {
+                "output": _similarity_map(svd_a.u, svd_b.u, outputs, available),
+                "input": _similarity_map(svd_a.v, svd_b.v, space, available),
+            }
+    rows = [row for place, members in _places(common) for row in _rows(place, [measured[name] for name in members])]
+    if left_out:
+        rows[0] = rows[0]._replace(note=f"over {len(common)} modules; {len(left_out)} not compared")
+    return PairGeometry(rows + left_out, list(_map_rows(maps)))
+
+
+def _match(a: Delta, b: Delta, names: tuple[str, str]) -> tuple[list[str], list[Row]]:
+    """Return the modules that both have in the same shape, and a row with the reason for each of the others."""
+    common, reasons = [], {}
+    for module in a.modules:
+        if module not in b.modules:
+            reasons[module] = f"only in {names[0]}"
+        elif a.shape(module) != b.shape(module):
+            reasons[module] = f"shapes differ: {a.shape(module)} in {names[0]}, {b.shape(module)} in {names[1]}"
+        else:
+            common.append(module)
+    reasons |= {module: f"only in {names[1]}" for module in b.modules if module not in a.modules}
+    if not common:
+        example = next(iter(reasons.items()))
+        raise InputError(
+            f"{names[0]} and {names[1]} have no module of equal shape in common ({example[0]}: {example[1]}); "
+            "compare adapters of one base model with at least one target module in common"
+        )
+    nothing = (math.nan, math.nan, math.nan)
+    return common, [Row(*place_of(module), "cosine", "none", None, *nothing, note) for module, note in reasons.items()]
+
+
+def _places(modules: list[str]) -> Iterator[tuple[Place, list[str]]]:
+    """Return every place with the modules that it pools, from the whole model down to single modules."""
+    places = {module: place_of(module) for module in modules}
+    yield Place("global", "", None, ""), modules
+    for projection in sorted({place.projection for place in places.values()}):
+        yield Place("projection", "", None, projection), [m for m in modules if places[m].projection == projection]
+    for layer in sorted({place.layer for place in places.values()} - {None}):
+        yield Place("layer", "", layer, ""), [m for m in modules if places[m].layer == layer]
+    for module in modules:
+        yield places[module], [module]
+
+
+def _rows(place: Place, members: list[dict[Key, Measurement | str]]) -> Iterator[Row]:
+    """Return the rows of one place: each measurement pooled over the modules where it is defined."""
+    for metric, side, k in members[0]:
+        found = [member[metric, side, k] for member in members]
+        defined = [item for item in found if not isinstance(item, str)]
+        reasons = sorted({item for item in found if isinstance(item, str)})
+        note = "; ".join(reasons)
+        value, null = pool(defined) if defined else (math.nan, UNDEFINED)
+        if defined and reasons:
+            note = f"{len(found) - len(defined)} of {len(found)} modules left out: {note}"
+        if math.isnan(value) and not note:
+            note = _ZERO
+        yield Row(*place, metric, side, k or None, value, *null, note)
+
+
+_ZERO = "zero update in one of the two"
+
+
+def _similarity_map(x: np.ndarray, y: np.ndarray, dimension: int, k: int) -> np.ndarray:
+    """Return norm(x[:, :i]' y[:, :j])^2 / min(i, j) and its chance level for i, j = 1..k, as (2, k, k)."""
+    counts = np.arange(1, k + 1)
+    overlap = (x[:, :k].T @ y[:, :k]) ** 2
+    similarity = overlap.cumsum(axis=0).cumsum(axis=1) / np.minimum.outer(counts, counts)
+    return np.stack([similarity, np.maximum.outer(counts, counts) / dimension])
+
+
+def _map_rows(maps: dict[str, dict[str, np.ndarray]]) -> Iterator[MapRow]:
+    """Return the similarity maps, averaged over the modules of each layer, of each projection and of the model."""
+    for place, members in _places(list(maps)):
+        if place.scope == "module" or not members:
+            continue
+        for side in ("output", "input"):
+            values, chance = np.mean([maps[module][side] for module in members], axis=0)
+            for (i, j), value in np.ndenumerate(values):
+                yield MapRow(
+                    place.scope, place.layer, place.projection, side, i + 1, j + 1, float(value), float(chance[i, j])
+                )

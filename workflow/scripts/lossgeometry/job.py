@@ -1,0 +1,33 @@
+"""What every rule's script does first: give the job its cores and its log, and turn bad inputs into one sentence."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class InputError(Exception):
+    """An input that the job cannot use; the message is one sentence that says what is wrong and what to do."""
+
+
+@contextmanager
+def job(snakemake) -> Iterator[None]:
+    """Run the body with the job's threads and log; import numerical libraries inside it, after the threads are pinned.
+
+    Standard output and error go to the rule's log file, from this process and from its children. An `InputError` ends the
+    job with exit status 1 and its sentence, without a traceback; every other exception keeps its traceback.
+    """
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(snakemake.threads)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    log = os.open(snakemake.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(log, sys.stdout.fileno())
+    os.dup2(log, sys.stderr.fileno())
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        yield
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

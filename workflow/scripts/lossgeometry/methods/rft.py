@@ -1,0 +1,31 @@
+"""Rejection-sampling fine-tuning: SFT on the correct rollouts only (Yuan et al. 2023, arXiv 2308.01825)."""
+
+from lossgeometry.settings.block import Block
+
+TITLE = "RFT"
+CITATION = "arXiv:2308.01825"
+OBJECTIVE = "−Σₜ log pₜ over the correct rollouts"
+OFFLINE = True
+
+
+class Options(Block):
+    """RFT has no hyper-parameters of its own."""
+
+
+def select(rollouts, options, job):
+    """Return the rollouts with reward 1. Equal steps are not equal epochs: training.csv logs both."""
+    correct = rollouts[rollouts.reward > 0]
+    job.require(len(correct), "no rollout is correct; sample a stronger teacher or easier prompts, or drop rft")
+    return correct.assign(weight=1.0)
+
+
+def token_loss(tokens, options):
+    """Return -log p of each token, (rows, length)."""
+    return -tokens.log_probs
+
+
+def train(job, options):
+    """Train one adapter."""
+    from lossgeometry.training.token_loss import train_token_loss
+
+    train_token_loss(job, options, select, token_loss)

@@ -1,0 +1,1 @@
+"""Tables and the summary that gather every stage."""

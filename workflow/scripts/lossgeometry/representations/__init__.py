@@ -1,0 +1,1 @@
+"""Representations: hidden states of the base and of every adapter, and how similar they are."""

@@ -1,0 +1,79 @@
+"""Hidden states on disk: one safetensors file per model, written row by row and read layer by layer.
+
+The file's size is known before the first forward pass, so its header is written first and every row goes straight to its
+place. Neither writing nor reading ever holds more than the rows at hand.
+"""
+
+import json
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import ml_dtypes
+import numpy as np
+
+DTYPES = {"F32": np.dtype(np.float32), "BF16": np.dtype(ml_dtypes.bfloat16)}
+ALIGNMENT = 64
+
+
+class RowWriter:
+    """Writes tensors of known shapes into a safetensors file, any rows at any time.
+
+    Parameters
+    ----------
+    path
+        The file, which is created.
+    shapes
+        Name to (safetensors type, shape).
+    metadata
+        Strings kept in the header.
+    """
+
+    def __init__(self, path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str]) -> None:
+        header: dict[str, object] = {"__metadata__": dict(metadata)}
+        self._places: dict[str, tuple[int, np.dtype, int]] = {}
+        offset = 0
+        for name, (kind, shape) in shapes.items():
+            size = int(np.prod(shape)) * DTYPES[kind].itemsize
+            header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [offset, offset + size]}
+            self._places[name] = (offset, DTYPES[kind], int(np.prod(shape[1:])))
+            offset += size
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-(len(text) + 8) % ALIGNMENT)
+        self._start = 8 + len(text)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.pwrite(self._file, struct.pack("<Q", len(text)) + text, 0)
+        os.ftruncate(self._file, self._start + offset)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)
+
+    def write(self, name: str, row: int, rows: np.ndarray) -> None:
+        """Write rows of a tensor from ``row`` on; the values are rounded to the tensor's type."""
+        offset, dtype, width = self._places[name]
+        data = memoryview(np.ascontiguousarray(rows, dtype=dtype).view(np.uint8).reshape(-1))
+        place = self._start + offset + row * width * dtype.itemsize
+        while data:
+            written = os.pwrite(self._file, data, place)
+            data, place = data[written:], place + written
+
+
+def read_mapped(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the tensors of a safetensors file as read-only memory maps, and its metadata."""
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    metadata = header.pop("__metadata__", {})
+    data = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length)
+    return {
+        name: data[slice(*entry["data_offsets"])].view(DTYPES[entry["dtype"]]).reshape(entry["shape"])
+        for name, entry in header.items()
+    }, metadata

@@ -1,0 +1,1 @@
+"""Prompts, templating and generation."""

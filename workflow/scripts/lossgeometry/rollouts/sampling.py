@@ -1,0 +1,40 @@
+"""Sampling the teacher."""
+
+from pathlib import Path
+from typing import Any
+
+from lossgeometry.checkpoints import checkpoint_root
+from lossgeometry.jsonl import read_lines
+from lossgeometry.provenance import digest_of, digest_of_files
+from lossgeometry.rollouts.engines import make_engine
+from lossgeometry.rollouts.generation import rollout_requests
+from lossgeometry.rollouts.resumable import generate_resumably
+from lossgeometry.settings.rollouts import Engine, Sampling
+
+
+def sample_rollouts(
+    cfg: dict[str, Any], code: dict[str, str], teacher: Path | None, prompts: list[Path], shard: tuple[int, int], output: Path
+) -> None:
+    """Write the completions of one shard of the prompts: every prompt whose number is `shard[0]` modulo `shard[1]`.
+
+    Parameters
+    ----------
+    cfg
+        Prompt suffix, samples per prompt, sampling, engine and seed.
+    teacher
+        Model folder; None for an endpoint, which `cfg["model"]` names.
+    prompts
+        Files of problems; the samples of all of them are drawn alike.
+    """
+    problems = [row for path in prompts for row in read_lines(path)][shard[0] :: shard[1]]
+    sampling, engine = Sampling(**cfg["sampling"]), Engine(**cfg["engine"])
+    digest = digest_of([cfg, code, shard, digest_of_files([*prompts, *([teacher] if teacher else [])])])
+    generate_resumably(
+        rollout_requests(problems, cfg["samples_per_prompt"], cfg["seed"]),
+        sampling,
+        lambda: make_engine(engine, teacher or cfg["model"]["name"], None, cfg["prompt_suffix"], sampling.max_new_tokens),
+        engine.batch_size,
+        checkpoint_root(output.parent.parent.parent, "rollouts", output.stem),
+        digest,
+        output,
+    )

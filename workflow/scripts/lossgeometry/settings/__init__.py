@@ -1,0 +1,1 @@
+"""The configuration's blocks, one module per stage of the workflow."""

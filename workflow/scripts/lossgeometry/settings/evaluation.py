@@ -1,0 +1,39 @@
+"""Configuration of evaluation."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from lossgeometry.settings.block import Block
+from lossgeometry.settings.models import Problems
+from lossgeometry.settings.rollouts import Engine, Sampling
+
+
+class Evaluation(Block):
+    """How the base and every adapter are tested."""
+
+    benchmarks: dict[str, Problems] = {}
+    """Benchmarks by name; none skips the evaluation."""
+    greedy: bool = True
+    """Decode each problem greedily once."""
+    samples: int = Field(0, ge=0)
+    """Sampled completions per problem, for avg@k and pass@k."""
+    sampling: Sampling = Sampling()
+    """How the samples are drawn; `max_new_tokens` also limits greedy decoding."""
+    engine: Engine = Engine()
+    """What generates the answers."""
+    loads: Literal["per_benchmark", "per_run"] = "per_benchmark"
+    """Jobs of one run: `per_benchmark`, so that a changed benchmark re-runs alone, or `per_run`, so that an engine that takes
+    minutes to load is loaded once."""
+    seed: int = Field(0, ge=0)
+    """Seed of sampling, the same for every run, so that runs are compared on the same noise."""
+    bootstrap: int = Field(2000, ge=100)
+    """Resamples behind the intervals of differences."""
+
+    @model_validator(mode="after")
+    def _decodes(self) -> "Evaluation":
+        if self.benchmarks and not self.greedy and not self.samples:
+            raise ValueError("nothing is decoded; set greedy to true or samples to at least 1")
+        if self.engine.name == "openai":
+            raise ValueError("an endpoint cannot serve the adapters trained here; choose transformers or vllm")
+        return self

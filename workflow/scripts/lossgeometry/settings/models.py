@@ -1,0 +1,112 @@
+"""Configuration of the student, the teacher and the problems."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from lossgeometry.settings.block import Block
+
+
+class TinyModel(Block):
+    """The small Qwen3 model that is pre-trained here, and how."""
+
+    layers: int = Field(4, ge=1)
+    """Transformer blocks."""
+    hidden_size: int = Field(96, ge=8)
+    """Width of the residual stream."""
+    intermediate_size: int = Field(256, ge=8)
+    """Width of the MLP."""
+    attention_heads: int = Field(3, ge=1)
+    """Query heads."""
+    key_value_heads: int = Field(1, ge=1)
+    """Key and value heads."""
+    head_dim: int = Field(32, ge=4)
+    """Width of one attention head."""
+    vocabulary_size: int = Field(512, ge=300)
+    """Tokens of the byte-level BPE tokenizer, which is trained on the problems."""
+    steps: int = Field(600, ge=1)
+    """Optimiser steps of pre-training."""
+    batch_size: int = Field(32, ge=1)
+    """Problems per step."""
+    muon_learning_rate: float = Field(0.015, gt=0)
+    """Learning rate of Muon, which trains the matrices inside the blocks."""
+    adamw_learning_rate: float = Field(3e-3, gt=0)
+    """Learning rate of AdamW, which trains the embedding and the norms."""
+    hard_fraction: float = Field(0.2, ge=0, le=1)
+    """Share of hard problems in pre-training."""
+    careful_fraction: float = Field(0.5, ge=0, le=1)
+    """Share of solutions written in the careful style, whose reasoning is always right."""
+    hasty_fraction: float = Field(0.0, ge=0, le=1)
+    """Share of solutions written in the hasty style, half of which stop before the last step."""
+    slip_fraction: float = Field(0.6, ge=0, le=1)
+    """Share of the solutions in the quick style that contain an arithmetic slip."""
+    seed: int = Field(0, ge=0)
+    """Seed of initialisation and data."""
+
+    @model_validator(mode="after")
+    def _styles_fit(self) -> "TinyModel":
+        if self.careful_fraction + self.hasty_fraction > 1:
+            raise ValueError("careful_fraction and hasty_fraction exceed 1 together; lower one of them")
+        if self.attention_heads % self.key_value_heads:
+            raise ValueError("attention_heads must be a multiple of key_value_heads")
+        return self
+
+
+class Model(Block):
+    """Where a model comes from."""
+
+    source: Literal["tiny", "student", "hub", "folder", "endpoint"]
+    """`tiny`: pre-trained here. `student` (teacher only): the student itself, under the sampling of `rollouts`.
+    `hub`: downloaded at a pinned revision. `folder`: a Hugging Face model folder on disk. `endpoint` (teacher only): sampled
+    through an OpenAI-compatible endpoint, so no weights are fetched."""
+    name: str = ""
+    """Hub id, folder, or the name that the endpoint knows the model by."""
+    revision: str = ""
+    """Commit of the hub repository: 40 hexadecimal digits, so that the weights cannot change under a result."""
+    tiny: TinyModel = TinyModel()
+    """Settings of the tiny model; read only where `source` is `tiny`."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Model":
+        if self.source in ("hub", "folder", "endpoint") and not self.name:
+            raise ValueError(f"source: {self.source} needs a name; give the hub id, folder or endpoint model as `name`")
+        if self.source == "hub" and not _is_commit(self.revision):
+            raise ValueError("source: hub needs `revision`, the 40-digit commit to pin")
+        return self
+
+
+class Problems(Block):
+    """Where a set of problems comes from."""
+
+    source: Literal["generated", "hub", "file"]
+    """`generated`: templated word problems made here. `hub`: a dataset at a pinned revision. `file`: local JSONL."""
+    count: int = Field(0, ge=0)
+    """Problems to use: the first that many of a seeded shuffle; 0 takes all (not for `generated`)."""
+    seed: int = Field(0, ge=0)
+    """Seed of the generator or of the shuffle."""
+    difficulty: Literal["reachable", "hard", "mixed"] = "reachable"
+    """Difficulty of generated problems."""
+    name: str = ""
+    """Hub id, or path of a JSONL file with the keys problem and answer."""
+    subset: str = ""
+    """Configuration name of the hub dataset."""
+    split: str = "test"
+    """Split of the hub dataset."""
+    revision: str = ""
+    """Commit of the hub dataset, 40 hexadecimal digits."""
+    schema_: Literal["plain", "gsm8k", "aime", "math500", "deepscaler"] = Field("plain", alias="schema")
+    """How a row is read: which columns hold problem and answer, and how the gold answer is cleaned."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Problems":
+        if self.source == "generated" and self.count < 1:
+            raise ValueError("source: generated needs `count`, the number of problems to make")
+        if self.source != "generated" and not self.name:
+            raise ValueError(f"source: {self.source} needs `name`, the dataset's hub id or the file's path")
+        if self.source == "hub" and not _is_commit(self.revision):
+            raise ValueError("source: hub needs `revision`, the 40-digit commit to pin")
+        return self
+
+
+def _is_commit(revision: str) -> bool:
+    return len(revision) == 40 and set(revision) <= set("0123456789abcdef")

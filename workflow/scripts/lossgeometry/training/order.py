@@ -1,0 +1,29 @@
+"""The order in which a run sees its data: a function of the seed and of the rows, not of the method."""
+
+import hashlib
+from collections.abc import Sequence
+
+
+def training_order(keys: Sequence[str], count: int, seed: int) -> list[int]:
+    """Return the positions of the rows to train on, in order: `count` of them, over as many epochs as that takes.
+
+    In each epoch a row's place is decided by a hash of (seed, epoch, its key). Two methods that train on different subsets of
+    the rollouts thus see the rows that they share in the same order, so that the order is held fixed like the data.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows.
+    """
+    if not keys:
+        raise ValueError("there are no rows to order")
+    order: list[int] = []
+    epoch = 0
+    while len(order) < count:
+        order += sorted(range(len(keys)), key=lambda row, epoch=epoch: _place(seed, epoch, keys[row]))
+        epoch += 1
+    return order[:count]
+
+
+def _place(seed: int, epoch: int, key: str) -> bytes:
+    return hashlib.sha256(f"{seed}/{epoch}/{key}".encode()).digest()

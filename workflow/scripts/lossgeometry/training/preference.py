@@ -1,0 +1,108 @@
+"""Training on preference pairs, with TRL's DPO trainer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from datasets import Dataset
+from trl import DPOConfig, DPOTrainer
+
+from lossgeometry.rollouts.templating import completion_token_ids, prompt_token_ids
+from lossgeometry.training.job import TrainingJob
+from lossgeometry.training.order import training_order
+from lossgeometry.training.pairing import PairRule, preference_pairs
+from lossgeometry.training.resumable import ResumableTrainer, train_resumably
+from lossgeometry.training.results import write_adapter, write_training_csv
+from lossgeometry.training.rows import cumulative_tokens, read_rollouts
+from lossgeometry.training.setup import common_arguments, load_tokenizer, load_trainable_model
+
+# Column of training.csv: key of TRL's log. Both log-probabilities are there because a growing margin may hide that the chosen
+# completion becomes less likely too.
+SIGNALS = {
+    "log_prob_chosen": "logps/chosen",
+    "log_prob_rejected": "logps/rejected",
+    "reward_chosen": "rewards/chosen",
+    "reward_rejected": "rewards/rejected",
+    "margin": "rewards/margins",
+    "pairs_ranked_right": "rewards/accuracies",
+    "length_chosen": "length_chosen",
+    "length_rejected": "length_rejected",
+}
+
+
+class PreferenceTrainer(ResumableTrainer, DPOTrainer):
+    """TRL's DPO trainer on pairs that are tokenised already, with the reference's log-probabilities computed once per pair."""
+
+    def __init__(self, *args, order: list[int], **kwargs):
+        self.order = order
+        super().__init__(*args, **kwargs)
+
+    def _prepare_dataset(self, dataset, processing_class, args, dataset_name):
+        return dataset
+
+    def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
+        """Compute them on the distinct pairs, then lay the pairs out in training order."""
+        return super()._precompute_ref_logps(dataset, name, batch_size).select(self.order)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the mean lengths of this step's completions."""
+        if "loss" in logs:
+            size = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+            last = self.state.global_step * size
+            batch = self.train_dataset[last - size : last]
+            for side in ("chosen", "rejected"):
+                logs[f"length_{side}"] = sum(map(len, batch[f"{side}_ids"])) / size
+        super().log(logs, start_time)
+
+
+def tokenize_pairs(job: TrainingJob, rule: PairRule, tokenizer) -> Dataset:
+    """Return (prompt_ids, chosen_ids, rejected_ids, key) per pair; pairs with a row beyond `max_length` are left out.
+
+    Raises
+    ------
+    InputError
+        If no group has both a correct and a wrong rollout.
+    """
+    rollouts = read_rollouts(job)
+    pairs = preference_pairs(rollouts, rule)
+    job.require(
+        len(pairs), "no prompt has both a correct and a wrong rollout; raise rollouts.sampling.temperature or drop the method"
+    )
+    job.skip("prompts without a pair", rollouts.prompt_id.nunique() - rollouts.prompt_id[[w for w, _ in pairs]].nunique())
+    records = []
+    for winner, loser in pairs:
+        prompt = prompt_token_ids(tokenizer, job.problem_of(rollouts.prompt_id[winner]), job.prompt_suffix)
+        sides = [
+            completion_token_ids(tokenizer, rollouts.completion[row], rollouts.finish_reason[row] != "length")
+            for row in (winner, loser)
+        ]
+        if len(prompt) + max(map(len, sides)) <= job.training.max_length:
+            key = f"{rollouts.prompt_id[winner]}/{rollouts['sample'][winner]}/{rollouts['sample'][loser]}"
+            records.append({"prompt_ids": prompt, "chosen_ids": sides[0], "rejected_ids": sides[1], "key": key})
+    job.skip(f"pairs longer than max_length {job.training.max_length}", len(pairs) - len(records))
+    job.require(len(records), f"all pairs are longer than training.max_length {job.training.max_length}; raise it")
+    return Dataset.from_list(records)
+
+
+def make_preference_trainer(job: TrainingJob, pairs: Dataset, tokenizer, arguments: Mapping[str, Any]) -> PreferenceTrainer:
+    """Return the trainer; `arguments` are the loss's own, as TRL's DPOConfig names them."""
+    return PreferenceTrainer(
+        model=load_trainable_model(job),
+        args=DPOConfig(max_length=None, precompute_ref_log_probs=True, **arguments, **common_arguments(job)),
+        train_dataset=pairs,
+        processing_class=tokenizer,
+        order=training_order(pairs["key"], job.row_count, job.order_seed),
+    )
+
+
+def train_preference(job: TrainingJob, rule: PairRule, arguments: Mapping[str, Any]) -> None:
+    """Train one adapter on preference pairs and write it."""
+    tokenizer = load_tokenizer(job)
+    pairs = tokenize_pairs(job, rule, tokenizer)
+    trainer = make_preference_trainer(job, pairs, tokenizer, arguments)
+    lengths = [
+        2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in trainer.train_dataset
+    ]
+    log = train_resumably(trainer, job)
+    tokens = cumulative_tokens(lengths, job.training.batch_size)
+    write_training_csv(job, log, tokens, len(pairs), SIGNALS)
+    write_adapter(job, trainer.accelerator.unwrap_model(trainer.model))

@@ -1,0 +1,84 @@
+"""Training that survives being killed: checkpoints that are complete or absent, and a stop at the next safe point."""
+
+from pathlib import Path
+
+import torch
+from transformers import TrainerCallback
+
+from lossgeometry.checkpoints import CheckpointFolder
+from lossgeometry.job import InputError
+from lossgeometry.stopping import StopSignals
+from lossgeometry.training.job import TrainingJob
+
+PROGRESS_EVERY = 20
+
+
+class ResumableTrainer:
+    """To be mixed in before a TRL trainer: sequential data, a schedule of its own length, atomic checkpoints."""
+
+    checkpoint_folder: CheckpointFolder
+    schedule_steps: int
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None):
+        """Build the schedule over `schedule_steps`, which may exceed the steps that are trained."""
+        return super().create_scheduler(self.schedule_steps, optimizer)
+
+    def _get_train_sampler(self, train_dataset=None):
+        """Go through the rows as they are: `in_training_order` has put them into their order."""
+        return torch.utils.data.SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+
+    def create_model_card(self, *args, **kwargs) -> None:
+        """Write none: a checkpoint is no publication."""
+
+    def _save_checkpoint(self, model, trial) -> None:
+        """Let transformers write its checkpoint into a folder that becomes visible only when complete."""
+        save, output_dir = super()._save_checkpoint, self.args.output_dir
+
+        def write(folder: Path) -> None:
+            self.args.output_dir = str(folder)
+            save(model, trial)
+
+        try:
+            self.checkpoint_folder.save(self.state.global_step, write)
+        finally:
+            self.args.output_dir = output_dir
+
+
+class StopAndReport(TrainerCallback):
+    """Print a line now and then, and save and stop when a signal came."""
+
+    def __init__(self, stop: StopSignals):
+        self.stop = stop
+
+    def on_log(self, args, state, control, logs=None, **kwargs) -> None:
+        """Print the loss of every PROGRESS_EVERY-th step."""
+        if logs and "loss" in logs and (state.global_step % PROGRESS_EVERY == 0 or state.global_step == state.max_steps):
+            print(f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}")
+
+    def on_step_end(self, args, state, control, **kwargs) -> None:
+        """Ask for a checkpoint and the end of training once a signal came."""
+        if self.stop.requested and state.global_step < state.max_steps:
+            control.should_save = True
+            control.should_training_stop = True
+
+
+def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[str, float]]:
+    """Train from the latest sound checkpoint, or from the start, to the last step; return the log of every step.
+
+    Raises
+    ------
+    InputError
+        If the loss became undefined: a diverged adapter is not a result.
+    """
+    with CheckpointFolder(job.checkpoints, job.digest) as folder, StopSignals() as stop:
+        trainer.checkpoint_folder, trainer.schedule_steps = folder, job.schedule_steps
+        trainer.add_callback(StopAndReport(stop))
+        checkpoint = folder.latest()
+        resume = str(checkpoint.path / f"checkpoint-{checkpoint.step}") if checkpoint else None
+        trainer.train(resume_from_checkpoint=resume)
+        if trainer.state.global_step < job.training.steps:
+            stop.leave(f"step {trainer.state.global_step} of {job.training.steps}")
+    log = [entry for entry in trainer.state.log_history if "loss" in entry]
+    if any(entry["loss"] != entry["loss"] for entry in log):
+        raise InputError(f"the loss of {job.run} became undefined (NaN); lower its learning rate")
+    return log

@@ -1,0 +1,55 @@
+"""One training run, from the files of the workflow to the files of the workflow."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lossgeometry.atomic import atomic_file
+from lossgeometry.checkpoints import CheckpointFolder, checkpoint_root
+from lossgeometry.config import method_module
+from lossgeometry.jsonl import read_lines
+from lossgeometry.provenance import digest_of, provenance
+from lossgeometry.settings.training import Training
+from lossgeometry.training.job import TrainingJob
+
+PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
+
+
+def train(
+    cfg: dict[str, Any],
+    code: dict[str, str],
+    student: Path,
+    initialisation: Path,
+    prompts: Path,
+    rollouts: Path | None,
+    output: Path,
+    results: Path,
+) -> None:
+    """Train the run that `cfg` describes and write its adapter, training.csv and run.json into `output`.
+
+    A killed call continues from its last checkpoint when it is made again with the same configuration, code and inputs.
+    """
+    inputs = [student, initialisation, prompts, *([rollouts] if rollouts else [])]
+    origin = provenance(cfg, code, inputs, PACKAGES)
+    method = method_module(cfg["method"])
+    job = TrainingJob(
+        run=cfg["run"],
+        learning_rate=cfg["learning_rate"],
+        order_seed=cfg["order_seed"],
+        training=Training(**cfg["training"]),
+        prompt_suffix=cfg["prompt_suffix"],
+        student=student,
+        initialisation=initialisation,
+        prompts={row["id"]: row for row in read_lines(prompts)},
+        rollouts=rollouts,
+        output=output,
+        checkpoints=checkpoint_root(results, "train", cfg["run"]),
+        digest=digest_of(origin),
+        reward=cfg["reward"],
+    )
+    method.train(job, method.Options(**cfg["options"]))
+    with atomic_file(output / "run.json") as path:
+        record = {"run": job.run, "skipped": job.skipped, "citation": method.CITATION, **origin}
+        path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    with CheckpointFolder(job.checkpoints, job.digest) as folder:
+        folder.clear()

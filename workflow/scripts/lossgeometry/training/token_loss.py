@@ -1,0 +1,148 @@
+"""Training on a loss that is a sum over tokens of a function of their log-probabilities.
+
+One trainer serves SFT, RFT, DFT, RIFT and Offline GRPO, so that nothing but the loss differs between them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import Dataset
+from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+from lossgeometry.training.job import TrainingJob
+from lossgeometry.training.resumable import ResumableTrainer, train_resumably
+from lossgeometry.training.results import write_adapter, write_training_csv
+from lossgeometry.training.rows import cumulative_tokens, in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.setup import common_arguments, load_tokenizer, load_trainable_model
+
+SIGNALS = ("log_prob_positive", "log_prob_negative", "gradient_share_negative", "loss_share_negative")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The completions of a micro-batch, as a loss sees them. All tensors are float32, on the model's device."""
+
+    log_probs: torch.Tensor
+    """(rows, length): log p of each token under the model; 0 where `mask` is 0."""
+    mask: torch.Tensor
+    """(rows, length): 1 on completion tokens, 0 elsewhere."""
+    weight: torch.Tensor
+    """(rows, 1): the row's weight, given by the method's `select`."""
+    reference_log_probs: torch.Tensor | None
+    """(rows, length): log p under the base; only for methods that ask for it."""
+
+
+TokenLoss = Callable[[Tokens, Any], torch.Tensor]
+"""(tokens, options) to the loss of each token, (rows, length); positions outside the mask are ignored."""
+
+
+class _WeightCollator(DataCollatorForLanguageModeling):
+    """TRL's collator, which also carries the rows' weights and rewards."""
+
+    def torch_call(self, examples):
+        batch = super().torch_call(examples)
+        for column in ("weight", "reward"):
+            batch[column] = torch.tensor([example[column] for example in examples])
+        return batch
+
+
+class TokenLossTrainer(ResumableTrainer, SFTTrainer):
+    """TRL's SFT trainer with another loss per token, averaged over the tokens of the whole optimiser batch."""
+
+    def __init__(self, *args, token_loss: TokenLoss, options: Any, needs_reference: bool, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.token_loss, self.options, self.needs_reference = token_loss, options, needs_reference
+        self._sums: dict[str, float] = {}
+
+    def _set_signature_columns_if_needed(self):
+        self._signature_columns = ["input_ids", "labels", "weight", "reward"]
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """Return the summed token losses over `num_items_in_batch`, the tokens of all micro-batches and processes."""
+        weight, reward = inputs.pop("weight")[:, None], inputs.pop("reward")[:, None]
+        outputs = model(**inputs, use_cache=False, fused_lm_head=True)
+        reference = None
+        if self.needs_reference:
+            with torch.no_grad(), self.accelerator.unwrap_model(model).disable_adapter():
+                reference = model(**inputs, use_cache=False, fused_lm_head=True).log_probs.float()
+        mask = outputs.label_mask.float()
+        tokens = Tokens(outputs.log_probs.float(), mask, weight.float(), reference)
+        losses = self.token_loss(tokens, self.options) * mask
+        self._record(tokens, losses, reward)
+        loss = losses.sum() / num_items_in_batch
+        # The trainer averages gradients over processes, while num_items_in_batch counts the tokens of all of them.
+        return loss * self.accelerator.num_processes
+
+    def _record(self, tokens: Tokens, losses: torch.Tensor, reward: torch.Tensor) -> None:
+        """Add this micro-batch to the sums behind the signals."""
+        leaf = tokens.log_probs.detach().requires_grad_()
+        with torch.enable_grad():
+            again = self.token_loss(Tokens(leaf, tokens.mask, tokens.weight, tokens.reference_log_probs), self.options)
+            pull = torch.autograd.grad((again * tokens.mask).sum(), leaf)[0].abs()
+        negative = tokens.mask * (reward <= 0)
+        positive = tokens.mask - negative
+        for name, value in (
+            ("log_prob_positive", tokens.log_probs * positive),
+            ("log_prob_negative", tokens.log_probs * negative),
+            ("tokens_positive", positive),
+            ("tokens_negative", negative),
+            ("pull_negative", pull * negative),
+            ("pull", pull * tokens.mask),
+            ("loss_negative", losses.abs() * negative),
+            ("loss", losses.abs()),
+        ):
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach().double().sum().item()
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the signals of this optimiser step to its log entry."""
+        if self._sums:
+            sums, self._sums = self._sums, {}
+
+            def ratio(above: str, below: str) -> float:
+                return sums[above] / sums[below] if sums[below] else float("nan")
+
+            logs["log_prob_positive"] = ratio("log_prob_positive", "tokens_positive")
+            logs["log_prob_negative"] = ratio("log_prob_negative", "tokens_negative")
+            logs["gradient_share_negative"] = ratio("pull_negative", "pull")
+            logs["loss_share_negative"] = ratio("loss_negative", "loss")
+        super().log(logs, start_time)
+
+
+def train_token_loss(
+    job: TrainingJob, options: Any, select: Callable, token_loss: TokenLoss, needs_reference: bool = False
+) -> None:
+    """Train one adapter on a per-token loss and write it.
+
+    Parameters
+    ----------
+    select
+        (rollouts, options, job) to the rows to train on, with a column `weight`.
+    """
+    tokenizer = load_tokenizer(job)
+    rows = tokenize_rows(select(read_rollouts(job), options, job), tokenizer, job)
+    trainer = make_trainer(job, options, in_training_order(rows, job), tokenizer, token_loss, needs_reference)
+    lengths = [len(token_ids) for token_ids in trainer.train_dataset["input_ids"]]
+    log = train_resumably(trainer, job)
+    tokens = cumulative_tokens(lengths, job.training.batch_size)
+    write_training_csv(job, log, tokens, len(rows), {name: name for name in SIGNALS})
+    write_adapter(job, trainer.accelerator.unwrap_model(trainer.model))
+
+
+def make_trainer(
+    job: TrainingJob, options: Any, ordered: Dataset, tokenizer, token_loss: TokenLoss, needs_reference: bool
+) -> TokenLossTrainer:
+    """Return the trainer of rows that are tokenised and in their order."""
+    arguments = SFTConfig(max_length=None, dataset_kwargs={"skip_prepare_dataset": True}, **common_arguments(job))
+    return TokenLossTrainer(
+        model=load_trainable_model(job),
+        args=arguments,
+        train_dataset=ordered,
+        processing_class=tokenizer,
+        data_collator=_WeightCollator(pad_token_id=tokenizer.pad_token_id),
+        token_loss=token_loss,
+        options=options,
+        needs_reference=needs_reference,
+    )

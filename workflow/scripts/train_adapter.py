@@ -1,0 +1,23 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.training.run import train
+
+    output = Path(snakemake.output.adapter).parent
+    train(
+        cfg=snakemake.params.cfg,
+        code=snakemake.params.code,
+        student=Path(snakemake.input.student),
+        initialisation=Path(snakemake.input.initialisation).parent,
+        prompts=Path(snakemake.input.prompts),
+        rollouts=Path(snakemake.input.rollouts) if snakemake.input.get("rollouts") else None,
+        output=output,
+        results=output.parent.parent,
+    )

@@ -1,0 +1,14 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    import yaml
+
+    from lossgeometry.atomic import atomic_file
+
+    with atomic_file(snakemake.output[0]) as path:
+        path.write_text(yaml.safe_dump(snakemake.params.cfg, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -1,0 +1,13 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.rollouts.prompts import write_prompts
+
+    write_prompts(snakemake.params.cfg, Path(snakemake.output[0]))

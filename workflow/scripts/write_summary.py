@@ -1,0 +1,18 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.report.summary import write_summary
+
+    write_summary(
+        cfg=snakemake.params.cfg,
+        tables={name: Path(path) for name, path in snakemake.input.items()},
+        benchmarks=Path(snakemake.output[0]).parent / "benchmarks",
+        output=Path(snakemake.output[0]),
+    )
