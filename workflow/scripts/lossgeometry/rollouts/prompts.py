@@ -1,13 +1,12 @@
 """The problems of the experiment, as JSONL of {"id", "problem", "answer"}."""
 
-import random
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lossgeometry.evaluation.golds import GOLD_READERS
 from lossgeometry.job import InputError
 from lossgeometry.jsonl import read_lines, write_atomic
+from lossgeometry.rollouts.datasets import read_problems
 from lossgeometry.settings.models import Problems
 from lossgeometry.tiny.problems import draw_problems
 
@@ -38,7 +37,7 @@ def write_prompts(cfg: dict[str, Any], output: Path) -> None:
             for index, problem in enumerate(islice(stream, first, first + wanted))
         ]
     else:
-        rows = _usable_rows(problems)
+        rows = read_problems(problems)
         if not problems.count and part == "train":
             rows = rows[: len(rows) - heldout_count]
         elif not problems.count and part == "heldout":

@@ -24,7 +24,7 @@ class TinyModel(Block):
     """Width of one attention head."""
     vocabulary_size: int = Field(512, ge=300)
     """Tokens of the byte-level BPE tokenizer, which is trained on the problems."""
-    steps: int = Field(600, ge=1)
+    steps: int = Field(700, ge=1)
     """Optimiser steps of pre-training."""
     batch_size: int = Field(32, ge=1)
     """Problems per step."""
