@@ -105,10 +105,11 @@ class Adapter:
                     f"{self.folder}: {module} is no linear module (its A has shape {shape_a}); "
                     "only linear modules can be compared"
                 )
-            if shape_a[0] != shape_b[1] or shape_a[0] != self._rank_and_alpha(module)[0]:
+            rank, _ = self._rank_and_alpha(module)
+            if not shape_a[0] == shape_b[1] == rank:
                 raise InputError(
                     f"{self.folder}: the factors of {module} have shapes {shape_b} and {shape_a}, but "
-                    f"{CONFIG_FILE} says rank {self._rank_and_alpha(module)[0]}; correct r or rank_pattern, or fetch the files again"
+                    f"{CONFIG_FILE} says rank {rank}; correct r or rank_pattern, or fetch the files again"
                 )
         return pairs
 

@@ -8,7 +8,7 @@ angle_first, _last   first and last principal angle between the k leading direct
 grassmann            norm(C_u[:i, :j])^2 / min(i, j): subspace similarity of the LoRA paper (Hu et al. 2021, appendix G)
 top_direction        abs(u_a' u_b) or abs(v_a' v_b) of the first singular vectors
 top_gap              the larger of the two sigma_2 / sigma_1; near 1 a top direction means little
-gram_alignment       cosine of dW_a dW_a' and dW_b dW_b': same output directions, however the input is read; input side alike
+gram_alignment       cosine of dW_a dW_a' and dW_b dW_b' (input side: dW_a' dW_a ...): blind to the other side's basis
 orthogonal_fraction  norm(dW - c dW_ref) / norm(dW) with the least-squares c
 norm                 Frobenius norm
 effective_rank       exp(entropy of sigma / sum(sigma)) (Roy and Vetterli 2007); effective_rank_squared takes sigma^2

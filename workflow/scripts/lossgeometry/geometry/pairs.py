@@ -158,11 +158,8 @@ def _rows(place: Place, members: list[dict[Key, Measurement | str]]) -> Iterator
         if defined and reasons:
             note = f"{len(found) - len(defined)} of {len(found)} modules left out: {note}"
         if math.isnan(value) and not note:
-            note = _ZERO
+            note = "; ".join(sorted({str(member["top_gap", "none", 0]) for member in members}))
         yield Row(*place, metric, side, k or None, value, *null, note)
-
-
-_ZERO = "zero update in one of the two"
 
 
 def _similarity_map(x: np.ndarray, y: np.ndarray, dimension: int, k: int) -> np.ndarray:

@@ -1,0 +1,113 @@
+"""Safetensors files: read as the reference implementation does, reproducible bytes, one sentence for every damage."""
+
+import hashlib
+import json
+
+import ml_dtypes
+import numpy as np
+import pytest
+import safetensors.numpy
+from lossgeometry.geometry.tensors import TensorFile, TensorFolder, write_tensors
+from lossgeometry.job import InputError
+
+TENSORS = {
+    "matrix": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "half": np.array([0.5, -2], np.float16),
+    "brain": np.array([1.5, 3e38], ml_dtypes.bfloat16),
+    "double": np.array([[np.pi]]),
+    "empty": np.ones((4, 0), np.float32),
+}
+
+
+def test_files_of_the_reference_implementation_are_read(tmp_path):
+    path = tmp_path / "a.safetensors"
+    safetensors.numpy.save_file(TENSORS, path, {"key": "value"})
+    file = TensorFile(path)
+    assert file.metadata == {"key": "value"}
+    for name, expected in TENSORS.items():
+        found = file.read(name)
+        assert found.dtype == expected.dtype and file.shapes[name] == expected.shape
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_reference_implementation_reads_what_is_written(tmp_path):
+    path = tmp_path / "a.safetensors"
+    write_tensors(path, TENSORS, {"key": "value"})
+    for name, found in safetensors.numpy.load_file(path).items():
+        np.testing.assert_array_equal(found, TENSORS[name])
+    with safetensors.safe_open(path, "numpy") as file:
+        assert file.metadata() == {"key": "value"}
+
+
+def test_equal_content_has_equal_bytes(tmp_path):
+    metadata = {letter: letter for letter in "qwertyuiop"}
+    digests = set()
+    for order in (list(metadata), sorted(metadata)):
+        write_tensors(tmp_path / "a", TENSORS, {key: metadata[key] for key in order})
+        digests.add(hashlib.sha256((tmp_path / "a").read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def damage(content, kind):
+    header = int.from_bytes(content[:8], "little")
+    return {
+        "empty": b"",
+        "cut within the length": content[:5],
+        "cut within the header": content[: header // 2],
+        "cut within the data": content[:-3],
+        "longer than announced": content + b"0000",
+        "not safetensors": b"PK\x03\x04" + b"\0" * 100,
+        "header is not JSON": content[:8] + b"x" * header + content[8 + header :],
+        "header without shapes": (2).to_bytes(8, "little") + b"[]",
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "empty",
+        "cut within the length",
+        "cut within the header",
+        "cut within the data",
+        "longer than announced",
+        "not safetensors",
+        "header is not JSON",
+        "header without shapes",
+    ],
+)
+def test_damage_is_told_in_one_sentence(tmp_path, kind):
+    path = tmp_path / "a.safetensors"
+    write_tensors(path, TENSORS, {})
+    path.write_bytes(damage(path.read_bytes(), kind))
+    with pytest.raises(InputError, match="a.safetensors is ") as error:
+        TensorFile(path)
+    assert "\n" not in str(error.value) and "save it" in str(error.value)
+
+
+def test_sizes_that_disagree_with_shapes_are_refused(tmp_path):
+    header = json.dumps({"x": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}).encode()
+    (tmp_path / "a").write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 8)
+    with pytest.raises(InputError, match="size of x does not agree"):
+        TensorFile(tmp_path / "a").read("x")
+
+
+def test_integer_weights_are_refused(tmp_path):
+    safetensors.numpy.save_file({"x": np.ones(3, np.int8)}, tmp_path / "a")
+    with pytest.raises(InputError, match="x is stored as I8"):
+        TensorFile(tmp_path / "a").read("x")
+
+
+def test_model_folders_of_one_file_and_of_shards_read_alike(tmp_path):
+    one, sharded = tmp_path / "one", tmp_path / "sharded"
+    one.mkdir(), sharded.mkdir()
+    write_tensors(one / "model.safetensors", TENSORS, {})
+    shards = {"model-1.safetensors": ["matrix", "half"], "model-2.safetensors": ["brain", "double", "empty"]}
+    for shard, names in shards.items():
+        write_tensors(sharded / shard, {name: TENSORS[name] for name in names}, {})
+    index = {"weight_map": {name: shard for shard, names in shards.items() for name in names}}
+    (sharded / "model.safetensors.index.json").write_text(json.dumps(index))
+    for folder in (one, sharded):
+        for name, expected in TENSORS.items():
+            np.testing.assert_array_equal(TensorFolder(folder).read(name), expected)
+    with pytest.raises(InputError, match="holds no model.safetensors"):
+        TensorFolder(tmp_path)
