@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lossgeometry.atomic import CannotWrite
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -16,18 +18,21 @@ class InputError(Exception):
 def job(snakemake) -> Iterator[None]:
     """Run the body with the job's threads and log; import numerical libraries inside it, after the threads are pinned.
 
-    Standard output and error go to the rule's log file, from this process and from its children. An `InputError` ends the
+    Standard output and error go to the rule's log file, from this process and from its children. An `InputError` or `CannotWrite` ends the
     job with exit status 1 and its sentence, without a traceback; every other exception keeps its traceback.
     """
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(snakemake.threads)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Progress bars of the libraries fill a log with control characters; jobs that take long print lines of their own.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     log = os.open(snakemake.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
     sys.stdout.reconfigure(line_buffering=True)
     try:
         yield
-    except InputError as error:
+    except (InputError, CannotWrite) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from transformers import TrainerCallback
+from transformers.trainer_callback import PrinterCallback
 
 from lossgeometry.checkpoints import CheckpointFolder
 from lossgeometry.job import InputError
@@ -72,6 +73,7 @@ def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[st
     """
     with CheckpointFolder(job.checkpoints, job.digest) as folder, StopSignals() as stop:
         trainer.checkpoint_folder, trainer.schedule_steps = folder, job.schedule_steps
+        trainer.remove_callback(PrinterCallback)
         trainer.add_callback(StopAndReport(stop))
         checkpoint = folder.latest()
         resume = str(checkpoint.path / f"checkpoint-{checkpoint.step}") if checkpoint else None
