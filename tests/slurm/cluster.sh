@@ -6,7 +6,7 @@
 #   tests/slurm/cluster.sh status DIR  exit 0 when it answers
 #   tests/slurm/cluster.sh down DIR    cancel its jobs, stop its daemons, remove DIR
 #
-# Then: export SLURM_CONF=DIR/etc/slurm.conf. Needs root (or a user who may run munged and slurmd) and the packages
+# `up` prints the two exports that a client needs. Needs root (or a user who may run munged and slurmd) and the packages
 # slurm-wlm slurmdbd mariadb-server munge; exit code 3 says which command is missing.
 set -euo pipefail
 umask 022
@@ -57,7 +57,7 @@ write_configuration() {
     read -r database_port dbd_port ctld_port slurmd_port <<<"$(free_ports 4)"
     password=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n')
     memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.95)}' /proc/meminfo)
-    mkdir -p "$dir"/{etc,log,run,spool/slurmd,spool/ctld,database}
+    mkdir -p "$dir"/{bin,etc,log,run,spool/slurmd,spool/ctld,database}
     chmod 755 "$dir"
     head -c 1024 /dev/urandom >"$dir/etc/munge.key"
     chmod 400 "$dir/etc/munge.key"
@@ -147,9 +147,12 @@ AccountingStoragePass=$dir/run/munge.socket
 AccountingStorageTRES=gres/gpu
 GresTypes=gpu
 NodeName=$name NodeAddr=127.0.0.1 CPUs=8 RealMemory=$memory Gres=gpu:2 State=UNKNOWN
-PartitionName=work Nodes=$name Default=YES MaxTime=60 State=UP PriorityTier=1
-PartitionName=urgent Nodes=$name MaxTime=60 State=UP PriorityTier=2
+PartitionName=work Nodes=$name Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=urgent Nodes=$name MaxTime=INFINITE State=UP PriorityTier=2
 CONF
+    # Inside a job the executor calls srun without SLURM_CONF; a real cluster has its configuration in /etc.
+    printf '#!/bin/sh\nSLURM_CONF=%q exec %q "$@"\n' "$SLURM_CONF" "$(command -v srun)" >"$dir/bin/srun"
+    chmod 755 "$dir/bin/srun"
     # A GPU must be a device: any two will do, nothing opens them.
     printf "NodeName=$name Name=gpu File=%s\n" /dev/null /dev/zero >"$dir/etc/gres.conf"
 }
@@ -190,6 +193,7 @@ up() {
     alive "$dir/run/slurmd.pid" || slurmd -N "$name"
     wait_for 60 "the node" node_is_ready
     echo "export SLURM_CONF=$SLURM_CONF"
+    echo "export PATH=$dir/bin:\$PATH"
 }
 
 down() {
