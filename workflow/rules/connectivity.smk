@@ -1,1 +1,137 @@
-"""To come."""
+"""Linear mode connectivity: the ends once per run, the path once per pair."""
+
+PROBLEMS = results(f"prompts/{CONFIG.benchmark_of(CONFIG.connectivity)}.jsonl")
+
+# What each loss is measured on.
+LOSS_FILES = {
+    loss: {"reference_solution": results("rollouts/heldout.jsonl"), "boxed_answer": PROBLEMS}[loss]
+    for loss in CONFIG.connectivity.losses
+}
+CONNECTED = list(dict.fromkeys(run for pair in CONFIG.connectivity_pairs for run in pair))
+
+
+def loss_cfg():
+    """Return what every loss of this stage depends on."""
+    connectivity = plain(CONFIG.connectivity)
+    keys = ("losses", "sequences", "precision", "tokens_per_batch")
+    return {"prompt_suffix": CONFIG.prompt_suffix, **{key: connectivity[key] for key in keys}}
+
+
+def endpoint_cfg(wildcards):
+    """Return what one end depends on; the base is not shrunk towards itself."""
+    shrink_points = [] if wildcards.run == BASE else list(CONFIG.connectivity.shrink_points)
+    return {**loss_cfg(), "shrink_points": shrink_points}
+
+
+def accuracy_cfg():
+    """Return what the accuracy along a path depends on."""
+    return {
+        "points": list(CONFIG.connectivity.accuracy_points),
+        "problems": CONFIG.connectivity.accuracy_problems,
+        "prompt_suffix": CONFIG.prompt_suffix,
+        "batch_size": CONFIG.evaluation.engine.batch_size,
+        "max_new_tokens": CONFIG.evaluation.sampling.max_new_tokens,
+        "deadline_seconds": CONFIG.grading.deadline_seconds,
+    }
+
+
+rule measure_endpoints:
+    input:
+        **LOSS_FILES,
+        student=student_folder(),
+        adapter=lambda wildcards: adapter_inputs(wildcards.run),
+    output:
+        results("connectivity/{run}.csv"),
+    log:
+        log_of("measure_endpoints/{run}"),
+    benchmark:
+        benchmark_of("measure_endpoints/{run}")
+    conda:
+        CPU if CONFIG.connectivity.precision == "float32" else GPU
+    threads: CONFIG.connectivity.threads
+    params:
+        cfg=endpoint_cfg,
+        code=code_digests("measure_endpoints.py"),
+    message:
+        "Measuring the losses of {wildcards.run}, and on its way to the base"
+    script:
+        "../scripts/measure_endpoints.py"
+
+
+rule interpolate_pair:
+    input:
+        **LOSS_FILES,
+        student=student_folder(),
+        adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
+        adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
+        base=results(f"connectivity/{BASE}.csv"),
+        a=results("connectivity/{a}.csv"),
+        b=results("connectivity/{b}.csv"),
+    output:
+        curve=results("pairs/{a}--{b}/connectivity.csv"),
+        barriers=results("pairs/{a}--{b}/barriers.csv"),
+    log:
+        log_of("interpolate_pair/{a}--{b}"),
+    benchmark:
+        benchmark_of("interpolate_pair/{a}--{b}")
+    conda:
+        CPU if CONFIG.connectivity.precision == "float32" else GPU
+    threads: CONFIG.connectivity.threads
+    params:
+        cfg={**loss_cfg(), "points": list(CONFIG.connectivity.points)},
+        code=code_digests("interpolate_pair.py"),
+    message:
+        "Interpolating between {wildcards.a} and {wildcards.b}"
+    script:
+        "../scripts/interpolate_pair.py"
+
+
+rule measure_path_accuracy:
+    input:
+        student=student_folder(),
+        adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
+        adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
+        problems=PROBLEMS,
+    output:
+        results("pairs/{a}--{b}/path_accuracy.csv"),
+    log:
+        log_of("measure_path_accuracy/{a}--{b}"),
+    benchmark:
+        benchmark_of("measure_path_accuracy/{a}--{b}")
+    conda:
+        CPU if CONFIG.connectivity.precision == "float32" else GPU
+    threads: CONFIG.connectivity.threads
+    params:
+        cfg=accuracy_cfg(),
+        code=code_digests("measure_path_accuracy.py"),
+    message:
+        "Answering problems between {wildcards.a} and {wildcards.b}"
+    script:
+        "../scripts/measure_path_accuracy.py"
+
+
+rule tabulate_connectivity:
+    input:
+        curves=pair_files("connectivity.csv", CONFIG.connectivity_pairs),
+        barriers=pair_files("barriers.csv", CONFIG.connectivity_pairs),
+        accuracies=pair_files(
+            "path_accuracy.csv", CONFIG.connectivity_pairs if CONFIG.connectivity.accuracy_points else []
+        ),
+        endpoints=[results(f"connectivity/{run}.csv") for run in [BASE, *CONNECTED]],
+    output:
+        curves=results("tables/connectivity.csv"),
+        barriers=results("tables/barriers.csv"),
+        shrinkage=results("tables/shrinkage.csv"),
+    log:
+        log_of("tabulate_connectivity"),
+    benchmark:
+        benchmark_of("tabulate_connectivity")
+    conda:
+        CPU
+    params:
+        cfg={"pairs": [list(pair) for pair in CONFIG.connectivity_pairs], "runs": [BASE, *CONNECTED]},
+        code=code_digests("tabulate_connectivity.py"),
+    message:
+        "Tabulating the paths, their barriers and the updates shrunk alone"
+    script:
+        "../scripts/tabulate_connectivity.py"

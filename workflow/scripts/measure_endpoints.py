@@ -1,5 +1,3 @@
-"""Measure the losses of one run, and of its update shrunk towards the base; shared by all pairs of the run."""
-
 from typing import TYPE_CHECKING
 
 from lossgeometry.job import job
@@ -14,7 +12,11 @@ with job(snakemake):
     from lossgeometry.connectivity.measurement import measure_endpoint
     from lossgeometry.geometry.adapters import Adapter
 
-    adapter = Adapter(Path(snakemake.input.adapter[0]).parent) if snakemake.input.adapter else None
-    sources = {loss: snakemake.input.get(loss) for loss in snakemake.params.cfg["losses"]}
-    losses = measure_endpoint(snakemake.input.student, adapter, sources, snakemake.params.cfg)
+    inputs = snakemake.input
+    losses = measure_endpoint(
+        student=inputs.student,
+        adapter=Adapter(Path(inputs.adapter[0]).parent) if inputs.get("adapter") else None,
+        sources={loss: inputs[loss] for loss in snakemake.params.cfg["losses"]},
+        cfg=snakemake.params.cfg,
+    )
     write_endpoint(snakemake.output[0], losses)

@@ -75,6 +75,20 @@ class Config(Block):
         """The pairs of run ids whose weights are compared."""
         return expand_pairs(list(self.runs.values()), self.comparisons)
 
+    @cached_property
+    def connectivity_pairs(self) -> list[tuple[str, str]]:
+        """The pairs of run ids that are interpolated."""
+        return expand_pairs(list(self.runs.values()), self.connectivity.comparisons)
+
+    @cached_property
+    def representation_pairs(self) -> list[tuple[str, str]]:
+        """The pairs of run ids whose hidden states are compared."""
+        return expand_pairs(list(self.runs.values()), self.representations.comparisons)
+
+    def benchmark_of(self, stage: Connectivity | Representations) -> str:
+        """Return the benchmark that a stage takes its problems from; empty where there is none."""
+        return stage.benchmark or next(iter(self.evaluation.benchmarks), "")
+
     def options_of(self, run: Run) -> Block:
         """Return the checked hyper-parameters of a run's method."""
         return method_module(run.method).Options(**self.methods[run.label].options)
@@ -106,10 +120,23 @@ class Config(Block):
             if ids.count(run_id) > 1:
                 label = run_id.partition(".lr")[0]
                 raise ValueError(f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate")
-        try:
-            expand_pairs(runs, self.comparisons)
-        except KeyError as error:
-            raise ValueError(f"comparisons: there is no run {error.args[0]}; the runs are {', '.join(ids)}") from None
+        for key, stage in (("", self), ("connectivity.", self.connectivity), ("representations.", self.representations)):
+            try:
+                pairs = expand_pairs(runs, stage.comparisons)
+            except KeyError as error:
+                known = ", ".join(ids)
+                raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None
+            if pairs and stage is not self:
+                self._check_function_space(key, stage)
+
+    def _check_function_space(self, key: str, stage: Connectivity | Representations) -> None:
+        needs_solutions = isinstance(stage, Representations) or "reference_solution" in stage.losses
+        if needs_solutions and self.prompts is None:
+            raise ValueError(f"{key}comparisons: this stage needs held-out solutions of the teacher; configure prompts")
+        if stage.benchmark and stage.benchmark not in self.evaluation.benchmarks:
+            raise ValueError(f"{key}benchmark: there is no {stage.benchmark}; name one of evaluation.benchmarks")
+        if stage.needs_benchmark and not self.benchmark_of(stage):
+            raise ValueError(f"{key}benchmark: this stage needs problems; configure one of evaluation.benchmarks")
 
 
 def method_module(name: str) -> Any:

@@ -1,9 +1,9 @@
 """A base model with any number of unmerged updates, each row of a batch at its own point in their span.
 
-The weights W0 + sum_p w_p dW_p are never formed. With dW_p = B_p A_p (the scale inside B_p), the factors of all updates of a
-module are stacked once, A = [A_1; A_2; ...] and B = [B_1, B_2, ...], so that the update of a row with the weights w is
-``((x A') * w) B'``, in which w_p is repeated over the rank of update p. This is exact for updates of different ranks and with
-different A. (Averaging A and B separately is another function: it differs by -t(1-t)(B_1-B_2)(A_1-A_2).)
+The weights W0 + sum_p w_p dW_p are never formed. With dW_p = B_p A_p (the scale inside B_p), the factors of all updates
+of a module are stacked once, A = [A_1; A_2; ...] and B = [B_1, B_2, ...], so that the update of a row with the weights
+w is ``((x A') * w) B'``, in which w_p is repeated over the rank of update p. This is exact for updates of different
+ranks and with different A. (Averaging A and B separately is another function: it differs by -t(1-t)(B_1-B_2)(A_1-A_2).)
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +17,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from lossgeometry.geometry.adapters import Adapter
 from lossgeometry.job import InputError
 
+CURE = "compare adapters of this base model only"
+
 
 def load_base(folder: str | Path, precision: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return the model of a Hugging Face folder, on the accelerator where there is one, and its tokenizer."""
@@ -26,7 +28,8 @@ def load_base(folder: str | Path, precision: str) -> tuple[PreTrainedModel, PreT
 
 
 class UpdateSpan:
-    """Weight updates attached to a model through forward hooks, and the weights with which the next forward applies them."""
+    """Weight updates attached to a model through forward hooks, and the weights with which the next forward applies
+    them."""
 
     def __init__(self, ranks: Sequence[Mapping[str, int]]) -> None:
         modules = sorted({module for update in ranks for module in update})
@@ -96,17 +99,16 @@ def _linear(model: PreTrainedModel, name: str, present: Sequence[Adapter]) -> to
     try:
         module = model.get_submodule(name)
     except AttributeError:
-        raise InputError(
-            f"{present[0].folder} updates {name}, which the base model does not have; compare adapters of this base model only"
-        ) from None
+        raise InputError(f"{present[0].folder} updates {name}, which the base model does not have; {CURE}") from None
     if not isinstance(module, torch.nn.Linear):
         raise InputError(
-            f"{present[0].folder} updates {name}, which is a {type(module).__name__} in the base model; only linear modules can be updated"
+            f"{present[0].folder} updates {name}, a {type(module).__name__} of the base model; bring an adapter of"
+            " linear modules only"
         )
     for adapter in present:
         if adapter.shape(name) != tuple(module.weight.shape):
             raise InputError(
-                f"{adapter.folder} updates {name} by a matrix of shape {adapter.shape(name)}, but the base model's weight has shape"
-                f" {tuple(module.weight.shape)}; compare adapters of this base model only"
+                f"{adapter.folder} updates {name} with shape {adapter.shape(name)}, but the base model's weight"
+                f" has shape {tuple(module.weight.shape)}; {CURE}"
             )
     return module

@@ -1,7 +1,8 @@
 """Barriers along a path, with standard errors, and the closed-form norm under it.
 
-L(t) is the mean over sequences of the per-token loss of each sequence, so every difference of losses is a mean of paired
-differences by sequence, whose standard error follows without a model of how the losses of one sequence depend on each other.
+L(t) is the mean over sequences of the per-token loss of each sequence, so every difference of losses is a mean of
+paired differences by sequence, whose standard error follows without a model of how the losses of one sequence depend on
+each other.
 """
 
 from dataclasses import dataclass
@@ -49,8 +50,8 @@ def chord_barrier(points: np.ndarray, losses: np.ndarray) -> Barrier:
 def mean_barrier(points: np.ndarray, losses: np.ndarray) -> Barrier:
     """Return max over t in [0, 1] of L(t) - (L(0) + L(1)) / 2.
 
-    Frankle et al., Linear Mode Connectivity and the Lottery Ticket Hypothesis, ICML 2020, section 2 (arXiv 1912.05671). It
-    reads a difference between the two ends as a barrier. Arguments as for `chord_barrier`.
+    Frankle et al., Linear Mode Connectivity and the Lottery Ticket Hypothesis, ICML 2020, section 2 (arXiv 1912.05671).
+    It reads a difference between the two ends as a barrier. Arguments as for `chord_barrier`.
     """
     return _largest(points, losses - (_at(points, losses, 0.0) + _at(points, losses, 1.0)) / 2)
 

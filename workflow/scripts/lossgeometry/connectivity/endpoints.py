@@ -1,7 +1,7 @@
 """The ends of all paths: losses of one model, measured once and shared by every pair that the model is in.
 
-An update is also measured at multiples of itself on its way to the base. That is the control of a barrier: the middle of a path
-between two unrelated updates is shorter than its ends, and a shorter update alone already has another loss.
+An update is also measured at multiples of itself on its way to the base. That is the control of a barrier: the middle
+of a path between two unrelated updates is shorter than its ends, and a shorter update alone already has another loss.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,4 +67,6 @@ def check_same_sequences(loss: str, wanted: Sequence[str], ends: Mapping[str, En
     """Refuse end-points that were measured on other sequences; errors are paired by sequence."""
     for path, end in ends.items():
         if list(end.sequences) != list(wanted):
-            raise InputError(f"{path} holds {loss} on other sequences than this pair's; delete it, so that it is measured again")
+            raise InputError(
+                f"{path} holds {loss} on other sequences than this pair's; delete it, so that it is measured again"
+            )

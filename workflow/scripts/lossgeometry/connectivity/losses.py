@@ -14,7 +14,8 @@ LOGITS_AT_ONCE = 1 << 26
 
 
 def batches_by_length(lengths: Sequence[int], tokens_per_batch: int) -> Iterator[list[int]]:
-    """Yield indices of sequences of similar length, longest first, of which each batch holds so many padded tokens at most.
+    """Yield indices of sequences of similar length, longest first, of which each batch holds so many padded tokens at
+    most.
 
     A sequence longer than the budget makes a batch of its own.
     """

@@ -53,7 +53,9 @@ def _sequences(loss: str, path: str | Path, tokenizer: PreTrainedTokenizerBase, 
     return at_least_two(list(islice(found, cfg["sequences"])), path)
 
 
-def measure_endpoint(student: str | Path, adapter: Adapter | None, sources: Mapping, cfg: Mapping) -> dict[str, EndPoint]:
+def measure_endpoint(
+    student: str | Path, adapter: Adapter | None, sources: Mapping, cfg: Mapping
+) -> dict[str, EndPoint]:
     """Return the losses of an update at `cfg["shrink_points"]` and at 1, or those of the base (at 0), by loss."""
     multiples = np.array([0.0] if adapter is None else sorted({*cfg["shrink_points"], 1.0}))
     adapters, points = ([], np.zeros((1, 0))) if adapter is None else ([adapter], multiples[:, None])

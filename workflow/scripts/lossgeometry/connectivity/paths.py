@@ -35,7 +35,8 @@ class Lengths:
 
 
 def lengths_of(a: Adapter, b: Adapter) -> Lengths:
-    """Return norms and inner product of two updates from their factors: <dW_a, dW_b> = s_a s_b sum((B_a'B_b) o (A_a A_b'))."""
+    """Return norms and inner product of two updates from their factors: <dW_a, dW_b> = s_a s_b sum((B_a'B_b) o (A_a
+    A_b'))."""
     return Lengths(np.sqrt(_inner(a, a)), np.sqrt(_inner(b, b)), _inner(a, b))
 
 
@@ -46,6 +47,11 @@ def _inner(first: Adapter, second: Adapter) -> float:
             left, right = first.factors(module), second.factors(module)
             total += left.scale * right.scale * float(((left.b.T @ right.b) * (left.a @ right.a.T)).sum())
     return total
+
+
+def path_norm_at(t: float, lengths: Lengths) -> float:
+    """Return the norm of (1 - t) dW_a + t dW_b."""
+    return float(path_norms(np.array([t]), lengths.a, lengths.b, lengths.inner)[0])
 
 
 def curve_rows(loss: str, points: np.ndarray, losses: np.ndarray, lengths: Lengths) -> list[tuple]:
@@ -60,9 +66,10 @@ def barrier_row(
 ) -> tuple:
     """Return the row of `BARRIER_COLUMNS`.
 
-    `barrier_of_shrinking` is the control: (1 - c) of each end's way back to the base, taken by each end alone, where c is the
-    norm of the path over (1 - t) norm(dW_a) + t norm(dW_b), at the t of the barrier. c is 1 for colinear updates and 0.71 in the
-    middle between orthogonal ones of one length. A barrier above the control is more than the effect of a shorter update.
+    `barrier_of_shrinking` is the control: (1 - c) of each end's way back to the base, taken by each end alone, where c
+    is the norm of the path over (1 - t) norm(dW_a) + t norm(dW_b), at the t of the barrier. c is 1 for colinear updates
+    and 0.71 in the middle between orthogonal ones of one length. A barrier above the control is more than the effect of
+    a shorter update.
     """
     mean, _ = mean_and_error(losses)
     entezari, frankle = chord_barrier(points, losses), mean_barrier(points, losses)
@@ -81,11 +88,10 @@ def barrier_row(
 
 
 def shrinkage(t: float, lengths: Lengths) -> float:
-    """Return norm((1 - t) dW_a + t dW_b) / ((1 - t) norm(dW_a) + t norm(dW_b)), in [0, 1]; 1 where both updates are zero."""
+    """Return norm((1 - t) dW_a + t dW_b) / ((1 - t) norm(dW_a) + t norm(dW_b)), in [0, 1]; 1 where both updates are
+    zero."""
     straight = (1 - t) * lengths.a + t * lengths.b
-    if straight == 0:
-        return 1.0
-    return min(1.0, float(path_norms(np.array([t]), lengths.a, lengths.b, lengths.inner)[0]) / straight)
+    return min(1.0, path_norm_at(t, lengths) / straight) if straight > 0 else 1.0
 
 
 def _loss_at_multiple(end: EndPoint, base: EndPoint, multiple: float) -> float:
@@ -98,7 +104,8 @@ def _loss_at_multiple(end: EndPoint, base: EndPoint, multiple: float) -> float:
 def whole_grid(
     points: Sequence[float], inner: Sequence[float], inner_losses: np.ndarray, a: EndPoint, b: EndPoint
 ) -> np.ndarray:
-    """Return the losses on the whole grid, (points, sequences), from those measured for the pair and its shared ends."""
+    """Return the losses on the whole grid, (points, sequences), from those measured for the pair and its shared
+    ends."""
     by_point: Mapping[float, np.ndarray] = {
         **dict(zip(inner, inner_losses, strict=True)),
         0.0: a.at(1.0),

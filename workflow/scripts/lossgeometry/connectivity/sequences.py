@@ -65,5 +65,7 @@ def _sequence(row: dict, tokenizer, suffix: str, completion: Sequence[int]) -> T
 def at_least_two(sequences: Sequence[TokenSequence], path: str | Path) -> Sequence[TokenSequence]:
     """Return the sequences, or refuse fewer than two: no standard error follows from one."""
     if len(sequences) < 2:
-        raise InputError(f"{path} holds {len(sequences)} usable sequence(s), but standard errors need two; provide more problems")
+        raise InputError(
+            f"{path} holds {len(sequences)} usable sequence(s), but standard errors need two; provide more problems"
+        )
     return sequences

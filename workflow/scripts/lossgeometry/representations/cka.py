@@ -1,10 +1,11 @@
 """Linear CKA of two sets of features on the same tokens, with the biased or the unbiased estimator of HSIC.
 
-Kornblith et al., Similarity of Neural Network Representations Revisited, ICML 2019 (arXiv 1905.00414). With the linear kernels
-K = X X' and L = Y Y' of n tokens:
+Kornblith et al., Similarity of Neural Network Representations Revisited, ICML 2019 (arXiv 1905.00414). With the linear
+kernels K = X X' and L = Y Y' of n tokens:
 
-- unbiased (Song et al., Feature Selection via Dependence Maximization, JMLR 13, 2012, eq. 5): with zero diagonals of K and L,
-  HSIC_1 = [tr(K L) + (1'K1)(1'L1) / ((n-1)(n-2)) - 2 / (n-2) 1'K L1] / (n (n-3)); its expectation is 0 for independent features;
+- unbiased (Song et al., Feature Selection via Dependence Maximization, JMLR 13, 2012, eq. 5): with zero diagonals of K
+  and L, HSIC_1 = [tr(K L) + (1'K1)(1'L1) / ((n-1)(n-2)) - 2 / (n-2) 1'K L1] / (n (n-3)); its expectation is 0 for
+  independent features;
 - biased: tr(K H L H) / n^2 with H = I - 11'/n, which reads 0.9 for pure noise in 2,560 dimensions on 256 tokens.
 """
 
@@ -32,8 +33,8 @@ def cka(
 
     Returns
     -------
-    (subsets,), at most 1; NaN where a model's HSIC with itself is not positive (constant features), and for the unbiased
-    estimator with fewer than 4 tokens.
+    (subsets,), at most 1; NaN where a model's HSIC with itself is not positive (constant features), and for the
+    unbiased estimator with fewer than 4 tokens.
     """
     subsets = np.asarray(subsets, dtype=np.float64)
     tokens = x.lengths @ subsets

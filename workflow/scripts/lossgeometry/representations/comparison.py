@@ -55,9 +55,16 @@ def layers_of_block(layers: int, block: int, blocks: int) -> range:
 
 
 def compare(
-    base: HiddenStates, a: HiddenStates, b: HiddenStates, layers: Sequence[int], estimators: Sequence[str], draws: int, seed: int
+    base: HiddenStates,
+    a: HiddenStates,
+    b: HiddenStates,
+    layers: Sequence[int],
+    estimators: Sequence[str],
+    draws: int,
+    seed: int,
 ) -> list[tuple]:
-    """Return the rows of `COLUMNS` for some layers; a row depends on its own layer only, so any split gives the same rows.
+    """Return the rows of `COLUMNS` for some layers; a row depends on its own layer only, so any split gives the same
+    rows.
 
     Raises
     ------
@@ -66,7 +73,9 @@ def compare(
     """
     for other in (a, b):
         if other.tokens != base.tokens:
-            raise InputError(f"{other.path} and {base.path} hold states of different tokens; delete both, so that they are made again")
+            raise InputError(
+                f"{other.path} and {base.path} hold states of different tokens; delete both to have them made again"
+            )
     halves = half_samples(len(base.lengths), draws, seed)
     prompt_halves = half_samples(len(base.tensors["prompts.0"]), draws, seed)
     rows = []

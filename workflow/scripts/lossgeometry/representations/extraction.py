@@ -34,8 +34,8 @@ def extract(
     Parameters
     ----------
     solutions
-        States are kept of every token but the first, an attention sink that dwarfs all others: tensors `solutions.<layer>`,
-        (tokens, width), with the kept tokens of each sequence as `lengths` in the metadata.
+        States are kept of every token but the first, an attention sink that dwarfs all others: tensors
+        `solutions.<layer>`, (tokens, width), with the kept tokens of each sequence as `lengths` in the metadata.
     prompts
         One vector is kept of every prompt: tensors `prompts.<layer>`, (prompts, width).
     precision
@@ -77,7 +77,8 @@ def _stream(
     tokens_per_batch: int,
     keep: Callable[[int, int, torch.Tensor], None],
 ) -> None:
-    """Call ``keep(layer, index, states)`` with the states of every sequence at every layer, (tokens, width), without padding."""
+    """Call ``keep(layer, index, states)`` with the states of every sequence at every layer, (tokens, width), without
+    padding."""
     device = next(model.parameters()).device
     for batch in batches_by_length([len(tokens) for tokens in sequences], tokens_per_batch):
 

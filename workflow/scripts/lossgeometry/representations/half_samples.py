@@ -1,9 +1,10 @@
 """Intervals over sequences from repeated half-samples.
 
-The repeated half-sample bootstrap (Saigo, Shao and Sitter, A Repeated Half-Sample Bootstrap and Balanced Repeated Replications,
-Survey Methodology 27, 2001) draws half of the units without replacement and takes each twice. The spread of a statistic over
-half-samples estimates its spread over samples without any rescaling, as 1 / (S/2) - 1 / S = 1 / S. An ordinary bootstrap would
-hold the same token several times, which the unbiased HSIC, a sum over distinct tokens, is not made for.
+The repeated half-sample bootstrap (Saigo, Shao and Sitter, A Repeated Half-Sample Bootstrap and Balanced Repeated
+Replications, Survey Methodology 27, 2001) draws half of the units without replacement and takes each twice. The spread
+of a statistic over half-samples estimates its spread over samples without any rescaling, as 1 / (S/2) - 1 / S = 1 / S.
+An ordinary bootstrap would hold the same token several times, which the unbiased HSIC, a sum over distinct tokens, is
+not made for.
 """
 
 import numpy as np
@@ -27,8 +28,8 @@ def half_samples(sequences: int, draws: int, seed: int) -> np.ndarray:
 def interval(values: np.ndarray, lowest: float, highest: float) -> tuple[float, float, float]:
     """Return the value on all sequences and the ends of its 95 % interval over sequences.
 
-    The quantiles of the half-samples are moved so that their mean is the value: an estimator whose bias depends on the sample's
-    size, as that of biased CKA does, is shifted on halves, but not wider.
+    The quantiles of the half-samples are moved so that their mean is the value: an estimator whose bias depends on the
+    sample's size, as that of biased CKA does, is shifted on halves, but not wider.
 
     Parameters
     ----------

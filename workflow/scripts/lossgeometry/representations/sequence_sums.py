@@ -1,12 +1,13 @@
 """Sums over tokens of two linear kernels, kept by sequence: all that HSIC on any subset of whole sequences needs.
 
-K = X X' and L = Y Y' are the kernels of two sets of features on the same tokens. The products K_ij L_ij, summed over i in one
-sequence and j in another, have two forms:
+K = X X' and L = Y Y' are the kernels of two sets of features on the same tokens. The products K_ij L_ij, summed over i
+in one sequence and j in another, have two forms:
 
 - Gram: the blocks of K and L themselves, O(n^2 d);
 - feature: <X_s'Y_s, X_t'Y_t> for the sequences s and t, O(n d^2 + S^2 d^2) with S sequences.
 
-Both hold blocks only: their memory depends on the dimensions and on the number of sequences, not on the number of tokens.
+Both hold blocks only: their memory depends on the dimensions and on the number of sequences, not on the number of
+tokens.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ CROSS_ENTRIES = 1 << 22
 
 @dataclass(frozen=True)
 class KernelSums:
-    """Sums over the tokens of S sequences, for R subsets of them; the diagonals of K and L count, or are taken as zero."""
+    """Sums over the tokens of S sequences, for R subsets of them; the diagonals of K and L count, or are taken as
+    zero."""
 
     products: np.ndarray
     """(S, S): sum of K_ij L_ij over i in one sequence and j in another."""

@@ -35,10 +35,13 @@ def relative_residual(a: np.ndarray, b: np.ndarray, lengths: np.ndarray, subsets
     return _ratio(np.sqrt(difference), np.sqrt(size))
 
 
-def shift_cosine(base: np.ndarray, a: np.ndarray, b: np.ndarray, lengths: np.ndarray, subsets: np.ndarray) -> np.ndarray:
+def shift_cosine(
+    base: np.ndarray, a: np.ndarray, b: np.ndarray, lengths: np.ndarray, subsets: np.ndarray
+) -> np.ndarray:
     """Return <H_a - H_0, H_b - H_0> / (norm(H_a - H_0) norm(H_b - H_0)) over all tokens of every subset of sequences.
 
-    Arguments as for `relative_residual`, after the base's hidden states H_0. NaN where a model does not differ from the base.
+    Arguments as for `relative_residual`, after the base's hidden states H_0. NaN where a model does not differ from the
+    base.
     """
 
     def products(rows: slice) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Hidden states on disk: one safetensors file per model, written row by row and read layer by layer.
 
-The file's size is known before the first forward pass, so its header is written first and every row goes straight to its
-place. Neither writing nor reading ever holds more than the rows at hand.
+The file's size is known before the first forward pass, so its header is written first and every row goes straight to
+its place. Neither writing nor reading ever holds more than the rows at hand.
 """
 
 import json
@@ -32,7 +32,9 @@ class RowWriter:
         Strings kept in the header.
     """
 
-    def __init__(self, path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str]
+    ) -> None:
         header: dict[str, object] = {"__metadata__": dict(metadata)}
         self._places: dict[str, tuple[int, np.dtype, int]] = {}
         offset = 0

@@ -11,17 +11,20 @@ from lossgeometry.settings.comparisons import Comparisons
 class Connectivity(Block):
     """The loss along the straight line between two updates, W0 + (1 - t) dW_a + t dW_b."""
 
-    comparisons: Comparisons = Comparisons()
-    """Which pairs are interpolated, in the vocabulary of the top-level `comparisons`; everything off skips the stage."""
+    comparisons: Comparisons = Comparisons(methods=False, seeds=False, learning_rates=False, adapters=False)
+    """Which pairs are interpolated: a subset of their own, in the vocabulary of the top-level `comparisons`; by default
+    none."""
     points: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-    """Grid of t: 0 is the first update, 1 the second. Points outside [0, 1] extrapolate and take no part in the barrier."""
+    """Grid of t: 0 is the first update, 1 the second. Points outside [0, 1] extrapolate and take no part in the
+    barrier."""
     shrink_points: tuple[float, ...] = (0.25, 0.5, 0.75)
     """Control: every update alone is also measured at these multiples of itself, on its way to the base."""
     losses: tuple[Literal["reference_solution", "boxed_answer"], ...] = ("reference_solution", "boxed_answer")
-    r"""`reference_solution`: held-out correct solutions of the teacher. `boxed_answer`: the bare `\boxed{answer}` straight
-    after the prompt, as the paper does; it punishes every model that reasons before it answers."""
+    r"""`reference_solution`: held-out correct solutions of the teacher. `boxed_answer`: the bare `\boxed{answer}`
+    straight after the prompt, as the paper does; it punishes every model that reasons before it answers."""
     benchmark: str = ""
-    """Benchmark whose problems `boxed_answer` and `accuracy_points` use; empty takes the first of `evaluation.benchmarks`."""
+    """Benchmark whose problems `boxed_answer` and `accuracy_points` use; empty takes the first of
+    `evaluation.benchmarks`."""
     sequences: int = Field(200, ge=2)
     """Most sequences per loss: the first that many."""
     accuracy_points: tuple[float, ...] = ()
@@ -29,12 +32,17 @@ class Connectivity(Block):
     accuracy_problems: int = Field(100, ge=1)
     """Problems behind each accuracy: the first that many of the benchmark."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Type of the base weights in the forward pass; the updates are always applied in float32, unmerged. bfloat16 halves the
-    memory and adds rounding noise of the size of a small barrier."""
+    """Type of the base weights in the forward pass; the updates are always applied in float32, unmerged. bfloat16
+    halves the memory and adds rounding noise of the size of a small barrier."""
     tokens_per_batch: int = Field(8192, ge=64)
     """Padded tokens per forward pass; bounds the memory, the result does not depend on it, up to rounding."""
     threads: int = Field(1, ge=1)
     """Cores of one job."""
+
+    @property
+    def needs_benchmark(self) -> bool:
+        """Whether anything is measured on the problems of a benchmark."""
+        return "boxed_answer" in self.losses or bool(self.accuracy_points)
 
     @model_validator(mode="after")
     def _has_end_points(self) -> "Connectivity":

@@ -13,8 +13,9 @@ Estimator = Literal["debiased", "debiased_standardised", "biased_prompts", "rela
 class Representations(Block):
     """Similarity of the hidden states of two adapters, layer by layer, on the same teacher-forced tokens."""
 
-    comparisons: Comparisons = Comparisons()
-    """Which pairs are compared, in the vocabulary of the top-level `comparisons`; everything off skips the stage."""
+    comparisons: Comparisons = Comparisons(methods=False, seeds=False, learning_rates=False, adapters=False)
+    """Which pairs are compared: a subset of their own, in the vocabulary of the top-level `comparisons`; by default
+    none."""
     estimators: tuple[Estimator, ...] = (
         "debiased",
         "debiased_standardised",
@@ -22,11 +23,13 @@ class Representations(Block):
         "relative_residual",
         "shift_cosine",
     )
-    """`debiased`: linear CKA with the unbiased HSIC. `debiased_standardised`: the same with every dimension scaled to unit
-    variance, so that no massive one decides. `biased_prompts`: the paper's biased linear CKA, one vector per prompt.
-    `relative_residual`: norm(H_a - H_b) / norm(H_a). `shift_cosine`: cosine between the two shifts away from the base."""
+    """`debiased`: linear CKA with the unbiased HSIC. `debiased_standardised`: the same with every dimension scaled to
+    unit variance, so that no massive one decides. `biased_prompts`: the paper's biased linear CKA, one vector per
+    prompt. `relative_residual`: norm(H_a - H_b) / norm(H_a). `shift_cosine`: cosine between the two shifts away from
+    the base."""
     tokens: int = Field(4096, ge=8)
-    """Tokens of held-out reference solutions to collect hidden states on: whole solutions until this many are reached."""
+    """Tokens of held-out reference solutions to collect hidden states on: whole solutions until this many are
+    reached."""
     benchmark: str = ""
     """Benchmark whose prompts `biased_prompts` uses; empty takes the first of `evaluation.benchmarks`."""
     prompts: int = Field(100, ge=4)
@@ -45,3 +48,8 @@ class Representations(Block):
     """Padded tokens per forward pass; bounds the memory, the result does not depend on it, up to rounding."""
     threads: int = Field(1, ge=1)
     """Cores of one job."""
+
+    @property
+    def needs_benchmark(self) -> bool:
+        """Whether anything is measured on the problems of a benchmark."""
+        return "biased_prompts" in self.estimators

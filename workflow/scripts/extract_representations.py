@@ -1,0 +1,22 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.geometry.adapters import Adapter
+    from lossgeometry.representations.collection import collect
+
+    inputs = snakemake.input
+    collect(
+        student=inputs.student,
+        adapter=Adapter(Path(inputs.adapter[0]).parent) if inputs.get("adapter") else None,
+        solutions=inputs.solutions,
+        problems=inputs.get("problems"),
+        cfg=snakemake.params.cfg,
+        output=Path(snakemake.output[0]),
+    )

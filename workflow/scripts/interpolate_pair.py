@@ -1,0 +1,23 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.connectivity.pair import interpolate
+    from lossgeometry.geometry.adapters import Adapter
+
+    inputs = snakemake.input
+    interpolate(
+        student=inputs.student,
+        adapters=(Adapter(Path(inputs.adapter_a[0]).parent), Adapter(Path(inputs.adapter_b[0]).parent)),
+        endpoints={name: inputs[name] for name in ("base", "a", "b")},
+        sources={loss: inputs[loss] for loss in snakemake.params.cfg["losses"]},
+        cfg=snakemake.params.cfg,
+        curve=snakemake.output.curve,
+        barriers=snakemake.output.barriers,
+    )

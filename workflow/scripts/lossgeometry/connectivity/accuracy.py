@@ -1,0 +1,45 @@
+"""Greedy accuracy at points of a path, from one load of the base."""
+
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lossgeometry.connectivity.adapted_model import attached
+from lossgeometry.connectivity.paths import curve_rows, lengths_of
+from lossgeometry.evaluation.grading import Answer, Grader
+from lossgeometry.geometry.adapters import Adapter
+from lossgeometry.jsonl import read_lines
+from lossgeometry.rollouts.generation import evaluation_requests
+from lossgeometry.rollouts.transformers_engine import TransformersEngine
+from lossgeometry.settings.rollouts import Sampling
+
+
+def path_accuracies(student: str | Path, a: Adapter, b: Adapter, problems: str | Path, cfg: Mapping) -> list[tuple]:
+    """Return the greedy accuracy at W0 + (1 - t) dW_a + t dW_b, as rows of `paths.CURVE_COLUMNS`.
+
+    Parameters
+    ----------
+    problems
+        JSONL with the keys id, problem and answer.
+    cfg
+        `points` (values of t), `problems` (how many), `prompt_suffix`, `batch_size`, `max_new_tokens` and
+        `deadline_seconds`.
+    """
+    asked = list(islice(read_lines(problems), cfg["problems"]))
+    requests = evaluation_requests(asked, greedy=True, samples=0, seed=0)
+    sampling = Sampling(temperature=0.0, max_new_tokens=cfg["max_new_tokens"])
+    engine = TransformersEngine(Path(student), None, cfg["prompt_suffix"], cfg["batch_size"])
+    points, correct = np.array(cfg["points"]), []
+    with attached(engine.model, [a, b]) as span, Grader(1, cfg["deadline_seconds"]) as grader:
+        for t in cfg["points"]:
+            span.set_weights(torch.tensor([[1 - t, t]], device=engine.model.device))
+            completions = [completion for batch in engine.generate(requests, sampling) for completion in batch]
+            answers = [
+                Answer(row["answer"], completion.completion, completion.finish_reason)
+                for row, completion in zip(asked, completions, strict=True)
+            ]
+            correct.append([float(verdict.correct) for verdict in grader.grade(answers)])
+    return curve_rows("accuracy", points, np.array(correct), lengths_of(a, b))

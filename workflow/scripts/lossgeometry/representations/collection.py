@@ -1,0 +1,60 @@
+"""What the extraction job does: the fixed tokens of the experiment through one model."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from lossgeometry.connectivity.adapted_model import attached, load_base
+from lossgeometry.connectivity.sequences import TokenSequence, at_least_two, boxed_answers, reference_solutions
+from lossgeometry.geometry.adapters import Adapter
+from lossgeometry.representations.extraction import extract
+
+
+def collect(
+    student: str | Path,
+    adapter: Adapter | None,
+    solutions: str | Path,
+    problems: str | Path | None,
+    cfg: Mapping,
+    output: Path,
+) -> None:
+    """Write the hidden states of the base, or of the base with one update, on the fixed tokens of the experiment.
+
+    Parameters
+    ----------
+    student
+        Folder of the base model.
+    adapter
+        The update; None for the base.
+    solutions
+        Held-out reference solutions, as for `sequences.reference_solutions`.
+    problems
+        The benchmark whose prompts are taken; None takes none.
+    cfg
+        `tokens`, `prompts`, `prompt_pooling`, `prompt_suffix`, `precision` and `tokens_per_batch`.
+    output
+        The safetensors file to write.
+    """
+    model, tokenizer = load_base(student, cfg["precision"])
+    found = reference_solutions(solutions, tokenizer, cfg["prompt_suffix"])
+    sequences = at_least_two(list(until_enough_tokens(found, cfg["tokens"])), solutions)
+    asked = (
+        []
+        if problems is None
+        else list(islice(boxed_answers(problems, tokenizer, cfg["prompt_suffix"]), cfg["prompts"]))
+    )
+    with attached(model, [] if adapter is None else [adapter]) as span:
+        span.set_weights(torch.ones(1, int(adapter is not None), device=model.device))
+        extract(model, sequences, asked, output, cfg["precision"], cfg["prompt_pooling"], cfg["tokens_per_batch"])
+
+
+def until_enough_tokens(sequences: Iterator[TokenSequence], tokens: int) -> Iterator[TokenSequence]:
+    """Yield whole sequences until their tokens, without the first of each, reach a number."""
+    total = 0
+    for sequence in sequences:
+        if total >= tokens:
+            return
+        total += len(sequence.tokens) - 1
+        yield sequence
