@@ -1,6 +1,7 @@
 """The checked configuration, and what the rules share: paths, parameters and lists of files."""
 
 import sys
+from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
@@ -67,8 +68,9 @@ def teacher_folder():
 
 
 def adapter_folder(run):
-    """Return the folder of a run's adapter: trained here, or brought by the user."""
-    return CONFIG.runs[run].folder if CONFIG.runs[run].external else results(f"adapters/{run}")
+    """Return the folder of a run's adapter: the user's own where it exists, else trained here or fetched from the hub."""
+    folder = CONFIG.runs[run].folder
+    return folder if folder and Path(folder).is_dir() else results(f"adapters/{run}")
 
 
 def adapter_inputs(run):

@@ -4,7 +4,6 @@ The update of a linear module is dW = s B A with B (m, r), A (r, n), and s = alp
 rsLoRA (Hu et al. 2021, doi:10.48550/arXiv.2106.09685; Kalajdzievski 2023, doi:10.48550/arXiv.2312.03732).
 """
 
-import hashlib
 import json
 import math
 import re
@@ -15,6 +14,7 @@ import numpy as np
 
 from lossgeometry.geometry.tensors import TensorFile
 from lossgeometry.job import InputError
+from lossgeometry.provenance import digest_of_file
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 
@@ -60,7 +60,7 @@ class Adapter:
     transposed
         Whether the base stores the weights of these modules as (inputs, outputs).
     source
-        sha256 of configuration and weights.
+        sha256 of the weights file.
 
     Raises
     ------
@@ -144,11 +144,7 @@ class Adapter:
 
     @property
     def source(self) -> str:
-        digest = hashlib.sha256()
-        for name in (CONFIG_FILE, WEIGHTS_FILE):
-            with open(self.folder / name, "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        return digest.hexdigest()
+        return digest_of_file(self.folder / WEIGHTS_FILE)
 
 
 def _read_config(folder: Path) -> dict:

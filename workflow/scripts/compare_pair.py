@@ -1,0 +1,16 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from lossgeometry.geometry.deltas import Delta
+    from lossgeometry.geometry.pairs import MapRow, Row, compare_pair
+    from lossgeometry.geometry.tidy import table_of, write_parquet
+
+    names = (snakemake.wildcards.a, snakemake.wildcards.b)
+    pair = compare_pair(Delta(snakemake.input.a), Delta(snakemake.input.b), names, **snakemake.params.cfg)
+    write_parquet(snakemake.output.geometry, table_of(pair.rows, Row))
+    write_parquet(snakemake.output.grassmann, table_of(pair.maps, MapRow))
