@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lossgeometry.atomic import CannotWrite
+from lossgeometry.locks import SecondWriter
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -18,8 +19,8 @@ class InputError(Exception):
 def job(snakemake) -> Iterator[None]:
     """Run the body with the job's threads and log; import numerical libraries inside it, after the threads are pinned.
 
-    Standard output and error go to the rule's log file, from this process and from its children. An `InputError` or `CannotWrite` ends the
-    job with exit status 1 and its sentence, without a traceback; every other exception keeps its traceback.
+    Standard output and error go to the rule's log file, from this process and from its children. Errors that carry a sentence for the
+    user end the job with exit status 1 and that sentence alone; every other exception keeps its traceback.
     """
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(snakemake.threads)
@@ -33,6 +34,6 @@ def job(snakemake) -> Iterator[None]:
     sys.stdout.reconfigure(line_buffering=True)
     try:
         yield
-    except (InputError, CannotWrite) as error:
+    except (InputError, CannotWrite, SecondWriter) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

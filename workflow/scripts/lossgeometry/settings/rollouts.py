@@ -41,7 +41,7 @@ class Rollouts(Block):
 
     samples_per_prompt: int = Field(8, ge=1)
     """Completions per prompt (K)."""
-    sampling: Sampling = Sampling(temperature=0.7, top_p=0.8)
+    sampling: Sampling = Sampling()
     """How the teacher is sampled."""
     engine: Engine = Engine()
     """What samples the teacher."""

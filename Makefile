@@ -1,0 +1,36 @@
+# `make all`: the environment, then the default experiment. `make test`: the environment, then the tests.
+PYTHON ?= python3.11
+CORES ?= 8
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG ?=
+CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+
+.PHONY: all test plan lint reference clean
+
+all: $(VENV)/installed
+	$(BIN)/snakemake --cores $(CORES) $(CONFIGFILE) all
+
+# Jobs that a change would run, and what they are expected to cost.
+plan: $(VENV)/installed
+	$(BIN)/python workflow/scripts/print_plan.py $(CONFIGFILE)
+
+test: $(VENV)/installed
+	$(BIN)/pytest
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+# config/README.md and config/schema.json, from the configuration's models.
+reference: $(VENV)/installed
+	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.config_reference
+
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)

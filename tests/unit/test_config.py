@@ -1,0 +1,120 @@
+"""A configuration that cannot run is refused before any job starts, in one sentence that names the key and the cure."""
+
+import copy
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lossgeometry import config_reference
+from lossgeometry.config import ConfigError, load_config
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
+
+
+def changed(path: str, value) -> dict:
+    values = copy.deepcopy(DEFAULT)
+    *parents, last = path.split(".")
+    block = values
+    for parent in parents:
+        block = block[parent]
+    block[last] = value
+    return values
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_every_shipped_configuration_is_valid(path):
+    load_config(yaml.safe_load(path.read_text()))
+
+
+# (key, value, what the sentence must say): the key, and words of the cure.
+BAD = [
+    ("trainig", {}, r"^trainig: .*config/README\.md"),
+    ("training.step", 3, r"^training\.step: .*config/README\.md"),
+    ("training.steps", "many", r"^training\.steps: .*integer.*'many'"),
+    ("training.micro_batch_size", 7, r"training\.micro_batch_size: it must divide training\.batch_size"),
+    ("methods.sft", {"learning_rate": -1e-3}, r"^methods\.sft\.learning_rate: .*greater than 0"),
+    ("methods.magic", {"learning_rate": 1e-3}, r"methods\.magic: there is no method magic; add .*methods/magic\.py"),
+    ("methods.dpo", {"learning_rate": 1e-4, "options": {"betta": 1}}, r"methods\.dpo\.options\.betta: .*README"),
+    ("methods.dpo", {"learning_rate": 1e-4, "options": {"beta": -1}}, r"methods\.dpo\.options\.beta: .*greater than 0"),
+    ("methods", {}, r"methods: there is nothing to compare; name at least one method, or adapters"),
+    ("seeds", [42, 42], r"methods\.sft: run sft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
+    ("methods.sft", {"learning_rate": 1e-3, "learning_rates": [1e-3]}, r"methods\.sft: run .* appears twice"),
+    ("methods.sft@", {"learning_rate": 1e-3}, r"methods\.sft@: write <method> or <method>@<variant>"),
+    ("comparisons", {"pairs": [["sft.lr1.s1", "rft.lr0.001.s42"]]}, r"comparisons: there is no run sft\.lr1\.s1; the runs are"),
+    ("student.source", "endpoint", r"student"),
+    ("evaluation.engine", {"name": "openai"}, r"evaluation.*endpoint cannot serve the adapters"),
+    ("experiment", "a/b", r"^experiment: "),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "sentence"), BAD, ids=[f"{row[0]}-{i}" for i, row in enumerate(BAD)])
+def test_a_bad_configuration_names_the_key_and_the_cure(path, value, sentence):
+    with pytest.raises(ConfigError) as caught:
+        load_config(changed(path, value))
+    assert re.search(sentence, str(caught.value)), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_snakemake_refuses_it_before_any_job_with_one_sentence(tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(yaml.safe_dump(changed("methods.sft", {"learning_rate": -1})))
+    call = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", str(bad), "-n"]
+    result = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode != 0
+    lines = result.stderr.strip().splitlines()
+    assert lines[-1].startswith("The configuration cannot run. methods.sft.learning_rate")
+    assert "Traceback" not in result.stderr
+
+
+def test_runs_are_a_star_around_the_default_and_named_as_promised():
+    values = changed("methods", {"sft": {"learning_rate": 5e-6, "learning_rates": [5e-7], "seeds": [42, {"init": 42, "order": 7}]}})
+    assert list(load_config(values).runs) == ["sft.lr5e-06.s42", "sft.lr5e-06.s42-o7", "sft.lr5e-07.s42"]
+
+
+def test_pairs_follow_the_comparisons_in_the_order_of_the_configuration():
+    methods = {
+        "sft": {"learning_rate": 1e-3, "seeds": [1, 2], "learning_rates": [1e-4]},
+        "dpo": {"learning_rate": 1e-4, "seeds": [1], "learning_rates": [1e-3]},
+    }
+    values = changed("methods", methods)
+    one, two, low = "sft.lr0.001.s1", "sft.lr0.001.s2", "sft.lr0.0001.s1"
+    dpo, high = "dpo.lr0.0001.s1", "dpo.lr0.001.s1"
+
+    def pairs(**comparisons):
+        off = {"methods": False, "seeds": False, "learning_rates": False, "adapters": False}
+        return load_config(values | {"comparisons": off | comparisons}).pairs
+
+    assert pairs(methods=True) == [(one, dpo)]
+    assert pairs(seeds=True) == [(one, two)]
+    assert pairs(learning_rates=True) == [(one, low), (dpo, high)]
+    assert pairs(matched=[1e-3]) == [(one, high)]
+    assert pairs(matched=[1e-4]) == [(low, dpo)]
+    assert pairs(pairs=[[high, two]]) == [(two, high)]
+    assert pairs(methods=True, seeds=True, exclude=[two]) == [(one, dpo)]
+
+
+def test_the_schema_and_the_reference_are_those_of_the_models():
+    assert (ROOT / "config" / "schema.json").read_text() == config_reference.schema(), "run `make reference`"
+    assert (ROOT / "config" / "README.md").read_text() == config_reference.reference(), "run `make reference`"
+
+
+def test_every_key_is_described():
+    for key, _, _, text in config_reference.describe(config_reference.Config):
+        assert len(text) > 10, f"{key} has no description"
+
+
+def test_the_environments_have_the_pins_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = {"cpu": project["dependencies"], "gpu": project["dependencies"] + project["optional-dependencies"]["gpu"]}
+    for name, expected in pins.items():
+        environment = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())
+        listed = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+        assert listed == expected
+        assert all("==" in pin for pin in listed)
