@@ -24,7 +24,7 @@ else:
 
 rule generate_answers:
     message:
-        f"Answering with {ANSWERS}"
+        "Answering as {wildcards}"
     input:
         student=student_folder(),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),

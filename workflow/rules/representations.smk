@@ -68,7 +68,7 @@ rule compare_representations:
         block=lambda wildcards: wildcards.get("scatteritem", "1-of-1"),
         code=code_digests("compare_representations.py"),
     message:
-        f"Comparing the hidden states of {BLOCK}"
+        "Comparing the hidden states of {wildcards.a} and {wildcards.b}"
     script:
         "../scripts/compare_representations.py"
 
