@@ -4,7 +4,6 @@ import random
 import tracemalloc
 
 import pytest
-
 from lossgeometry import jsonl
 
 HOSTILE = [

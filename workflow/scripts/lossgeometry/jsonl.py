@@ -39,7 +39,7 @@ def read_lines(path: str | Path) -> Iterator[dict[str, Any]]:
                 if not line.endswith(b"\n"):
                     return
                 raise ValueError(
-                    f"{path}, line {number}: not a JSON object; repair or delete this line, or the file to make it anew."
+                    f"{path}, line {number}: not a JSON object; repair or delete this line, or remake the file."
                 )
             yield row
 

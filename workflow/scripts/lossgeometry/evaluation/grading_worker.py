@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from math_verify import LatexExtractionConfig, parse, verify
 
-MEMORY_BYTES = 4 << 30
+MEMORY_BYTES = 2 << 30
 # Gold answers are bare: everything between the dollars is the answer, and numbers inside unparsable text are not.
 GOLD = (LatexExtractionConfig(),)
 # Predictions: only the box, never a formula elsewhere (21 % fewer false rejections than with defaults and raw golds).
@@ -46,7 +46,7 @@ def judge(gold: str, box: str) -> str:
 
 
 def equal(gold: str, box: str) -> bool:
-    """Whether math-verify accepts the box; verify is asymmetric: gold first. An interval may be written as a relation."""
+    """Whether math-verify accepts the box; verify is asymmetric: gold first. Relations may stand for intervals."""
     prediction = parse(rf"\boxed{{{box}}}", BOX, parsing_timeout=None)
     return verify(parse_gold(gold), prediction, timeout_seconds=None, allow_set_relation_comp=True)
 

@@ -1,0 +1,181 @@
+"""The grading processes: deadlines, deaths, order, memory. What verdicts are right is in test_grading_table.py."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from itertools import count
+from pathlib import Path
+
+import pytest
+from lossgeometry.evaluation import grading, worker_pool
+from lossgeometry.evaluation.answers import extract_box
+from lossgeometry.evaluation.grading import Answer, Grader, grade
+
+TOWER = r"\dfrac{5^{(5^{(5^{(5^5)})}-4)}-5}{16}"
+HANGING = [TOWER, r"\frac{1}{" * 25 + "2" + "}" * 25, "(" * 900 + "1" + ")" * 900]
+# Each of these ends by itself: too long, out of the parser's reach, or not mathematics at all.
+HARMLESS = [
+    "9" * 1999,
+    "9" * 1_000_000,
+    "\ud800",
+    "\x00\x07",
+    "\u202e",
+    r"\\" * 500,
+]
+
+
+def boxed(gold, box, finish_reason="stop"):
+    return Answer(gold, rf"so \boxed{{{box}}}", finish_reason)
+
+
+@pytest.fixture(scope="module")
+def grader():
+    """Two workers for the tests that leave them alive: a start costs a second."""
+    with Grader(workers=2, deadline_seconds=5.0) as shared:
+        yield shared
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition):
+    for _ in range(300):
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_hostile_answers_end_at_their_deadline_and_harm_no_neighbour():
+    neighbour = boxed(r"\frac{1}{2}", "0.5")
+    items = [item for box in HANGING + HARMLESS for item in (boxed("5", box), neighbour)]
+    verdicts = [verdict.verdict for verdict in grade(items, workers=2, deadline_seconds=0.5)]
+    assert verdicts[1::2] == ["correct"] * (len(items) // 2)
+    assert verdicts[: 2 * len(HANGING) : 2] == ["timeout"] * len(HANGING)
+    assert set(verdicts[2 * len(HANGING) :: 2]) <= {"wrong", "no_answer"}
+
+
+def test_a_hostile_gold_is_a_timeout_and_a_cut_hostile_answer_is_truncated():
+    items = [boxed(TOWER, "5"), boxed("5", TOWER, "length")]
+    assert [verdict.verdict for verdict in grade(items, workers=2, deadline_seconds=0.2)] == ["timeout", "truncated"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\boxed{" * 100_000, r"\boxed{1}, " * 100_000, r"\boxed{" * 50_000 + "5" + "}" * 50_000, "{" * 1_000_000]
+    + ["\\" * 1_000_000 + "boxed{5}", r"\boxed" + " " * 1_000_000 + "{5}", "<b>\u202e\ud800" * 200_000 + r"\boxed{5}"],
+)
+def test_megabyte_completions_are_read_in_linear_time(text):
+    """Quadratic scanning of these texts takes minutes; the suite's time limit is the assertion."""
+    assert extract_box(text) is None or len(extract_box(text)) <= len(text)
+
+
+def test_verdicts_come_in_order_with_any_number_of_workers(grader):
+    items = [boxed(rf"\frac{{{n}}}{{7}}", rf"\frac{{{2 * n}}}{{{14 if n % 3 else 15}}}") for n in range(1, 13)]
+    expected = ["correct" if n % 3 else "wrong" for n in range(1, 13)]
+    assert [verdict.verdict for verdict in grade(items, 1, 5.0)] == expected
+    assert [verdict.verdict for verdict in grader.grade(items)] == expected
+
+
+def test_equal_pairs_are_judged_once(grader, monkeypatch):
+    submitted = []
+    submit = grader.pool.submit
+    monkeypatch.setattr(grader.pool, "submit", lambda task: (submitted.append(task), submit(task)))
+    items = [boxed(r"\frac{1}{4}", box) for box in ("0.25", "0.75", "0.25 ", r"$0.25$")] * 500
+    assert sum(verdict.correct for verdict in grader.grade(items)) == 1500
+    assert len(submitted) == 2
+
+
+def test_forgetting_old_pairs_changes_no_verdict(grader, monkeypatch):
+    monkeypatch.setattr(grading, "REMEMBERED", 1)
+    items = [boxed("0.5", rf"\frac{{{n}}}{{4}}") for n in (1, 2, 3, 2, 1, 2)]
+    assert [verdict.correct for verdict in grader.grade(items)] == [False, True, False, True, False, True]
+
+
+def test_an_endless_stream_is_read_no_further_than_the_window(grader):
+    taken = count()
+    stream = (boxed("0.5", rf"\frac{{{next(taken) % 3}}}{{2}}") for _ in count())
+    verdicts = grader.grade(stream)
+    assert [next(verdicts).correct for _ in range(5)] == [False, True, False, False, True]
+    assert next(taken) <= grading.WINDOW + 6
+
+
+def test_memory_does_not_grow_with_the_number_of_answers():
+    items = (Answer(str(n % 7), "x" * 1000 + rf"\boxed{{{n}}}", "stop") for n in range(20_000))
+    tracemalloc.start()
+    assert sum(verdict.correct for verdict in grade(items, 1, 5.0)) == 7
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000  # of 20 MB of completions
+
+
+def test_a_worker_killed_by_somebody_else_costs_no_answer():
+    with Grader(workers=1, deadline_seconds=5.0) as grader:
+        list(grader.grade([boxed("0.5", r"\frac{2}{4}")]))
+        verdicts = grader.grade([boxed("0.5", r"\frac{3}{6}")])
+        os.kill(grader.pool.workers[0].process.pid, signal.SIGKILL)
+        assert [verdict.verdict for verdict in verdicts] == ["correct"]
+
+
+def test_the_deadline_is_computing_time_so_a_busy_machine_changes_no_verdict():
+    with Grader(workers=1, deadline_seconds=0.5) as grader:
+        list(grader.grade([boxed("0.5", r"\frac{2}{4}")]))
+        pid = grader.pool.workers[0].process.pid
+        os.kill(pid, signal.SIGSTOP)
+        _, task = grader._enter(boxed("0.5", r"\frac{3}{6}"))
+        time.sleep(1.5)
+        os.kill(pid, signal.SIGCONT)
+        assert grader._settle(None, False, task).verdict == "correct"
+        assert grader.pool.workers[0].process.pid == pid
+
+
+def test_a_worker_that_waits_instead_of_computing_is_killed_too(monkeypatch):
+    monkeypatch.setattr(worker_pool, "WALL_PER_CPU", 1.0)
+    with Grader(workers=1, deadline_seconds=0.5) as grader:
+        list(grader.grade([boxed("0.5", r"\frac{2}{4}")]))
+        os.kill(grader.pool.workers[0].process.pid, signal.SIGSTOP)
+        assert [verdict.verdict for verdict in grader.grade([boxed("0.5", r"\frac{3}{6}")])] == ["timeout"]
+
+
+def test_a_worker_that_cannot_start_is_one_clear_error(monkeypatch, tmp_path):
+    monkeypatch.setattr(worker_pool, "WORKER", tmp_path / "absent.py")
+    with pytest.raises(RuntimeError, match="grading worker did not start .*absent.py"):
+        list(grade([boxed("0.5", r"\frac{2}{4}")], 1, 5.0))
+
+
+def test_no_worker_outlives_an_abandoned_or_killed_caller():
+    verdicts = grade([boxed("5", TOWER), boxed("0.5", r"\frac{2}{4}")] * 3, 1, 60.0)
+    with Grader(workers=1, deadline_seconds=60.0) as grader:
+        grader._enter(boxed("5", TOWER))
+        pid = grader.pool.workers[0].process.pid
+    assert not alive(pid)
+    verdicts.close()
+    code = (
+        "from lossgeometry.evaluation.grading import Answer, Grader\n"
+        "grader = Grader(1, 2.0)\n"
+        f"grader._enter(Answer('5', r'\\boxed{{{TOWER}}}', 'stop'))\n"
+        "while not grader.pool.workers[0].task: grader.pool.step()\n"
+        "print(grader.pool.workers[0].process.pid, flush=True)\n"
+        "grader.pool.step()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as caller:
+        pid = int(caller.stdout.readline())
+        assert alive(pid)
+        caller.kill()
+    assert wait_until(lambda: not alive(pid))
+
+
+def test_workers_of_a_trainer_do_not_load_torch():
+    pytest.importorskip("torch")
+    with Grader(workers=1, deadline_seconds=5.0) as grader:
+        assert next(grader.grade([boxed("0.5", r"\frac{2}{4}")])).correct
+        maps = Path(f"/proc/{grader.pool.workers[0].process.pid}/maps").read_text()
+    assert "python" in maps and "torch" not in maps

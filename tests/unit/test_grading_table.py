@@ -1,0 +1,96 @@
+"""Verdicts against a table judged by hand: what a teacher would say, not what a library returns."""
+
+from pathlib import Path
+
+import pytest
+from lossgeometry import jsonl
+from lossgeometry.evaluation.answers import decide, extract_box, tidy
+from lossgeometry.evaluation.grading import Answer, check_golds, grade
+
+TABLE = list(jsonl.read_lines(Path(__file__).parent / "data" / "answers.jsonl"))
+MOST_KNOWN = 10
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    items = [Answer(row["gold"], row["completion"], row["finish_reason"]) for row in TABLE]
+    return list(grade(items, workers=2, deadline_seconds=5.0))
+
+
+def test_the_table_is_large_and_its_rows_are_distinct():
+    assert len({(row["gold"], row["completion"], row["finish_reason"]) for row in TABLE}) == len(TABLE) >= 300
+
+
+def test_every_verdict_is_the_true_one(verdicts):
+    wrong = [
+        (row["gold"], row["completion"], row["verdict"], verdict.verdict)
+        for row, verdict in zip(TABLE, verdicts, strict=True)
+        if "known" not in row and verdict.verdict != row["verdict"]
+    ]
+    assert wrong == []
+
+
+def test_known_disagreements_are_few_and_as_recorded(verdicts):
+    """`known` holds the verdict given where it is not the true one; a row that got right must lose the mark."""
+    marked = [(row, verdict) for row, verdict in zip(TABLE, verdicts, strict=True) if "known" in row]
+    assert len(marked) <= MOST_KNOWN
+    assert all(verdict.verdict == row["known"] != row["verdict"] for row, verdict in marked)
+
+
+def test_correct_is_the_verdict_correct(verdicts):
+    assert all(verdict.correct == (verdict.verdict == "correct") for verdict in verdicts)
+
+
+def test_tidying_twice_changes_nothing_more():
+    for row in TABLE:
+        once = tidy(extract_box(row["completion"]) or "")
+        assert tidy(once) == once
+
+
+def test_golds_are_checked_against_themselves():
+    golds = [
+        "7",
+        r"\frac{1}{2}",
+        r"\text{Monday}",
+        "1,2",
+        "",
+        "  ",
+        r"\frac{1}{",
+        "(" * 900 + "1" + ")" * 900,
+        "x" * 5000,
+    ]
+    checked = list(check_golds(golds, workers=2, deadline_seconds=0.5))
+    assert checked == [True, True, True, True, False, False, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("gold", "box", "verdict"),
+    [("7", "7", True), ("7", "8", False), ("-12", "12", False), ("0.5", "0.5", True), ("3/4", "3/4", True)]
+    + [("7", "07", None), ("0", "-0", None), ("0.5", "0.50", None), ("3/0", "3/0", None), ("x", "x", None)],
+)
+def test_only_plain_numbers_are_decided_without_algebra(gold, box, verdict):
+    assert decide(gold, box) is verdict
+
+
+def test_what_is_decided_without_algebra_is_what_math_verify_says():
+    from lossgeometry.evaluation.grading_worker import judge
+
+    numbers = [
+        "0",
+        "7",
+        "-7",
+        "12",
+        "100",
+        "99999999999999999999",
+        "0.5",
+        "7.0",
+        "-2.25",
+        "3/4",
+        "-6/8",
+        r"\frac{3}{4}",
+    ]
+    decided = {(a, b): decide(a, b) for a in numbers for b in numbers}
+    assert sum(verdict is not None for verdict in decided.values()) > 36
+    for (gold, box), verdict in decided.items():
+        if verdict is not None:
+            assert judge(gold, box) == ("correct" if verdict else "wrong")
