@@ -5,7 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-from lossgeometry.config import ConfigError, load_config, method_module
+from lossgeometry.config import ConfigError, load_config
+from lossgeometry.methods import method_module
 from lossgeometry.provenance import code_digests
 from lossgeometry.runs import BASE, pair_id
 

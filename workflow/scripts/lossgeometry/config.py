@@ -1,6 +1,5 @@
 """The configuration: its models composed, its cross-checks, and errors that name the key and the cure."""
 
-import importlib
 import importlib.util
 import re
 from functools import cached_property
@@ -8,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from lossgeometry.methods import method_module
 from lossgeometry.runs import Run, expand_pairs, expand_runs
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
@@ -137,11 +137,6 @@ class Config(Block):
             raise ValueError(f"{key}benchmark: there is no {stage.benchmark}; name one of evaluation.benchmarks")
         if stage.needs_benchmark and not self.benchmark_of(stage):
             raise ValueError(f"{key}benchmark: this stage needs problems; configure one of evaluation.benchmarks")
-
-
-def method_module(name: str) -> Any:
-    """Return the module of a training method, imported only now: methods share no code path but the shared modules."""
-    return importlib.import_module(f"lossgeometry.methods.{name}")
 
 
 def _check_method(label: str, method: Method) -> None:

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from lossgeometry.config import Config, json_schema, method_module
+from lossgeometry.config import Config, json_schema
+from lossgeometry.methods import method_module
 from lossgeometry.provenance import SCRIPTS
 
 FOLDER = SCRIPTS.parent.parent / "config"

@@ -15,6 +15,10 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent.parent
 
+WITHOUT_EFFECT = frozenset(f"lossgeometry/{name}.py" for name in ("atomic", "checkpoints", "job", "locks", "stopping"))
+"""Modules that decide how a job starts, stops and survives, never what it computes: tests hold that a job which was
+killed and continued ends with the same bytes. Every job imports them: a change would otherwise re-run everything."""
+
 
 class _WithoutDocstrings(ast.NodeTransformer):
     """Blank the docstrings of modules, classes and functions, and the docstrings of class attributes."""
@@ -66,6 +70,8 @@ def _files_of(module: str) -> set[Path]:
 def code_digests(*modules: str) -> dict[str, str]:
     """Return {path relative to workflow/scripts: digest} of the named files and of all library modules they reach.
 
+    Modules in `WITHOUT_EFFECT` are left out.
+
     Parameters
     ----------
     modules
@@ -82,7 +88,7 @@ def code_digests(*modules: str) -> dict[str, str]:
     while pending:
         path = pending.pop()
         name = path.relative_to(SCRIPTS).as_posix()
-        if name not in digests:
+        if name not in digests and name not in WITHOUT_EFFECT:
             digests[name], imported = _parse(path)
             pending.extend(imported)
     return dict(sorted(digests.items()))

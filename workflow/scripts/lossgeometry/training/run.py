@@ -6,8 +6,8 @@ from typing import Any
 
 from lossgeometry.atomic import atomic_file
 from lossgeometry.checkpoints import CheckpointFolder, checkpoint_root
-from lossgeometry.config import method_module
 from lossgeometry.jsonl import read_lines
+from lossgeometry.methods import method_module
 from lossgeometry.provenance import digest_of, provenance
 from lossgeometry.settings.training import Training
 from lossgeometry.training.job import TrainingJob
