@@ -72,6 +72,15 @@ def test_only_plain_numbers_are_decided_without_algebra(gold, box, verdict):
     assert decide(gold, box) is verdict
 
 
+def test_math_verify_agrees_that_equal_strings_are_equal():
+    from lossgeometry.evaluation.grading_worker import equal, judge
+
+    golds = {tidy(row["gold"]) for row in TABLE if row["verdict"] != "unparsable_gold" and "%" not in row["gold"]}
+    gradable = {gold for gold in golds if judge(gold, gold) == "correct"}
+    assert len(gradable) > 150
+    assert {gold for gold in gradable if not equal(gold, gold)} == set()
+
+
 def test_what_is_decided_without_algebra_is_what_math_verify_says():
     from lossgeometry.evaluation.grading_worker import judge
 

@@ -40,9 +40,11 @@ def judge(gold: str, box: str) -> str:
     bare_gold, bare_box = _without_percent(gold), _without_percent(box)
     if not parse_gold(bare_gold):
         return "unparsable_gold"
-    if equal(bare_gold, bare_box) or ((gold != bare_gold) != (box != bare_box) and equal(gold, box)):
+    # Equal strings are equal: math-verify says so too, since it compares the normalised strings beside the expressions.
+    if bare_gold == bare_box or equal(bare_gold, bare_box):
         return "correct"
-    return "wrong"
+    one_sided = (gold != bare_gold) != (box != bare_box)
+    return "correct" if one_sided and equal(gold, box) else "wrong"
 
 
 def equal(gold: str, box: str) -> bool:
