@@ -6,8 +6,6 @@ ruleorder: fetch_adapter > train_adapter
 
 
 rule fetch_adapter:
-    message:
-        "Fetching the adapter {wildcards.name}"
     output:
         weights=results("adapters/external.{name}/adapter_model.safetensors"),
         config=results("adapters/external.{name}/adapter_config.json"),
@@ -15,12 +13,14 @@ rule fetch_adapter:
         log_of("fetch_adapter/{name}"),
     benchmark:
         benchmark_of("fetch_adapter/{name}")
+    localrule: True
     conda:
         CPU
-    localrule: True
     params:
         cfg=lambda wildcards: {"source": CONFIG.adapters[wildcards.name]},
         code=code_digests("fetch_adapter.py"),
+    message:
+        "Fetching the adapter {wildcards.name}"
     script:
         "../scripts/fetch_adapter.py"
 
@@ -32,8 +32,6 @@ def adapter_weights(wildcards):
 
 
 rule reduce_adapter:
-    message:
-        "Decomposing the update of {wildcards.run}"
     input:
         unpack(adapter_weights),
     output:
@@ -50,5 +48,7 @@ rule reduce_adapter:
     params:
         cfg={},
         code=code_digests("reduce_adapter.py"),
+    message:
+        "Decomposing the update of {wildcards.run}"
     script:
         "../scripts/reduce_adapter.py"

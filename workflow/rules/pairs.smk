@@ -13,8 +13,6 @@ def pair_cfg(wildcards):
 
 
 rule compare_pair:
-    message:
-        "Comparing {wildcards.a} and {wildcards.b}"
     input:
         a=results("deltas/{a}.safetensors"),
         b=results("deltas/{b}.safetensors"),
@@ -33,5 +31,7 @@ rule compare_pair:
     params:
         cfg=pair_cfg,
         code=code_digests("compare_pair.py"),
+    message:
+        "Comparing {wildcards.a} and {wildcards.b}"
     script:
         "../scripts/compare_pair.py"

@@ -75,20 +75,14 @@ def compact_svd(b: np.ndarray, a: np.ndarray, scale: float = 1.0) -> CompactSVD:
 
     Notes
     -----
-    The numerical rank counts the singular values above max(m, n, r) * eps * the largest. In every column of U the
-    entry of largest
-    magnitude is positive, so that equal updates have equal factors.
+    The numerical rank counts the singular values above max(m, n, r) * eps * the largest. Every column of U
+    has a positive sum, so that equal updates have equal factors.
     """
     q_b, r_b = orthonormal_basis(b)
     q_a, r_a = orthonormal_basis(a.T)
     w, s, zt = np.linalg.svd(scale * (r_b @ r_a.T), full_matrices=False)
     tolerance = max(*b.shape, *a.shape) * np.finfo(np.float64).eps
     rank = int(np.sum(s > tolerance * s[0])) if s.size and s[0] > 0 else 0
-    u, v = q_b @ w[:, :rank], q_a @ zt[:rank].T
-    return _fix_signs(CompactSVD(u, s[:rank], v))
-
-
-def _fix_signs(svd: CompactSVD) -> CompactSVD:
-    largest = np.abs(svd.u).argmax(axis=0)
-    sign = np.sign(svd.u[largest, np.arange(svd.rank)])
-    return CompactSVD(svd.u * sign, svd.s, svd.v * sign)
+    w, z = w[:, :rank], zt[:rank].T
+    sign = np.where(q_b.sum(axis=0) @ w < 0, -1.0, 1.0)
+    return CompactSVD(q_b @ (w * sign), s[:rank], q_a @ (z * sign))

@@ -39,7 +39,7 @@ def fetch_adapter(source: str, folder: Path) -> None:
                 path = hf_hub_download(match["repository"], name, revision=match["revision"], cache_dir=cache)
             except (HfHubHTTPError, LocalEntryNotFoundError) as error:
                 raise InputError(
-                    f"adapters: the hub gave no {name} for {source} ({type(error).__name__}); check the id, the revision, "
-                    "your access and the network, or download the folder and name its path"
+                    f"adapters: the hub gave no {name} for {source} ({type(error).__name__}); check the id, the "
+                    "revision, your access and the network, or download the folder and name its path"
                 ) from error
             shutil.copyfile(path, partial / name)

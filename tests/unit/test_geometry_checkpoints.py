@@ -1,0 +1,139 @@
+"""Full fine-tunes as deltas, and the command that compares folders without a configuration."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from geometry_tools import dense_metrics, name, random_factors, write_adapter
+from lossgeometry.geometry import checkpoints, tensors
+from lossgeometry.geometry.checkpoints import reduce_checkpoints, truncated_svd
+from lossgeometry.geometry.deltas import Delta
+from lossgeometry.geometry.pairs import compare_pair
+from lossgeometry.geometry.tensors import write_tensors
+from lossgeometry.job import InputError
+from lossgeometry.provenance import SCRIPTS
+
+
+def model(rng, dtype=np.float64):
+    weights = {f"{name(i, p)}.weight": rng.standard_normal((20, 16)) for i in range(2) for p in "qv"}
+    weights |= {"model.embed_tokens.weight": rng.standard_normal((30, 16)), "model.layers.0.norm.weight": np.ones(16)}
+    return {key: value.astype(dtype) for key, value in weights.items()}
+
+
+def save(folder, weights):
+    write_tensors(folder / "model.safetensors", weights, {})
+    return folder
+
+
+def tuned(base, rng, rank=16):
+    """Return the base plus an update of the given rank in every matrix."""
+    moved = dict(base)
+    for key, value in base.items():
+        if value.ndim == 2:
+            moved[key] = value + 0.01 * rng.standard_normal((len(value), rank)) @ rng.standard_normal((rank, 16))
+    return moved
+
+
+def test_differences_of_checkpoints_are_their_updates(tmp_path):
+    rng = np.random.default_rng(0)
+    base = model(rng)
+    one, two = tuned(base, rng), tuned(base, rng, rank=3)
+    folders = [save(tmp_path / "base", base), save(tmp_path / "one", one), save(tmp_path / "two", two)]
+    paths = [tmp_path / "1.safetensors", tmp_path / "2.safetensors"]
+    skipped = reduce_checkpoints(folders[0], list(zip(folders[1:], paths, strict=True)), rank=16)
+    assert skipped == {
+        "model.embed_tokens.weight": "outside the numbered layers",
+        "model.layers.0.norm.weight": "no matrix",
+    }
+    a, b = map(Delta, paths)
+    module = name(1, "v")
+    assert a.modules == [name(0, "q"), name(0, "v"), name(1, "q"), module] and b.rank(module) == 3
+    rows = {row[:7]: row for row in compare_pair(a, b, ("a", "b"), 3, shared_init=False).rows}
+    updates = [moved[f"{module}.weight"] - base[f"{module}.weight"] for moved in (one, two)]
+    for key, expected in dense_metrics(*updates, 3).items():
+        if key[0] not in ("effective_rank_b", "effective_rank_squared_b"):  # rounding of the sum fills up the rank
+            assert rows["module", module, 1, "v", *key].value == pytest.approx(expected, abs=1e-10), key
+
+
+def test_truncation_is_recorded(tmp_path):
+    rng = np.random.default_rng(1)
+    base = model(rng)
+    moved = tuned(base, rng)
+    folders = save(tmp_path / "base", base), save(tmp_path / "tuned", moved)
+    reduce_checkpoints(folders[0], [(folders[1], tmp_path / "d")], rank=4)
+    delta = Delta(tmp_path / "d")
+    key = name(0, "q")
+    s = np.linalg.svd(moved[f"{key}.weight"] - base[f"{key}.weight"], compute_uv=False)
+    np.testing.assert_allclose(delta.read(key).s, s[:4], rtol=1e-12)
+    assert delta.left_out[key] == pytest.approx(np.sum(s[4:] ** 2) / np.sum(s**2))
+    assert json.loads(delta.metadata["left_out"]).keys() == set(delta.modules)
+
+
+def test_each_tensor_of_the_base_is_read_once(tmp_path, monkeypatch):
+    rng = np.random.default_rng(2)
+    base = model(rng)
+    folders = [save(tmp_path / "base", base), *(save(tmp_path / str(i), tuned(base, rng)) for i in range(3))]
+    reads = []
+    read = tensors.TensorFile.read
+    monkeypatch.setattr(tensors.TensorFile, "read", lambda file, key: reads.append((file.path, key)) or read(file, key))
+    reduce_checkpoints(folders[0], [(folder, tmp_path / f"{folder.name}.d") for folder in folders[1:]], rank=4)
+    assert len(reads) == len(set(reads)) == 4 * 4
+
+
+def test_large_matrices_are_decomposed_by_iteration_as_well_as_in_full(monkeypatch):
+    rng = np.random.default_rng(3)
+    u, v = (np.linalg.qr(rng.standard_normal((size, 120)))[0] for size in (150, 140))
+    for decay in (0.1, 0.002):  # the second spectrum is too flat to converge
+        matrix = u * np.exp(-decay * np.arange(120)) @ v.T
+        full = truncated_svd(matrix, 6)
+        monkeypatch.setattr(checkpoints, "_DENSE_UP_TO", 10)
+        iterated = truncated_svd(matrix, 6)
+        monkeypatch.undo()
+        np.testing.assert_allclose(iterated.s, full.s, rtol=1e-12)
+        np.testing.assert_allclose(iterated.u, full.u, atol=1e-6)
+
+
+def test_strangers_are_refused(tmp_path):
+    save(tmp_path / "base", {"model.layers.0.q.weight": np.ones((3, 3))})
+    save(tmp_path / "other", {"model.layers.0.q.weight": np.ones((3, 4))})
+    with pytest.raises(InputError, match="share no weight matrix"):
+        reduce_checkpoints(tmp_path / "base", [(tmp_path / "other", tmp_path / "d")], 2)
+
+
+def command(*arguments):
+    script = [sys.executable, str(SCRIPTS / "compare_adapters.py"), *map(str, arguments)]
+    return subprocess.run(script, capture_output=True, text=True, check=False)
+
+
+def test_the_command_compares_adapters_and_fine_tunes_of_one_base(tmp_path):
+    rng = np.random.default_rng(4)
+    base = model(rng)
+    save(tmp_path / "base", base), save(tmp_path / "full", tuned(base, rng))
+    for adapter in ("one", "two"):
+        write_adapter(tmp_path / adapter, {name(i, p): random_factors(rng, 20, 4, 16) for i in range(2) for p in "qv"})
+    out = tmp_path / "out"
+    done = command(tmp_path / "one", tmp_path / "two", "--delta-of", tmp_path / "base", tmp_path / "full", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (out / "pairs").iterdir()} == {"one--two", "one--full", "two--full"}
+    table = pyarrow.parquet.read_table(out / "pairs" / "one--full" / "geometry.parquet")
+    expected = "scope module layer projection metric side k value null_mean null_sd note"
+    assert table.column_names == expected.split()
+    assert "cosine of the stacked updates" in done.stdout and "4 directions" in done.stdout
+
+
+def test_the_command_fails_with_one_sentence(tmp_path):
+    done = command(tmp_path / "one", tmp_path / "two", "--out", tmp_path)
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert "name at least two folders" in command(tmp_path / "one", "--out", tmp_path).stderr
+
+
+def test_nothing_here_imports_torch():
+    modules = [
+        f"lossgeometry.geometry.{path.stem}" for path in sorted((SCRIPTS / "lossgeometry/geometry").glob("*.py"))
+    ]
+    code = f"import {', '.join(modules)}, sys; print({{'torch', 'pandas', 'transformers'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SCRIPTS, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,66 @@
+"""Compare adapters, or full fine-tunes, without a configuration: all pairs of what is named on the command line."""
+
+import argparse
+import os
+import sys
+from itertools import combinations
+from pathlib import Path
+
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+
+from lossgeometry.geometry.adapters import Adapter  # noqa: E402
+from lossgeometry.geometry.checkpoints import reduce_checkpoints  # noqa: E402
+from lossgeometry.geometry.deltas import Delta, reduce_adapter  # noqa: E402
+from lossgeometry.geometry.overview import overview  # noqa: E402
+from lossgeometry.geometry.pairs import MapRow, Row, compare_pair  # noqa: E402
+from lossgeometry.geometry.tidy import table_of, write_parquet  # noqa: E402
+from lossgeometry.job import InputError  # noqa: E402
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("adapters", nargs="*", type=Path, help="folders of PEFT LoRA adapters")
+    parser.add_argument(
+        "--delta-of",
+        nargs=2,
+        action="append",
+        default=[],
+        type=Path,
+        metavar=("BASE", "TUNED"),
+        help="a full fine-tune: its model folder and that of its base; may be given several times",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for deltas/ and pairs/")
+    parser.add_argument("--k", type=int, default=10, help="leading directions to compare (default: 10)")
+    parser.add_argument("--rank", type=int, default=64, help="rank kept of a full fine-tune's difference (default: 64)")
+    parser.add_argument("--shared-init", action="store_true", help="the adapters started from one initialisation of A")
+    return parser.parse_args(argv)
+
+
+def main(options: argparse.Namespace) -> None:
+    paths = options.adapters + [tuned for _, tuned in options.delta_of]
+    names = [path.resolve().name for path in paths]
+    if len(set(names)) < max(len(names), 2):
+        raise InputError(f"name at least two folders with different last parts; these are {', '.join(names) or 'none'}")
+    deltas = {name: options.out / "deltas" / f"{name}.safetensors" for name in names}
+    for folder in options.adapters:
+        reduce_adapter(Adapter(folder), deltas[folder.resolve().name])
+    for base in dict.fromkeys(base for base, _ in options.delta_of):
+        tuned = [(folder, deltas[folder.resolve().name]) for start, folder in options.delta_of if start == base]
+        skipped = reduce_checkpoints(base, tuned, options.rank)
+        print(f"{base}: {len(skipped)} tensors are not compared: {', '.join(skipped)}")
+        for folder, path in tuned:
+            shares = Delta(path).left_out.values()
+            print(f"{folder}: rank {options.rank} leaves out up to {max(shares):.1%} of a module's squared norm")
+    for a, b in combinations(names, 2):
+        pair = compare_pair(Delta(deltas[a]), Delta(deltas[b]), (a, b), options.k, options.shared_init)
+        folder = options.out / "pairs" / f"{a}--{b}"
+        write_parquet(folder / "geometry.parquet", table_of(pair.rows, Row))
+        write_parquet(folder / "grassmann.parquet", table_of(pair.maps, MapRow))
+        print(f"\n{overview(pair.rows, (a, b), options.shared_init)}\n{folder / 'geometry.parquet'}")
+
+
+if __name__ == "__main__":
+    try:
+        main(arguments())
+    except InputError as error:
+        sys.exit(f"error: {error}")
