@@ -35,8 +35,8 @@ class Connectivity(Block):
     """Type of the base weights in the forward pass; the updates are always applied in float32, unmerged. bfloat16
     halves the memory and adds rounding noise of the size of a small barrier."""
     tokens_per_batch: int = Field(1024, ge=64)
-    """Padded tokens per forward pass; the result does not depend on it, up to rounding. Small batches stay in a CPU's cache;
-    on a GPU take 16384 or more."""
+    """Padded tokens per forward pass; the result does not depend on it, up to rounding. Small batches stay in a CPU's
+    cache; on a GPU take 16384 or more."""
     threads: int = Field(1, ge=1)
     """Cores of one job."""
 

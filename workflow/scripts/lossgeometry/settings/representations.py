@@ -45,8 +45,8 @@ class Representations(Block):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Type of the base weights in the forward pass, and of the stored hidden states."""
     tokens_per_batch: int = Field(1024, ge=64)
-    """Padded tokens per forward pass; the result does not depend on it, up to rounding. Small batches stay in a CPU's cache;
-    on a GPU take 16384 or more."""
+    """Padded tokens per forward pass; the result does not depend on it, up to rounding. Small batches stay in a CPU's
+    cache; on a GPU take 16384 or more."""
     threads: int = Field(1, ge=1)
     """Cores of one job."""
 

@@ -1,0 +1,49 @@
+"""What the summary says about linear mode connectivity."""
+
+import pandas as pd
+
+LOSS_NAMES = {
+    "reference_solution": "held-out reference solutions",
+    "boxed_answer": r"the bare `\boxed{answer}` straight after the prompt",
+}
+
+
+def connectivity_summary(barriers: pd.DataFrame) -> str:
+    """Return a section of Markdown.
+
+    Parameters
+    ----------
+    barriers
+        `tables/barriers.csv`: one row per pair and loss.
+    """
+    sections = [_section(loss, rows) for loss, rows in barriers.groupby("loss", sort=False)]
+    return "\n\n".join(
+        [
+            "## Linear mode connectivity",
+            "The loss along W0 + (1 - t) dW_a + t dW_b, in nats per token. The barrier is the largest excess over the"
+            " straight line between the two ends (Entezari et al. 2022), with its standard error over sequences; a pair"
+            " is separated by a barrier where it exceeds twice that error. Of it, *of shrinking* is what both updates"
+            " show when each is shrunk alone as much as the path is shortened there. Frankle's variant measures from"
+            " the mean of the ends, so that it reads a difference between them as a barrier.",
+            *sections,
+        ]
+    )
+
+
+def _section(loss: str, rows: pd.DataFrame) -> str:
+    separated = int((rows["barrier"] > 2 * rows["barrier_se"]).sum())
+    base = rows["loss_base"].iloc[0]
+    lines = [
+        f"Loss on {LOSS_NAMES[loss]}: {separated} of {len(rows)} pairs are separated by a barrier; the base has"
+        f" {base:.4f}.",
+        "",
+        "| pair | loss of a | loss of b | barrier (se) | at t | of shrinking | Frankle (se) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows.itertuples():
+        lines.append(
+            f"| {row.run_a} - {row.run_b} | {row.loss_a:.4f} | {row.loss_b:.4f}"
+            f" | {row.barrier:.4f} ({row.barrier_se:.4f}) | {row.barrier_t:g} | {row.barrier_of_shrinking:.4f}"
+            f" | {row.frankle:.4f} ({row.frankle_se:.4f}) |"
+        )
+    return "\n".join(lines)
