@@ -130,10 +130,14 @@ def test_the_command_fails_with_one_sentence(tmp_path):
     assert "name at least two folders" in command(tmp_path / "one", "--out", tmp_path).stderr
 
 
-def test_nothing_here_imports_torch():
-    modules = [
-        f"lossgeometry.geometry.{path.stem}" for path in sorted((SCRIPTS / "lossgeometry/geometry").glob("*.py"))
-    ]
-    code = f"import {', '.join(modules)}, sys; print({{'torch', 'pandas', 'transformers'}} & set(sys.modules))"
+def heavy_imports(names):
+    """Return which heavy packages end up in memory when modules of the geometry are imported."""
+    code = f"import {', '.join(f'lossgeometry.geometry.{name}' for name in names)}, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SCRIPTS, check=True)
-    assert done.stdout.strip() == "set()"
+    return {"torch", "transformers", "pandas", "scipy"} & set(done.stdout.split())
+
+
+def test_nothing_imports_torch_and_the_jobs_of_single_pairs_import_numpy_only():
+    everything = [path.stem for path in (SCRIPTS / "lossgeometry" / "geometry").glob("*.py") if path.stem != "__init__"]
+    assert heavy_imports(everything) <= {"pandas"}
+    assert not heavy_imports(["adapters", "deltas", "pairs", "tidy", "overview", "checkpoints"])

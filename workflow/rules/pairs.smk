@@ -1,9 +1,9 @@
 """The pairwise geometry of the updates, and the tables that gather it."""
 
 
-def pair_cfg(wildcards):
+def pair_cfg(a, b):
     """Return what one pair's geometry depends on beside the two updates."""
-    a, b = CONFIG.runs[wildcards.a], CONFIG.runs[wildcards.b]
+    a, b = CONFIG.runs[a], CONFIG.runs[b]
     if a.external and b.external:
         shared = CONFIG.geometry.adapters_share_init
     else:
@@ -29,9 +29,55 @@ rule compare_pair:
     resources:
         mem_mb=1000,
     params:
-        cfg=pair_cfg,
+        cfg=lambda wildcards: pair_cfg(wildcards.a, wildcards.b),
         code=code_digests("compare_pair.py"),
     message:
         "Comparing {wildcards.a} and {wildcards.b}"
     script:
         "../scripts/compare_pair.py"
+
+
+def pair_entries():
+    """Return what the tables of the pairs depend on beside their files."""
+    entries = []
+    for a, b in CONFIG.pairs:
+        cfg = pair_cfg(a, b)
+        entries.append({"a": a, "b": b, "shared_init": cfg["shared_init"], "reference": cfg["reference"]})
+    return entries
+
+
+def run_identities():
+    """Return what tells the runs apart in the tables; a user's adapter has no learning rate or seed that we know."""
+    return {
+        run.id: {
+            "method": run.label,
+            "learning_rate": None if run.external else run.learning_rate,
+            "seed": "" if run.external else run.seed,
+        }
+        for run in CONFIG.runs.values()
+    }
+
+
+rule tabulate_geometry:
+    input:
+        geometry=pair_files("geometry.parquet"),
+        grassmann=pair_files("grassmann.parquet"),
+    output:
+        geometry=results("tables/geometry.csv"),
+        layers=results("tables/layers.csv"),
+        modules=results("tables/modules.parquet"),
+        grassmann=results("tables/grassmann.csv"),
+    log:
+        log_of("tabulate_geometry"),
+    benchmark:
+        benchmark_of("tabulate_geometry")
+    conda:
+        CPU
+    threads: 1
+    params:
+        cfg={"pairs": pair_entries(), "runs": run_identities()},
+        code=code_digests("tabulate_geometry.py"),
+    message:
+        "Tabulating the geometry of all pairs"
+    script:
+        "../scripts/tabulate_geometry.py"

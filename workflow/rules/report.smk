@@ -47,6 +47,9 @@ rule tabulate_runs:
 TABLES = {"runs": results("tables/runs.csv")}
 if TRAINED:
     TABLES["rollouts"] = results("tables/rollouts.csv")
+if CONFIG.pairs:
+    TABLES["geometry"] = results("tables/geometry.csv")
+    TABLES["layers"] = results("tables/layers.csv")
 if EVALUATED:
     TABLES["accuracy"] = results("tables/accuracy.csv")
     TABLES["mcnemar"] = results("tables/mcnemar.csv")

@@ -1,0 +1,18 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from lossgeometry.atomic import atomic_file
+    from lossgeometry.geometry.tables import gather_maps, gather_pairs, write_csv
+
+    cfg = snakemake.params.cfg
+    tables = gather_pairs(cfg["pairs"], cfg["runs"], snakemake.input.geometry)
+    write_csv(snakemake.output.geometry, tables["geometry"])
+    write_csv(snakemake.output.layers, tables["layers"])
+    write_csv(snakemake.output.grassmann, gather_maps(cfg["pairs"], snakemake.input.grassmann))
+    with atomic_file(snakemake.output.modules) as partial:
+        tables["modules"].to_parquet(partial, index=False, compression="zstd")
