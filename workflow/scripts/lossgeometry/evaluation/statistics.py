@@ -9,11 +9,16 @@ POWER = 0.80
 ALPHA = 1.0 - CONFIDENCE
 
 
+def normal_quantile() -> float:
+    """Half-width of a 95 % normal interval in standard errors."""
+    return float(stats.norm.isf(ALPHA / 2))
+
+
 def wilson(successes: int, trials: int) -> tuple[float, float]:
     """Wilson's 95 % score interval of a proportion; NaN without trials. Wilson 1927, doi:10.2307/2276774."""
     if trials == 0:
         return float("nan"), float("nan")
-    z = stats.norm.isf(ALPHA / 2)
+    z = normal_quantile()
     share = successes / trials
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
@@ -140,4 +145,4 @@ def minimum_detectable_accuracy_difference(problems: int, discordance: float) ->
 
 def minimum_detectable_mean_difference(error: float) -> float:
     """The same for sampled accuracies, from the clustered standard error of a paired difference (normal theory)."""
-    return float((stats.norm.isf(ALPHA / 2) + stats.norm.isf(1.0 - POWER)) * error)
+    return float((normal_quantile() + stats.norm.isf(1.0 - POWER)) * error)

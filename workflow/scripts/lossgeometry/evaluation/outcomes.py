@@ -1,0 +1,61 @@
+"""Graded answers as arrays over (problems, samples), the form that statistics take."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossgeometry import jsonl
+from lossgeometry.job import InputError
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What one run did on one benchmark under one decoding; every array is (problems, samples)."""
+
+    problems: tuple[str, ...]
+    correct: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    """The token budget cut the completion, whether or not its answer was right."""
+    no_answer: NDArray[np.bool_]
+    timeout: NDArray[np.bool_]
+    tokens: NDArray[np.int64]
+
+
+def read_outcomes(path: str | Path) -> dict[str, Outcomes]:
+    """Outcomes by decoding (`greedy`, `sampled`) of one file of graded answers, problems in sorted order.
+
+    Raises InputError when a sample is there twice or when problems differ in their number of samples, because averages
+    over such a file would be wrong without a sign of it.
+    """
+    return outcomes_of(jsonl.read_lines(path), str(path))
+
+
+def outcomes_of(rows: Iterable[dict], name: str) -> dict[str, Outcomes]:
+    """The same for rows in memory; `name` is what an error calls them."""
+    found: dict[str, dict[tuple[str, int], tuple]] = {}
+    for row in rows:
+        samples = found.setdefault(row["decoding"], {})
+        key = (row["problem_id"], row["sample"])
+        if key in samples:
+            raise InputError(f"{name} holds sample {key[1]} of problem {key[0]} twice; delete it to grade anew.")
+        verdict = row["verdict"]
+        cut = row["finish_reason"] == "length"
+        samples[key] = (row["correct"], cut, verdict == "no_answer", verdict == "timeout", row["n_tokens"])
+    return {decoding: _arrays(found[decoding], decoding, name) for decoding in sorted(found)}
+
+
+def _arrays(samples: dict[tuple[str, int], tuple], decoding: str, name: str) -> Outcomes:
+    keys = sorted(samples)
+    problems = sorted({problem for problem, _ in keys})
+    numbers = sorted({number for _, number in keys})
+    if keys != [(problem, number) for problem in problems for number in numbers]:
+        raise InputError(
+            f"{name} lacks {decoding} samples of some problems ({len(keys)} of {len(problems)} x {len(numbers)}); "
+            "delete it and its completions to generate them."
+        )
+    table = np.array([samples[key] for key in keys], np.int64).reshape(len(problems), len(numbers), 5)
+    flags = [table[..., column].astype(bool) for column in range(4)]
+    return Outcomes(tuple(problems), *flags, tokens=table[..., 4])
