@@ -53,6 +53,12 @@ if CONFIG.pairs:
 if EVALUATED:
     TABLES["accuracy"] = results("tables/accuracy.csv")
     TABLES["mcnemar"] = results("tables/mcnemar.csv")
+if CONFIG.connectivity_pairs:
+    TABLES["connectivity"] = results("tables/connectivity.csv")
+    TABLES["barriers"] = results("tables/barriers.csv")
+    TABLES["shrinkage"] = results("tables/shrinkage.csv")
+if CONFIG.representation_pairs:
+    TABLES["cka"] = results("tables/cka.csv")
 
 
 rule write_summary:

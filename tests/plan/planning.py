@@ -1,0 +1,164 @@
+"""A copy of the real workflow, brought to the state of a finished experiment without running a job.
+
+Every plan is made by Snakemake itself in a process of its own, forked from a server that has imported Snakemake but
+nothing of this library: an edited module of the copy is seen, as by a new call of `snakemake`.
+"""
+
+import copy
+import multiprocessing
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+SOURCES = ("Snakefile", "profiles", "workflow", "config", "envs", "resources")
+CONFIG = "config/plan.yaml"
+METHODS = ("sft", "dft", "dpo")
+SEEDS = ("42", "43")
+EVERY_PAIR = {"methods": True, "seeds": True, "learning_rates": True, "adapters": True}
+EXPERIMENT: dict[str, Any] = {
+    "experiment": "plan",
+    "student": {"source": "tiny"},
+    "teacher": {"source": "tiny", "tiny": {"seed": 7}},
+    "prompts": {"source": "generated", "count": 64, "seed": 1},
+    "rollouts": {"samples_per_prompt": 4, "shards": 2},
+    "training": {"steps": 8},
+    "seeds": [42, 43],
+    "methods": {
+        "sft": {"learning_rate": 1e-3},
+        "dft": {"learning_rate": 1e-3},
+        "dpo": {"learning_rate": 1e-4, "options": {"beta": 0.1}},
+    },
+    "connectivity": {"comparisons": EVERY_PAIR},
+    "representations": {"comparisons": EVERY_PAIR},
+    "evaluation": {
+        "benchmarks": {
+            "easy": {"source": "generated", "difficulty": "reachable", "count": 8, "seed": 2},
+            "hard": {"source": "generated", "difficulty": "hard", "count": 8, "seed": 2},
+        }
+    },
+}
+
+Plan = dict[str, list[str]]
+_server = multiprocessing.get_context("forkserver")
+_server.set_forkserver_preload(["snakemake.api", "pydantic"])
+
+
+class Project:
+    """The workflow in `root`, with an experiment of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.experiment = copy.deepcopy(EXPERIMENT)
+        self.outputs: list[Path] = []
+
+    @classmethod
+    def create(cls, root: Path) -> "Project":
+        """Copy the repository's workflow and write the experiment."""
+        for name in SOURCES:
+            source = REPOSITORY / name
+            if source.is_dir():
+                shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+            elif source.exists():
+                root.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, root / name)
+        project = cls(root)
+        project.write()
+        return project
+
+    def clone(self, root: Path) -> "Project":
+        """Copy everything, results included, with its times."""
+        shutil.copytree(self.root, root)
+        project = Project(root)
+        project.experiment = copy.deepcopy(self.experiment)
+        project.outputs = list(self.outputs)
+        return project
+
+    def write(self) -> None:
+        """Write the experiment's configuration."""
+        (self.root / CONFIG).write_text(yaml.safe_dump(self.experiment, sort_keys=False), encoding="utf-8")
+
+    def set(self, path: str, value: Any) -> None:
+        """Change one key, such as `methods.dpo.options.beta`, and write the configuration."""
+        *parents, key = path.split(".")
+        block = self.experiment
+        for parent in parents:
+            block = block.setdefault(parent, {})
+        block[key] = value
+        self.write()
+
+    def module(self, name: str) -> Path:
+        """Return the copy's file of a library module, or of a script."""
+        path = self.root / "workflow" / "scripts" / "lossgeometry" / name
+        return path if path.exists() else self.root / "workflow" / "scripts" / name
+
+    def plan(self) -> Plan:
+        """Return what would run: for each rule its jobs, each as its wildcards; one empty string where it has none."""
+        jobs: Plan = {}
+        for rule, wildcards, _ in _call(_planned, self.root):
+            jobs.setdefault(rule, []).append(" ".join(wildcards))
+        return jobs
+
+    def finish(self) -> None:
+        """Make every planned output, each with a content of its own, and let Snakemake record the jobs.
+
+        Adapters are larger than the files whose checksums Snakemake compares by default.
+        """
+        for _, _, outputs in _call(_planned, self.root):
+            for output in map(self.root.joinpath, outputs):
+                if output.suffix:
+                    output.parent.mkdir(parents=True, exist_ok=True)
+                    size = 1_500_000 if output.name == "adapter_model.safetensors" else 100
+                    output.write_text(f"{output.relative_to(self.root)}".ljust(size), encoding="utf-8")
+                else:
+                    output.mkdir(parents=True)
+                self.outputs.append(output.relative_to(self.root))
+        _call(_touch, self.root)
+
+
+def _call(function, root: Path):
+    receiver, sender = _server.Pipe(duplex=False)
+    process = _server.Process(target=_answer, args=(sender, function, root))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError:
+        raise AssertionError("Snakemake could not make a plan; its words are above") from None
+    finally:
+        process.join()
+
+
+def _answer(sender, function, root: Path) -> None:
+    os.chdir(root)
+    scripts = [path for path in sys.path if path.endswith("workflow/scripts")]
+    sys.path[:] = [str(root / "workflow" / "scripts"), *(path for path in sys.path if path not in scripts)]
+    sender.send(function(root))
+
+
+def _planned(root: Path) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    from lossgeometry.plan import plan
+
+    return [(job.rule, job.wildcards, job.outputs) for job in plan(root, [root / CONFIG])]
+
+
+def _touch(root: Path) -> None:
+    from snakemake.api import SnakemakeApi
+    from snakemake.executors.touch import Executor
+    from snakemake.settings.enums import Quietness
+    from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+
+    Executor.SLEEPING_TIME = 0
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, show_failed_logs=False)) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(configfiles=[root / CONFIG]),
+            snakefile=root / "Snakefile",
+            workdir=root,
+        )
+        settings = DAGSettings(forceall=True, max_checksum_file_size=10**9)
+        workflow.dag(settings).execute_workflow(executor="touch")

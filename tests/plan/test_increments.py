@@ -1,0 +1,379 @@
+"""What a change re-runs: exact job lists, rule by rule, planned by Snakemake on the real workflow."""
+
+import ast
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import yaml
+from planning import CONFIG, METHODS, REPOSITORY, SEEDS, SOURCES, Plan, Project
+
+RATES = {"sft": "0.001", "dft": "0.001", "dpo": "0.0001", "rft": "0.001"}
+BENCHMARKS = ("easy", "hard")
+
+
+def run(method: str, seed: str = "42") -> str:
+    return f"{method}.lr{RATES[method]}.s{seed}"
+
+
+RUNS = [run(method, seed) for method in METHODS for seed in SEEDS]
+# Within each seed every two methods, and within each method its two seeds.
+PAIRS = [
+    (run("sft", "42"), run("sft", "43")),
+    (run("sft", "42"), run("dft", "42")),
+    (run("sft", "42"), run("dpo", "42")),
+    (run("sft", "43"), run("dft", "43")),
+    (run("sft", "43"), run("dpo", "43")),
+    (run("dft", "42"), run("dft", "43")),
+    (run("dft", "42"), run("dpo", "42")),
+    (run("dft", "43"), run("dpo", "43")),
+    (run("dpo", "42"), run("dpo", "43")),
+]
+TABLES = (
+    "tabulate_accuracy",
+    "tabulate_connectivity",
+    "tabulate_geometry",
+    "tabulate_representations",
+    "tabulate_runs",
+)
+REPORT = ("write_summary",)
+
+
+def runs_of(method: str) -> list[str]:
+    return [run(method, seed) for seed in SEEDS]
+
+
+def jobs(**lists: Iterable[str]) -> Plan:
+    return {rule: sorted(names) for rule, names in lists.items() if names}
+
+
+def single(*rules: str) -> Plan:
+    return {rule: [""] for rule in rules}
+
+
+def on_benchmarks(runs: Iterable[str], benchmarks: Iterable[str] = BENCHMARKS) -> list[str]:
+    return [f"{name} {benchmark}" for name in runs for benchmark in benchmarks]
+
+
+def pairs_of(runs: Iterable[str], pairs: Iterable[tuple[str, str]] = PAIRS) -> list[str]:
+    return [f"{a} {b}" for a, b in pairs if {a, b} & set(runs)]
+
+
+def after_training(runs: list[str], pairs: Iterable[tuple[str, str]] = PAIRS) -> Plan:
+    """What follows from new adapters of these runs."""
+    pairs = list(pairs)
+    return jobs(
+        reduce_adapter=runs,
+        generate_answers=on_benchmarks(runs),
+        grade_answers=on_benchmarks(runs),
+        compare_pair=pairs_of(runs, pairs),
+        measure_endpoints=runs,
+        interpolate_pair=pairs_of(runs, pairs),
+        extract_representations=runs,
+        compare_representations=pairs_of(runs, pairs),
+    ) | single(*TABLES, *REPORT)
+
+
+def trained(runs: list[str], pairs: Iterable[tuple[str, str]] = PAIRS) -> Plan:
+    return jobs(train_adapter=runs) | after_training(runs, pairs)
+
+
+NOTHING: Plan = {}
+CHANGED_CONFIG = single("write_config", *REPORT)
+# What depends on the teacher's rollouts without an adapter in between.
+REFERENCE = jobs(measure_endpoints=["base", *RUNS], extract_representations=["base", *RUNS])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("finished") / "project")
+    project.finish()
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    return finished.clone(tmp_path / "project")
+
+
+def edit(path: Path, text: str = "\n\ndef added_by_a_test():\n    return 1\n") -> None:
+    """Append code; with an old modification time, as a version control system or rsync may leave it."""
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+
+
+def test_a_new_experiment_runs_everything_once(tmp_path):
+    assert Project.create(tmp_path / "project").plan() == trained(RUNS) | REFERENCE | single(
+        "build_student", "build_teacher", "grade_rollouts", "write_config"
+    ) | jobs(
+        write_prompts=["train", "heldout", *BENCHMARKS],
+        generate_rollouts=["1-of-2", "2-of-2"],
+        initialise_adapter=SEEDS,
+        generate_answers=on_benchmarks(["base", *RUNS]),
+        grade_answers=on_benchmarks(["base", *RUNS]),
+    )
+
+
+def test_a_finished_experiment_runs_nothing_and_every_job_was_recorded(finished):
+    assert finished.plan() == NOTHING
+    assert len(list((finished.root / ".snakemake" / "metadata").iterdir())) == len(finished.outputs)
+
+
+# One method's hyper-parameter, loss module, learning rate.
+
+
+def test_a_hyperparameter_of_one_method(project):
+    project.set("methods.dpo.options.beta", 0.2)
+    assert project.plan() == trained(runs_of("dpo")) | CHANGED_CONFIG
+
+
+def test_the_module_of_one_method(project):
+    edit(project.module("methods/dpo.py"))
+    assert project.plan() == trained(runs_of("dpo"))
+
+
+def test_a_training_module_that_only_some_methods_reach(project):
+    edit(project.module("training/preference.py"))
+    assert project.plan() == trained(runs_of("dpo"))
+
+
+def test_a_default_learning_rate_makes_new_runs(project):
+    project.set("methods.dpo.learning_rate", 2e-4)
+    new = {seed: f"dpo.lr0.0002.s{seed}" for seed in SEEDS}
+    pairs = [(run(method, seed), new[seed]) for method in ("sft", "dft") for seed in SEEDS] + [tuple(new.values())]
+    assert project.plan() == trained(list(new.values()), pairs) | CHANGED_CONFIG
+
+
+# Shared modules.
+
+
+@pytest.mark.parametrize("module", ["training/run.py", "train_adapter.py", "training/setup.py"])
+def test_a_shared_training_module(project, module):
+    edit(project.module(module))
+    assert project.plan() == trained(RUNS)
+
+
+def test_a_shared_training_setting(project):
+    project.set("training.steps", 16)
+    assert project.plan() == trained(RUNS) | CHANGED_CONFIG
+
+
+@pytest.mark.parametrize("module", ["geometry/angles.py", "geometry/pairs.py", "compare_pair.py"])
+def test_a_module_of_pair_metrics(project, module):
+    edit(project.module(module))
+    assert project.plan() == jobs(compare_pair=pairs_of(RUNS)) | single("tabulate_geometry", *REPORT)
+
+
+def test_a_module_of_the_decomposition(project):
+    edit(project.module("geometry/deltas.py"))
+    expected = jobs(reduce_adapter=RUNS, compare_pair=pairs_of(RUNS)) | single("tabulate_geometry", *REPORT)
+    assert project.plan() == expected
+
+
+def test_a_module_of_the_representations(project):
+    edit(project.module("representations/cka.py"))
+    expected = jobs(compare_representations=pairs_of(RUNS)) | single("tabulate_representations", *REPORT)
+    assert project.plan() == expected
+
+
+def test_a_module_of_the_interpolation(project):
+    edit(project.module("interpolate_pair.py"))
+    assert project.plan() == jobs(interpolate_pair=pairs_of(RUNS)) | single("tabulate_connectivity", *REPORT)
+
+
+def test_a_module_of_the_answers(project):
+    edit(project.module("rollouts/answering.py"))
+    everyone = on_benchmarks(["base", *RUNS])
+    assert project.plan() == jobs(generate_answers=everyone, grade_answers=everyone) | single(
+        "tabulate_accuracy", *REPORT
+    )
+
+
+def test_a_table(project):
+    edit(project.module("tabulate_accuracy.py"))
+    assert project.plan() == single("tabulate_accuracy", *REPORT)
+
+
+# Additions.
+
+
+def test_a_method_added(project):
+    project.set("methods.rft", {"learning_rate": 1e-3})
+    new = runs_of("rft")
+    pairs = [(run(method, seed), run("rft", seed)) for method in METHODS for seed in SEEDS] + [tuple(new)]
+    assert project.plan() == trained(new, pairs) | CHANGED_CONFIG
+
+
+def test_a_seed_added(project):
+    project.set("seeds", [42, 43, 44])
+    new = [run(method, "44") for method in METHODS]
+    pairs = [(run(method, seed), run(method, "44")) for method in METHODS for seed in SEEDS]
+    pairs += [(new[0], new[1]), (new[0], new[2]), (new[1], new[2])]
+    assert project.plan() == trained(new, pairs) | CHANGED_CONFIG | jobs(initialise_adapter=["44"])
+
+
+def test_a_learning_rate_added(project):
+    project.set("methods.dpo.learning_rates", [1e-3])
+    assert project.plan() == trained(["dpo.lr0.001.s42"], [(run("dpo"), "dpo.lr0.001.s42")]) | CHANGED_CONFIG
+
+
+def test_a_pair_added(project):
+    project.set("comparisons.pairs", [[run("dpo", "43"), run("sft", "42")]])
+    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy", "tabulate_geometry") | jobs(
+        compare_pair=[f"{run('sft', '42')} {run('dpo', '43')}"]
+    )
+
+
+def test_a_benchmark_added(project):
+    project.set("evaluation.benchmarks.third", {"source": "generated", "count": 8, "seed": 9})
+    answers = on_benchmarks(["base", *RUNS], ["third"])
+    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy") | jobs(
+        write_prompts=["third"], generate_answers=answers, grade_answers=answers
+    )
+
+
+# Changes further up, and removal.
+
+
+def test_one_benchmark(project):
+    project.set("evaluation.benchmarks.hard.seed", 5)
+    answers = on_benchmarks(["base", *RUNS], ["hard"])
+    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy") | jobs(
+        write_prompts=["hard"], generate_answers=answers, grade_answers=answers
+    )
+
+
+def test_the_teacher(project):
+    project.set("teacher.tiny.seed", 8)
+    assert project.plan() == trained(RUNS) | REFERENCE | CHANGED_CONFIG | single(
+        "build_teacher", "grade_rollouts"
+    ) | jobs(generate_rollouts=["1-of-2", "2-of-2"])
+
+
+def test_a_method_removed_leaves_the_others_alone_and_drops_out_of_the_tables(project):
+    methods = {name: method for name, method in project.experiment["methods"].items() if name != "dft"}
+    project.set("methods", methods)
+    assert project.plan() == CHANGED_CONFIG | single(*TABLES)
+
+
+# What must re-run nothing.
+
+
+def touch_everything(project):
+    for name in SOURCES:
+        for path in [project.root / name, *(project.root / name).rglob("*")]:
+            if path.exists():
+                os.utime(path)
+    # Downstream first, so that every input is newer than what was made of it.
+    for path in reversed(project.outputs):
+        os.utime(project.root / path)
+
+
+def clone_afresh(project):
+    """Leave the results as they are; every source is written anew, with the time of now."""
+    for name in SOURCES:
+        for path in [project.root / name, *(project.root / name).rglob("*")]:
+            if path.is_file():
+                content = path.read_bytes()
+                path.unlink()
+                path.write_bytes(content)
+
+
+def comment(project):
+    for name in ("training/run.py", "methods/dpo.py", "train_adapter.py", "geometry/angles.py"):
+        edit(project.module(name), "\n# A remark.\n")
+
+
+def reword_docstrings(project):
+    for name in ("training/run.py", "methods/dpo.py", "geometry/angles.py"):
+        path = project.module(name)
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith('"""') and text.count('    """') > 0
+        path.write_text(
+            text.replace('"""', '"""Reworded. ', 1).replace('    """', '    """Reworded. ', 1), encoding="utf-8"
+        )
+
+
+def turn_around(value):
+    """Turn the order of all keys around, but of methods and benchmarks, whose order is that of tables and pairs."""
+    if not isinstance(value, dict):
+        return value
+    items = list(value.items())
+    return {key: inner if key in ("methods", "benchmarks") else turn_around(inner) for key, inner in reversed(items)}
+
+
+def reorder_keys(project):
+    turned = turn_around(project.experiment)
+    assert turned == project.experiment and list(turned) != list(project.experiment)
+    (project.root / CONFIG).write_text(yaml.safe_dump(turned, sort_keys=False), encoding="utf-8")
+
+
+def write_out_a_default(project):
+    project.set("lora", {"rank": 8, "target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"]})
+
+
+def change_documents_and_tests(project):
+    for name in ("config/README.md", "README.md", "tests/plan/test_increments.py", "CONTRIBUTING.md"):
+        (project.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.root / name).write_text("Something else.\n", encoding="utf-8")
+
+
+def edit_what_cannot_change_a_result(project):
+    for name in ("job.py", "locks.py", "atomic.py", "checkpoints.py", "stopping.py", "plan.py", "config.py"):
+        edit(project.module(name))
+
+
+def add_an_unused_method(project):
+    shutil.copy(project.module("methods/sft.py"), project.module("methods/sft.py").with_name("unused.py"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        touch_everything,
+        clone_afresh,
+        comment,
+        reword_docstrings,
+        reorder_keys,
+        write_out_a_default,
+        change_documents_and_tests,
+        edit_what_cannot_change_a_result,
+        add_an_unused_method,
+    ],
+)
+def test_nothing_runs_after(project, change):
+    change(project)
+    assert project.plan() == NOTHING
+
+
+# The remaining row: a content that changed under an old modification time counts as new. `edit` leaves one everywhere
+# above; here is an input that is no code.
+
+
+def test_a_result_that_was_replaced_counts_as_new(project):
+    path = project.root / "results/plan/deltas" / f"{run('dpo')}.safetensors"
+    path.write_text("another update", encoding="utf-8")
+    assert project.plan() == jobs(compare_pair=pairs_of([run("dpo")])) | single("tabulate_geometry", *REPORT)
+
+
+# The conditions that the lists above rest on.
+
+
+def test_nothing_shared_imports_a_method():
+    library = REPOSITORY / "workflow" / "scripts"
+    methods = {path.stem for path in (library / "lossgeometry" / "methods").glob("*.py")} - {"__init__"}
+    assert methods
+    for path in library.rglob("*.py"):
+        if path.parent.name == "methods":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            for name in names:
+                assert not any(f"methods.{method}" in str(name) for method in methods), f"{path} imports {name}"
