@@ -1,7 +1,7 @@
 """Dynamic fine-tuning: each token's loss is weighted by its own probability (Wu et al. 2025, arXiv 2508.05629).
 
--sum_t sg(p_t) log p_t. The weight, which no gradient flows through, lets improbable tokens count less; the value of this loss
-cannot be compared with a negative log-likelihood.
+-sum_t sg(p_t) log p_t. The weight, which no gradient flows through, lets improbable tokens count less; the value of
+this loss cannot be compared with a negative log-likelihood.
 """
 
 from lossgeometry.settings.block import Block

@@ -1,6 +1,7 @@
 """Offline GRPO: the group-relative advantage on fixed rollouts, without clipping (arXiv 2402.03300; KRAFTON 2025).
 
--A_i sum_t log p_t with A_i = r_i - mean of its group + b: no division by the standard deviation, no ratio, no KL by default.
+-A_i sum_t log p_t with A_i = r_i - mean of its group + b: no division by the standard deviation, no ratio, no KL by
+default.
 """
 
 from typing import Literal
@@ -21,8 +22,8 @@ class Options(Block):
     bias: float = Field(0.1, ge=0)
     """b, which keeps groups without variance in the loss."""
     bias_on: Literal["all", "all_positive"] = "all"
-    """`all`: on every group, so that also all-wrong groups are imitated (arXiv 2606.23740). `all_positive`: only where the
-    whole group is correct (KRAFTON)."""
+    """`all`: on every group, so that also all-wrong groups are imitated (arXiv 2606.23740). `all_positive`: only where
+    the whole group is correct (KRAFTON)."""
     surrogate: Literal["logp", "prob"] = "logp"
     """What the advantage multiplies: log p (arXiv 2606.23740; unbounded below where A < 0) or p (KRAFTON; bounded)."""
     kl_beta: float = Field(0.0, ge=0)

@@ -1,7 +1,8 @@
 """Reward-informed fine-tuning: likelihood on correct rollouts, a bounded penalty on wrong ones (arXiv 2601.09253).
 
-`surrogate` is the RIFT paper's: -r log p for r > 0, and for r < 0 the logarithm is replaced by the probability, -r p, which
-stays bounded as p falls. `linear_weight` is the form in arXiv 2606.23740: (1 - lambda r) times the cross-entropy, r in {0, 1}.
+`surrogate` is the RIFT paper's: -r log p for r > 0, and for r < 0 the logarithm is replaced by the probability, -r p,
+which stays bounded as p falls. `linear_weight` is the form in arXiv 2606.23740: (1 - lambda r) times the cross-entropy,
+r in {0, 1}.
 """
 
 import sys
@@ -27,10 +28,12 @@ class Options(Block):
     reward_negative: float = Field(-0.2, le=0)
     """r of a wrong rollout (surrogate)."""
     probability: Literal["token", "geometric_mean"] = "token"
-    """Probability that replaces the logarithm: of each token, or the geometric mean over the completion. The product over the
-    completion, which the paper writes, underflows to 0 and silently turns RIFT into RFT, so it is not offered."""
+    """Probability that replaces the logarithm: of each token, or the geometric mean over the completion. The product
+    over the completion, which the paper writes, underflows to 0 and silently turns RIFT into RFT, so it is not
+    offered."""
     reward_weight: float = -1.0
-    """lambda of `linear_weight`, which the paper does not state. Above 0 it weights wrong rollouts above correct ones."""
+    """lambda of `linear_weight`, which the paper does not state. Above 0 it weights wrong rollouts above correct
+    ones."""
 
 
 def select(rollouts, options, job):

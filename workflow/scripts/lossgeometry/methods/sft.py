@@ -1,6 +1,7 @@
 """Supervised fine-tuning on every rollout, right or wrong.
 
--sum_t log p_t, averaged over the tokens of the batch. That the wrong rollouts are in is the definition of arXiv 2606.23740.
+-sum_t log p_t, averaged over the tokens of the batch. That the wrong rollouts are in is the definition of arXiv
+2606.23740.
 """
 
 from lossgeometry.settings.block import Block

@@ -17,8 +17,8 @@ from lossgeometry.settings.training import Lora
 def initialise(student: Path, lora: Lora, seed: int, output: Path) -> None:
     """Draw A uniformly in +-1/sqrt(inputs), as PEFT does (Kaiming, a = sqrt 5), set B to zero, and write the adapter.
 
-    Trainers consume random numbers differently, so an initialisation drawn inside each of them would differ between methods.
-    The modules' shapes come from the model's configuration; its weights are not read.
+    Trainers consume random numbers differently, so an initialisation drawn inside each of them would differ between
+    methods. The modules' shapes come from the model's configuration; its weights are not read.
 
     Raises
     ------

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 def training_order(keys: Sequence[str], count: int, seed: int) -> list[int]:
     """Return the positions of the rows to train on, in order: `count` of them, over as many epochs as that takes.
 
-    In each epoch a row's place is decided by a hash of (seed, epoch, its key). Two methods that train on different subsets of
-    the rollouts thus see the rows that they share in the same order, so that the order is held fixed like the data.
+    In each epoch a row's place is decided by a hash of (seed, epoch, its key). Two methods that train on different
+    subsets of the rollouts thus see the rows that they share in the same order, so that the order is held fixed like
+    the data.
 
     Raises
     ------

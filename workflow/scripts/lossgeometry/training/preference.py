@@ -1,6 +1,6 @@
 """Training on preference pairs, with TRL's DPO trainer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from datasets import Dataset
@@ -10,13 +10,13 @@ from lossgeometry.rollouts.templating import completion_token_ids, prompt_token_
 from lossgeometry.training.job import TrainingJob
 from lossgeometry.training.order import training_order
 from lossgeometry.training.pairing import PairRule, preference_pairs
-from lossgeometry.training.resumable import ResumableTrainer, train_resumably
 from lossgeometry.training.results import write_adapter, write_training_csv
+from lossgeometry.training.resumable import ResumableTrainer, train_resumably
 from lossgeometry.training.rows import cumulative_tokens, read_rollouts
 from lossgeometry.training.setup import common_arguments, load_tokenizer, load_trainable_model
 
-# Column of training.csv: key of TRL's log. Both log-probabilities are there because a growing margin may hide that the chosen
-# completion becomes less likely too.
+# Column of training.csv: key of TRL's log. Both log-probabilities are there because a growing margin may hide that the
+# chosen completion becomes less likely too.
 SIGNALS = {
     "log_prob_chosen": "logps/chosen",
     "log_prob_rejected": "logps/rejected",
@@ -30,7 +30,8 @@ SIGNALS = {
 
 
 class PreferenceTrainer(ResumableTrainer, DPOTrainer):
-    """TRL's DPO trainer on pairs that are tokenised already, with the reference's log-probabilities computed once per pair."""
+    """TRL's DPO trainer on pairs that are tokenised already, with the reference's log-probabilities computed once per
+    pair."""
 
     def __init__(self, *args, order: list[int], **kwargs):
         self.order = order
@@ -65,9 +66,11 @@ def tokenize_pairs(job: TrainingJob, rule: PairRule, tokenizer) -> Dataset:
     rollouts = read_rollouts(job)
     pairs = preference_pairs(rollouts, rule)
     job.require(
-        len(pairs), "no prompt has both a correct and a wrong rollout; raise rollouts.sampling.temperature or drop the method"
+        len(pairs),
+        "no prompt has both a correct and a wrong rollout; raise rollouts.sampling.temperature or drop the method",
     )
-    job.skip("prompts without a pair", rollouts.prompt_id.nunique() - rollouts.prompt_id[[w for w, _ in pairs]].nunique())
+    paired = rollouts.prompt_id[[winner for winner, _ in pairs]].nunique()
+    job.skip("prompts without a pair", rollouts.prompt_id.nunique() - paired)
     records = []
     for winner, loser in pairs:
         prompt = prompt_token_ids(tokenizer, job.problem_of(rollouts.prompt_id[winner]), job.prompt_suffix)
@@ -83,9 +86,15 @@ def tokenize_pairs(job: TrainingJob, rule: PairRule, tokenizer) -> Dataset:
     return Dataset.from_list(records)
 
 
-def make_preference_trainer(job: TrainingJob, pairs: Dataset, tokenizer, arguments: Mapping[str, Any]) -> PreferenceTrainer:
+def make_preference_trainer(
+    job: TrainingJob,
+    pairs: Dataset,
+    tokenizer,
+    arguments: Mapping[str, Any],
+    trainer_class: Callable[..., PreferenceTrainer] = PreferenceTrainer,
+) -> PreferenceTrainer:
     """Return the trainer; `arguments` are the loss's own, as TRL's DPOConfig names them."""
-    return PreferenceTrainer(
+    return trainer_class(
         model=load_trainable_model(job),
         args=DPOConfig(max_length=None, precompute_ref_log_probs=True, **arguments, **common_arguments(job)),
         train_dataset=pairs,
@@ -94,11 +103,16 @@ def make_preference_trainer(job: TrainingJob, pairs: Dataset, tokenizer, argumen
     )
 
 
-def train_preference(job: TrainingJob, rule: PairRule, arguments: Mapping[str, Any]) -> None:
+def train_preference(
+    job: TrainingJob,
+    rule: PairRule,
+    arguments: Mapping[str, Any],
+    trainer_class: Callable[..., PreferenceTrainer] = PreferenceTrainer,
+) -> None:
     """Train one adapter on preference pairs and write it."""
     tokenizer = load_tokenizer(job)
     pairs = tokenize_pairs(job, rule, tokenizer)
-    trainer = make_preference_trainer(job, pairs, tokenizer, arguments)
+    trainer = make_preference_trainer(job, pairs, tokenizer, arguments, trainer_class)
     lengths = [
         2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in trainer.train_dataset
     ]

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
@@ -13,7 +14,9 @@ from lossgeometry.training.job import TrainingJob
 LEADING_COLUMNS = ("step", "tokens", "epoch", "loss", "learning_rate", "grad_norm")
 
 
-def write_training_csv(job: TrainingJob, log: Sequence[Mapping], tokens: Sequence[int], rows: int, signals: Mapping) -> None:
+def write_training_csv(
+    job: TrainingJob, log: Sequence[Mapping], tokens: Sequence[int], rows: int, signals: Mapping
+) -> None:
     """Write one line per optimiser step.
 
     Parameters
@@ -39,9 +42,14 @@ def write_training_csv(job: TrainingJob, log: Sequence[Mapping], tokens: Sequenc
 
 
 def write_adapter(job: TrainingJob, model: PeftModel) -> None:
+    """Write the trained adapter where the workflow looks for it."""
+    save_adapter(job.output, model)
+
+
+def save_adapter(folder: Path, model: PeftModel) -> None:
     """Write the trained adapter, and no other (DPO's trainer adds a reference adapter), as PEFT reads it."""
     factors = get_peft_model_state_dict(model, adapter_name="default")
     contiguous = {name: factor.detach().float().cpu().contiguous() for name, factor in sorted(factors.items())}
-    with atomic_file(job.output / "adapter_model.safetensors") as path:
+    with atomic_file(folder / "adapter_model.safetensors") as path:
         save_file(contiguous, path, metadata={"format": "pt"})
-    write_adapter_config(model.peft_config["default"], job.output / "adapter_config.json")
+    write_adapter_config(model.peft_config["default"], folder / "adapter_config.json")

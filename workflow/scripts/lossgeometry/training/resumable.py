@@ -19,6 +19,9 @@ class ResumableTrainer:
 
     checkpoint_folder: CheckpointFolder
     schedule_steps: int
+    safe_every: int = 1
+    """Steps after which the state of the run is in its checkpoint; in between a trainer may hold what a checkpoint has
+    not."""
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None):
         """Build the schedule over `schedule_steps`, which may exceed the steps that are trained."""
@@ -48,17 +51,18 @@ class ResumableTrainer:
 class StopAndReport(TrainerCallback):
     """Print a line now and then, and save and stop when a signal came."""
 
-    def __init__(self, stop: StopSignals):
-        self.stop = stop
+    def __init__(self, stop: StopSignals, safe_every: int):
+        self.stop, self.safe_every = stop, safe_every
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:
         """Print the loss of every PROGRESS_EVERY-th step."""
-        if logs and "loss" in logs and (state.global_step % PROGRESS_EVERY == 0 or state.global_step == state.max_steps):
+        due = state.global_step % PROGRESS_EVERY == 0 or state.global_step == state.max_steps
+        if logs and "loss" in logs and due:
             print(f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}")
 
     def on_step_end(self, args, state, control, **kwargs) -> None:
-        """Ask for a checkpoint and the end of training once a signal came."""
-        if self.stop.requested and state.global_step < state.max_steps:
+        """Ask for a checkpoint and the end of training once a signal came, at the next safe step."""
+        if self.stop.requested and state.global_step < state.max_steps and state.global_step % self.safe_every == 0:
             control.should_save = True
             control.should_training_stop = True
 
@@ -74,7 +78,7 @@ def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[st
     with CheckpointFolder(job.checkpoints, job.digest) as folder, StopSignals() as stop:
         trainer.checkpoint_folder, trainer.schedule_steps = folder, job.schedule_steps
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(StopAndReport(stop))
+        trainer.add_callback(StopAndReport(stop, trainer.safe_every))
         checkpoint = folder.latest()
         resume = str(checkpoint.path / f"checkpoint-{checkpoint.step}") if checkpoint else None
         trainer.train(resume_from_checkpoint=resume)

@@ -30,7 +30,8 @@ def tokenize_rows(rows: pd.DataFrame, tokenizer, job: TrainingJob) -> Dataset:
 
     Rows longer than `max_length` are left out and counted, never cut: a cut solution teaches to stop early.
     """
-    prompts = {name: prompt_token_ids(tokenizer, job.problem_of(name), job.prompt_suffix) for name in rows.prompt_id.unique()}
+    names = rows.prompt_id.unique()
+    prompts = {name: prompt_token_ids(tokenizer, job.problem_of(name), job.prompt_suffix) for name in names}
     records, too_long = [], 0
     for row in rows.itertuples():
         prompt = prompts[row.prompt_id]

@@ -13,8 +13,8 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from lossgeometry.training.job import TrainingJob
-from lossgeometry.training.resumable import ResumableTrainer, train_resumably
 from lossgeometry.training.results import write_adapter, write_training_csv
+from lossgeometry.training.resumable import ResumableTrainer, train_resumably
 from lossgeometry.training.rows import cumulative_tokens, in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.setup import common_arguments, load_tokenizer, load_trainable_model
 
