@@ -49,6 +49,8 @@ rule measure_endpoints:
     conda:
         CPU if CONFIG.connectivity.precision == "float32" else GPU
     threads: CONFIG.connectivity.threads
+    resources:
+        gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=endpoint_cfg,
         code=code_digests("measure_endpoints.py"),
@@ -77,6 +79,8 @@ rule interpolate_pair:
     conda:
         CPU if CONFIG.connectivity.precision == "float32" else GPU
     threads: CONFIG.connectivity.threads
+    resources:
+        gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg={**loss_cfg(), "points": list(CONFIG.connectivity.points)},
         code=code_digests("interpolate_pair.py"),
@@ -101,6 +105,8 @@ rule measure_path_accuracy:
     conda:
         CPU if CONFIG.connectivity.precision == "float32" else GPU
     threads: CONFIG.connectivity.threads
+    resources:
+        gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=accuracy_cfg(),
         code=code_digests("measure_path_accuracy.py"),

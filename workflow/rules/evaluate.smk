@@ -38,6 +38,8 @@ rule generate_answers:
     conda:
         CPU if CONFIG.evaluation.engine.name == "transformers" else GPU
     threads: 1 if CONFIG.evaluation.engine.name == "transformers" else 8
+    resources:
+        gpu=int(CONFIG.evaluation.engine.name == "vllm"),
     params:
         cfg=generation_cfg(),
         code=code_digests("generate_answers.py"),

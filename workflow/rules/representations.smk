@@ -36,6 +36,8 @@ rule extract_representations:
     conda:
         CPU if CONFIG.representations.precision == "float32" else GPU
     threads: CONFIG.representations.threads
+    resources:
+        gpu=int(CONFIG.representations.precision != "float32"),
     params:
         cfg=collection_cfg(),
         code=code_digests("extract_representations.py"),

@@ -34,6 +34,8 @@ rule generate_rollouts:
     conda:
         CPU if CONFIG.rollouts.engine.name == "transformers" else GPU
     threads: 2 if CONFIG.rollouts.engine.name == "transformers" else 8
+    resources:
+        gpu=int(CONFIG.rollouts.engine.name == "vllm"),
     params:
         cfg=sampling_cfg(),
         code=code_digests("generate_rollouts.py"),

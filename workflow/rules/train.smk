@@ -75,6 +75,8 @@ rule train_adapter:
     conda:
         CPU if CONFIG.training.precision == "float32" else GPU
     threads: CONFIG.training.threads
+    resources:
+        gpu=int(CONFIG.training.precision != "float32"),
     params:
         cfg=training_cfg,
         code=lambda wildcards: code_digests("train_adapter.py", method_path(run_of(wildcards))),
