@@ -1,12 +1,6 @@
 """The student, the teacher and the problems."""
 
 
-localrules:
-    fetch_student,
-    provide_teacher,
-    write_prompts,
-
-
 if CONFIG.student.source == "tiny":
 
     rule build_student:
@@ -38,6 +32,7 @@ else:
             log_of("fetch_student"),
         benchmark:
             benchmark_of("fetch_student")
+        localrule: True
         conda:
             CPU
         params:
@@ -75,6 +70,7 @@ elif CONFIG.teacher.source != "endpoint":
             log_of("provide_teacher"),
         benchmark:
             benchmark_of("provide_teacher")
+        localrule: True
         conda:
             CPU
         params:
@@ -100,6 +96,7 @@ rule write_prompts:
         log_of("write_prompts/{set}"),
     benchmark:
         benchmark_of("write_prompts/{set}")
+    localrule: True
     conda:
         CPU
     params:
