@@ -50,21 +50,15 @@ if TRAINED:
 if CONFIG.pairs:
     TABLES["geometry"] = results("tables/geometry.csv")
     TABLES["layers"] = results("tables/layers.csv")
-if CONFIG.pairs:
-    TABLES["geometry"] = results("tables/geometry.csv")
-if CONFIG.connectivity_pairs:
-    TABLES["barriers"] = results("tables/barriers.csv")
-if CONFIG.representation_pairs:
-    TABLES["cka"] = results("tables/cka.csv")
-if EVALUATED:
-    TABLES["accuracy"] = results("tables/accuracy.csv")
-    TABLES["mcnemar"] = results("tables/mcnemar.csv")
 if CONFIG.connectivity_pairs:
     TABLES["connectivity"] = results("tables/connectivity.csv")
     TABLES["barriers"] = results("tables/barriers.csv")
     TABLES["shrinkage"] = results("tables/shrinkage.csv")
 if CONFIG.representation_pairs:
     TABLES["cka"] = results("tables/cka.csv")
+if EVALUATED:
+    TABLES["accuracy"] = results("tables/accuracy.csv")
+    TABLES["mcnemar"] = results("tables/mcnemar.csv")
 
 
 rule write_summary:
