@@ -12,7 +12,7 @@ from lossgeometry.representations.cka import cka
 from lossgeometry.representations.features import centred
 from lossgeometry.representations.half_samples import half_samples, interval
 from lossgeometry.representations.shifts import relative_residual, shift_cosine
-from lossgeometry.representations.storage import read_mapped
+from lossgeometry.representations.storage import StoredRows, open_rows
 
 COLUMNS = ("layer", "estimator", "value", "low", "high", "note")
 RANGES = {
@@ -31,10 +31,10 @@ CONSTANT = "a model's states are constant here"
 
 @dataclass(frozen=True)
 class HiddenStates:
-    """Hidden states of one model, mapped from disk."""
+    """Hidden states of one model on disk."""
 
     path: str
-    tensors: dict[str, np.ndarray]
+    tensors: dict[str, StoredRows]
     layers: int
     lengths: np.ndarray
     tokens: str
@@ -43,7 +43,7 @@ class HiddenStates:
 
 def open_states(path: str | Path) -> HiddenStates:
     """Return the hidden states that `extraction.extract` wrote."""
-    tensors, metadata = read_mapped(path)
+    tensors, metadata = open_rows(path)
     return HiddenStates(
         str(path), tensors, int(metadata["layers"]), np.array(json.loads(metadata["lengths"])), metadata["tokens"]
     )

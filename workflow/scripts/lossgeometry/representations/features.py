@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lossgeometry.representations.storage import StoredRows
+
 ROWS_AT_ONCE = 512
 """Tokens read at a time."""
 
@@ -13,8 +15,8 @@ ROWS_AT_ONCE = 512
 class Features:
     """Token rows of one layer, of which ``(raw - mean) * factor`` is used."""
 
-    raw: np.ndarray
-    """(tokens, dimensions) of any float type, possibly a memory map; the tokens of a sequence follow each other."""
+    raw: np.ndarray | StoredRows
+    """(tokens, dimensions) of any float type, in memory or on disk; the tokens of a sequence follow each other."""
     starts: np.ndarray
     """(sequences + 1), the first token of each sequence, and the number of tokens at the end."""
     mean: np.ndarray
@@ -50,7 +52,7 @@ class Features:
         return ranges
 
 
-def centred(raw: np.ndarray, lengths: Sequence[int], *, standardise: bool = False) -> Features:
+def centred(raw: np.ndarray | StoredRows, lengths: Sequence[int], *, standardise: bool = False) -> Features:
     """Return features centred over all tokens and, if asked for, scaled to unit variance in every dimension.
 
     Parameters
@@ -74,6 +76,6 @@ def centred(raw: np.ndarray, lengths: Sequence[int], *, standardise: bool = Fals
     return Features(raw, starts, mean, factor)
 
 
-def _parts(raw: np.ndarray) -> Iterator[np.ndarray]:
+def _parts(raw: np.ndarray | StoredRows) -> Iterator[np.ndarray]:
     for start in range(0, len(raw), ROWS_AT_ONCE):
         yield raw[start : start + ROWS_AT_ONCE].astype(np.float64)

@@ -8,15 +8,18 @@ from collections.abc import Callable
 import numpy as np
 
 from lossgeometry.representations.features import ROWS_AT_ONCE
+from lossgeometry.representations.storage import StoredRows
+
+Rows = np.ndarray | StoredRows
 
 
-def relative_residual(a: np.ndarray, b: np.ndarray, lengths: np.ndarray, subsets: np.ndarray) -> np.ndarray:
+def relative_residual(a: Rows, b: Rows, lengths: np.ndarray, subsets: np.ndarray) -> np.ndarray:
     """Return norm(H_a - H_b) / norm(H_a) over all tokens of every subset of sequences.
 
     Parameters
     ----------
     a, b
-        (tokens, dimensions) hidden states, not centred.
+        (tokens, dimensions) hidden states, not centred, in memory or on disk.
     lengths
         Tokens of each sequence.
     subsets
@@ -35,9 +38,7 @@ def relative_residual(a: np.ndarray, b: np.ndarray, lengths: np.ndarray, subsets
     return _ratio(np.sqrt(difference), np.sqrt(size))
 
 
-def shift_cosine(
-    base: np.ndarray, a: np.ndarray, b: np.ndarray, lengths: np.ndarray, subsets: np.ndarray
-) -> np.ndarray:
+def shift_cosine(base: Rows, a: Rows, b: Rows, lengths: np.ndarray, subsets: np.ndarray) -> np.ndarray:
     """Return <H_a - H_0, H_b - H_0> / (norm(H_a - H_0) norm(H_b - H_0)) over all tokens of every subset of sequences.
 
     Arguments as for `relative_residual`, after the base's hidden states H_0. NaN where a model does not differ from the
@@ -60,7 +61,7 @@ def _sums_by_sequence(per_token: Callable[[slice], np.ndarray], lengths: np.ndar
     return np.add.reduceat(np.concatenate(values, axis=1), np.cumsum(lengths) - lengths, axis=1)
 
 
-def _rows(raw: np.ndarray, rows: slice) -> np.ndarray:
+def _rows(raw: Rows, rows: slice) -> np.ndarray:
     return raw[rows].astype(np.float64)
 
 

@@ -5,9 +5,11 @@ its place. Neither writing nor reading ever holds more than the rows at hand.
 """
 
 import json
+import math
 import os
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,9 +41,9 @@ class RowWriter:
         self._places: dict[str, tuple[int, np.dtype, int]] = {}
         offset = 0
         for name, (kind, shape) in shapes.items():
-            size = int(np.prod(shape)) * DTYPES[kind].itemsize
+            size = math.prod(shape) * DTYPES[kind].itemsize
             header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [offset, offset + size]}
-            self._places[name] = (offset, DTYPES[kind], int(np.prod(shape[1:])))
+            self._places[name] = (offset, DTYPES[kind], math.prod(shape[1:]))
             offset += size
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-(len(text) + 8) % ALIGNMENT)
@@ -68,14 +70,43 @@ class RowWriter:
             data, place = data[written:], place + written
 
 
-def read_mapped(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return the tensors of a safetensors file as read-only memory maps, and its metadata."""
+@dataclass(frozen=True)
+class StoredRows:
+    """A tensor on disk, of which slices of rows are read when they are asked for.
+
+    A memory map would do the same, but its pages count as memory of the job once they are touched.
+    """
+
+    path: Path
+    offset: int
+    """Bytes from the start of the file."""
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        start, stop, _ = rows.indices(len(self))
+        width = math.prod(self.shape[1:])
+        values = np.fromfile(
+            self.path,
+            self.dtype,
+            (stop - start) * width,
+            offset=self.offset + start * width * self.dtype.itemsize,
+        )
+        return values.reshape(stop - start, *self.shape[1:])
+
+
+def open_rows(path: str | Path) -> tuple[dict[str, StoredRows], dict[str, str]]:
+    """Return the tensors of a safetensors file, unread, and its metadata."""
     with open(path, "rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
     metadata = header.pop("__metadata__", {})
-    data = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length)
     return {
-        name: data[slice(*entry["data_offsets"])].view(DTYPES[entry["dtype"]]).reshape(entry["shape"])
+        name: StoredRows(
+            Path(path), 8 + length + entry["data_offsets"][0], DTYPES[entry["dtype"]], tuple(entry["shape"])
+        )
         for name, entry in header.items()
     }, metadata
