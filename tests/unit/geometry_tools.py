@@ -1,6 +1,7 @@
 """Adapters on disk, and the measurements done the slow way: dense float64 matrices and textbook definitions."""
 
 import json
+import math
 
 import ml_dtypes
 import numpy as np
@@ -96,3 +97,13 @@ def dense_metrics(x, y, k):
         found[f"stable_rank_{suffix}", "none", None] = np.sum(z**2) / z[0] ** 2
         found[f"participation_{suffix}", "none", None] = np.sum(z**2) ** 2 / np.sum(z**4)
     return found
+
+
+def assert_within_four_standard_errors(samples, null):
+    samples = np.asarray(samples)
+    assert null.sd > 0
+    assert abs(samples.mean() - null.mean) < 4 * null.sd / math.sqrt(len(samples)), (samples.mean(), null)
+    # The standard error of a standard deviation, allowing for tails heavier than the normal's.
+    kurtosis = max(3.0, np.mean((samples - samples.mean()) ** 4) / samples.var() ** 2)
+    error = null.sd * math.sqrt((kurtosis - 1) / 4 / len(samples))
+    assert abs(samples.std(ddof=1) - null.sd) < 4 * error, (samples.std(ddof=1), null)

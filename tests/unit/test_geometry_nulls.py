@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+from geometry_tools import assert_within_four_standard_errors
 from lossgeometry.geometry import nulls
 from lossgeometry.geometry.angle_nulls import median_angle, sample_extreme_angles
 from lossgeometry.geometry.angles import principal_angles
@@ -22,16 +23,6 @@ def haar(rng, d, k):
     """Return (d, k) orthonormal columns spanning a uniformly random subspace."""
     q, r = np.linalg.qr(rng.standard_normal((d, k)))
     return q * np.sign(np.diag(r))
-
-
-def assert_within_four_standard_errors(samples, null):
-    samples = np.asarray(samples)
-    assert null.sd > 0
-    assert abs(samples.mean() - null.mean) < 4 * null.sd / math.sqrt(len(samples)), (samples.mean(), null)
-    # The standard error of a standard deviation, allowing for tails heavier than the normal's.
-    kurtosis = max(3.0, np.mean((samples - samples.mean()) ** 4) / samples.var() ** 2)
-    error = null.sd * math.sqrt((kurtosis - 1) / 4 / len(samples))
-    assert abs(samples.std(ddof=1) - null.sd) < 4 * error, (samples.std(ddof=1), null)
 
 
 def rotated(rng, svd):

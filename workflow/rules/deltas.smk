@@ -52,3 +52,69 @@ rule reduce_adapter:
         "Decomposing the update of {wildcards.run}"
     script:
         "../scripts/reduce_adapter.py"
+
+
+rule decompose_base:
+    input:
+        student_folder(),
+    output:
+        results("base/spectra.safetensors"),
+    log:
+        log_of("decompose_base"),
+    benchmark:
+        benchmark_of("decompose_base")
+    conda:
+        CPU
+    threads: CONFIG.training.threads
+    params:
+        # The user's adapters may target any matrix; adapters trained here are known beforehand.
+        cfg={"targets": [] if CONFIG.adapters else sorted(CONFIG.lora.target_modules)},
+        code=code_digests("decompose_base.py"),
+    message:
+        "Decomposing the base weights"
+    script:
+        "../scripts/decompose_base.py"
+
+
+rule relate_to_base:
+    input:
+        delta=results("deltas/{run}.safetensors"),
+        spectra=results("base/spectra.safetensors"),
+        student=student_folder(),
+    output:
+        results("base/relations/{run}.parquet"),
+    log:
+        log_of("relate_to_base/{run}"),
+    benchmark:
+        benchmark_of("relate_to_base/{run}")
+    conda:
+        CPU
+    threads: CONFIG.training.threads
+    params:
+        cfg={"k": CONFIG.geometry.k},
+        code=code_digests("relate_to_base.py"),
+    message:
+        "Relating {wildcards.run} to the base weights"
+    script:
+        "../scripts/relate_to_base.py"
+
+
+rule tabulate_relations:
+    input:
+        [results(f"base/relations/{run}.parquet") for run in CONFIG.runs],
+    output:
+        results("tables/base_relations.csv"),
+    log:
+        log_of("tabulate_relations"),
+    benchmark:
+        benchmark_of("tabulate_relations")
+    conda:
+        CPU
+    threads: 1
+    params:
+        cfg={"runs": list(CONFIG.runs)},
+        code=code_digests("tabulate_relations.py"),
+    message:
+        "Tabulating the relations to the base weights"
+    script:
+        "../scripts/tabulate_relations.py"

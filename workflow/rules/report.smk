@@ -56,6 +56,8 @@ if CONFIG.connectivity_pairs:
     TABLES["shrinkage"] = results("tables/shrinkage.csv")
 if CONFIG.representation_pairs:
     TABLES["cka"] = results("tables/cka.csv")
+if CONFIG.geometry.relation_to_base:
+    TABLES["base_relations"] = results("tables/base_relations.csv")
 if EVALUATED:
     TABLES["accuracy"] = results("tables/accuracy.csv")
     TABLES["mcnemar"] = results("tables/mcnemar.csv")

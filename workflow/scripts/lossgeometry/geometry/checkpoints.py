@@ -19,8 +19,6 @@ from lossgeometry.geometry.tensors import TensorFolder
 from lossgeometry.job import InputError
 
 _DENSE_UP_TO = 512
-_OVERSAMPLING = 16
-_TOLERANCE = 1e-9
 _MOST_ITERATIONS = 40
 
 
@@ -84,21 +82,21 @@ def _matrices(weights: TensorFolder, others: Sequence[TensorFolder]) -> tuple[li
     return names, skipped
 
 
-def truncated_svd(matrix: np.ndarray, rank: int) -> CompactSVD:
+def truncated_svd(matrix: np.ndarray, rank: int, oversampling: int = 16, tolerance: float = 1e-9) -> CompactSVD:
     """Return the leading singular triplets of a dense (m, n) float64 matrix, at most `rank` of them.
 
     Block subspace iteration (Halko, Martinsson and Tropp 2011, doi:10.1137/090771806) from a fixed start, until the
-    triplets
-    leave residuals below 1e-9 of the largest singular value; a spectrum too flat for that is decomposed in full.
+    triplets leave residuals below `tolerance` times the largest singular value; a spectrum too flat for that is
+    decomposed in full. `oversampling` further directions are carried along: with more, fewer iterations are needed.
     """
-    block = rank + _OVERSAMPLING
+    block = rank + oversampling
     if min(matrix.shape) > max(_DENSE_UP_TO, 2 * block):
         basis = np.linalg.qr(matrix @ np.random.default_rng(0).standard_normal((matrix.shape[1], block)))[0]
         for _ in range(_MOST_ITERATIONS):
             inputs = np.linalg.qr(matrix.T @ basis)[0]
             svd = compact_svd(matrix @ inputs, inputs.T)
             residual = matrix.T @ svd.u[:, :rank] - svd.v[:, :rank] * svd.s[:rank]
-            if not svd.rank or np.abs(residual).max() < _TOLERANCE * svd.s[0]:
+            if not svd.rank or np.abs(residual).max() < tolerance * svd.s[0]:
                 return CompactSVD(svd.u[:, :rank], svd.s[:rank], svd.v[:, :rank])
             basis = svd.u
     u, s, vt = np.linalg.svd(matrix, full_matrices=False)

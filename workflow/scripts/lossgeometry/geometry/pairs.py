@@ -108,7 +108,7 @@ def compare_pair(
                 "output": _similarity_map(svd_a.u, svd_b.u, outputs, available),
                 "input": _similarity_map(svd_a.v, svd_b.v, space, available),
             }
-    rows = [row for place, members in _places(common) for row in _rows(place, [measured[name] for name in members])]
+    rows = [row for place, members in places(common) for row in rows_of(place, [measured[name] for name in members])]
     if left_out:
         rows[0] = rows[0]._replace(note=f"over {len(common)} modules; {len(left_out)} not compared")
     return PairGeometry(rows + left_out, list(_map_rows(maps)))
@@ -135,7 +135,7 @@ def _match(a: Delta, b: Delta, names: tuple[str, str]) -> tuple[list[str], list[
     return common, [Row(*place_of(module), "cosine", "none", None, *nothing, note) for module, note in reasons.items()]
 
 
-def _places(modules: list[str]) -> Iterator[tuple[Place, list[str]]]:
+def places(modules: list[str]) -> Iterator[tuple[Place, list[str]]]:
     """Return every place with the modules that it pools, from the whole model down to single modules."""
     places = {module: place_of(module) for module in modules}
     yield Place("global", "", None, ""), modules
@@ -147,7 +147,7 @@ def _places(modules: list[str]) -> Iterator[tuple[Place, list[str]]]:
         yield places[module], [module]
 
 
-def _rows(place: Place, members: list[dict[Key, Measurement | str]]) -> Iterator[Row]:
+def rows_of(place: Place, members: list[dict[Key, Measurement | str]]) -> Iterator[Row]:
     """Return the rows of one place: each measurement pooled over the modules where it is defined."""
     for metric, side, k in members[0]:
         found = [member[metric, side, k] for member in members]
@@ -172,7 +172,7 @@ def _similarity_map(x: np.ndarray, y: np.ndarray, dimension: int, k: int) -> np.
 
 def _map_rows(maps: dict[str, dict[str, np.ndarray]]) -> Iterator[MapRow]:
     """Return the similarity maps, averaged over the modules of each layer, of each projection and of the model."""
-    for place, members in _places(list(maps)):
+    for place, members in places(list(maps)):
         if place.scope == "module" or not members:
             continue
         for side in ("output", "input"):

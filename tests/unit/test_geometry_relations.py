@@ -1,0 +1,158 @@
+"""Updates beside the weights that they change: definitions on dense matrices, and the levels of random updates."""
+
+import math
+
+import ml_dtypes
+import numpy as np
+import pytest
+from geometry_tools import assert_within_four_standard_errors, delta_of, name, random_factors
+from lossgeometry.geometry.base_spectra import BaseSpectra, decompose_base
+from lossgeometry.geometry.factored import compact_svd
+from lossgeometry.geometry.nulls import Null
+from lossgeometry.geometry.relations import count_intruders, mask_overlap, relate_module, relate_run
+from lossgeometry.geometry.tensors import TensorFolder, write_tensors
+from lossgeometry.job import InputError
+
+
+def matrix(rng, m=60, n=40):
+    """Return a weight matrix with a decaying spectrum, and its decomposition."""
+    u, s, vt = np.linalg.svd(rng.standard_normal((m, n)) @ np.diag(np.geomspace(1, 0.1, n)), full_matrices=False)
+    return u * s @ vt, (u, s, vt.T)
+
+
+def update(rng, size, m=60, n=40, r=4):
+    svd = compact_svd(*random_factors(rng, m, r, n))
+    return svd._replace(s=svd.s * size / np.linalg.norm(svd.s))
+
+
+def test_relations_are_their_definitions():
+    rng = np.random.default_rng(0)
+    weight, spectrum = matrix(rng)
+    change = update(rng, 0.3 * np.linalg.norm(weight))
+    dense = change.u * change.s @ change.v.T
+    found = {key[0]: item.value for key, item in relate_module(weight, spectrum, change, 5).items()}
+    sigma = np.linalg.svd(weight, compute_uv=False), np.linalg.svd(weight + dense, compute_uv=False)
+    assert found["relative_norm"] == pytest.approx(0.3, abs=1e-10)
+    shift = np.linalg.norm(sigma[1] - sigma[0]) / np.linalg.norm(sigma[0])
+    assert found["spectral_shift"] == pytest.approx(shift, abs=1e-10)
+    directions = np.linalg.svd(weight + dense)[0][:, :5]
+    cosines = np.abs(np.linalg.svd(weight)[0][:, :40].T @ directions).max(axis=0)
+    assert found["intruders"] == np.sum(cosines < 0.5)
+    rounded = [x.astype(ml_dtypes.bfloat16).astype(float) for x in (weight, weight + dense)]
+    changed = rounded[0] != rounded[1]
+    assert found["bf16_visible"] == changed.mean()
+    kept = (rounded[1] - rounded[0]).ravel()
+    cosine = kept @ dense.ravel() / np.linalg.norm(kept) / np.linalg.norm(dense)
+    assert found["bf16_cosine"] == pytest.approx(cosine, abs=1e-10)
+    u, s, v = spectrum
+    for metric, score in (
+        ("principal_overlap", np.abs(u[:, :5] * s[:5] @ v[:, :5].T)),
+        ("low_magnitude_overlap", -np.abs(weight)),
+    ):
+        tenth = score >= np.sort(score, axis=None)[-240]
+        assert found[metric] == pytest.approx((changed & tenth).sum() / changed.sum(), abs=1e-10)
+
+
+def test_spectral_shift_of_random_updates():
+    rng = np.random.default_rng(1)
+    weight, spectrum = matrix(rng)
+    changes = [update(rng, 1e-4, r=8) for _ in range(200)]
+    items = [relate_module(weight, spectrum, change, 3)["spectral_shift", "none", 0] for change in changes]
+    scores = [(item.value - item.null.mean) / item.null.sd for item in items]
+    assert_within_four_standard_errors(scores, Null(0.0, 1.0))
+
+
+def test_overlap_of_random_changes_is_hypergeometric():
+    rng = np.random.default_rng(2)
+    score = rng.standard_normal((30, 20))
+    items = []
+    for _ in range(200):
+        visible = np.zeros(600, bool)
+        visible[rng.permutation(600)[:150]] = True
+        items.append(mask_overlap(visible.reshape(30, 20), score))
+    values, null = np.array([item.value for item in items]), items[0].null
+    assert null.mean == 0.1 and abs(values.mean() - 0.1) < 4 * null.sd / math.sqrt(200)
+    assert values.std() == pytest.approx(null.sd, rel=0.2)
+
+
+def test_intruders_are_new_directions():
+    rng = np.random.default_rng(3)
+    basis = np.linalg.qr(rng.standard_normal((300, 40)))[0]
+    base, new = basis[:, :30], basis[:, 30:]
+    mixed = 0.6 * base[:, :2] + 0.8 * new[:, :2]
+    assert count_intruders(np.hstack([base[:, :3], mixed, new[:, :4]]), base) == 4
+
+
+def test_a_large_random_update_intrudes_and_a_small_one_does_not():
+    rng = np.random.default_rng(4)
+    weight, spectrum = matrix(rng)
+    for size, expected in ((1e-3, 0), (30.0, 4)):
+        item = relate_module(weight, spectrum, update(rng, size * np.linalg.norm(weight)), 4)["intruders", "output", 4]
+        assert item.value == expected and item.null.mean == pytest.approx(expected, abs=1)
+
+
+def test_updates_below_bf16_are_invisible():
+    rng = np.random.default_rng(5)
+    weight, spectrum = matrix(rng)
+    weight = weight.astype(ml_dtypes.bfloat16).astype(float)
+    found = {key[0]: item for key, item in relate_module(weight, spectrum, update(rng, 1e-9), 3).items()}
+    assert found["bf16_visible"].value == 0
+    assert found["bf16_cosine"] == found["principal_overlap"] == "no entry changes in bf16"
+
+
+@pytest.fixture
+def base(tmp_path):
+    rng = np.random.default_rng(6)
+    weights = {f"{name(i, p)}.weight": matrix(rng)[0] for i in range(2) for p in "qv"}
+    weights["model.embed_tokens.weight"] = rng.standard_normal((50, 40))
+    write_tensors(tmp_path / "base" / "model.safetensors", weights, {})
+    return tmp_path / "base"
+
+
+def test_runs_are_related_at_every_scope(base, tmp_path):
+    rng = np.random.default_rng(7)
+    factors = {name(i, p): random_factors(rng, 60, 3, 40) for i in range(2) for p in "qv"}
+    factors[name(0, "q")] = (0 * factors[name(0, "q")][0], factors[name(0, "q")][1])
+    delta = delta_of(tmp_path / "run", factors)
+    decompose_base(base, ["q_proj", "v_proj"], tmp_path / "spectra")
+    rows = relate_run(delta, BaseSpectra(tmp_path / "spectra"), TensorFolder(base), "run", 3)
+    assert {row.scope for row in rows} == {"global", "projection", "layer", "module"}
+    relative = {row.module or row.scope: row for row in rows if row.metric == "relative_norm"}
+    assert relative[name(0, "q")].note == "zero update" and math.isnan(relative[name(0, "q")].value)
+    live = [relative[name(*place)].value for place in ((0, "v"), (1, "q"), (1, "v"))]
+    assert relative["global"].value == pytest.approx(np.mean(live))
+
+
+def test_the_base_is_decomposed_as_asked(base, tmp_path):
+    decompose_base(base, ["v_proj"], tmp_path / "one")
+    assert name(0, "v") in BaseSpectra(tmp_path / "one") and name(0, "q") not in BaseSpectra(tmp_path / "one")
+    decompose_base(base, [], tmp_path / "all")
+    assert name(0, "q") in BaseSpectra(tmp_path / "all")
+    assert "model.embed_tokens" not in BaseSpectra(tmp_path / "all")
+    u, s, v = BaseSpectra(tmp_path / "all").read(name(1, "q"))
+    weight = TensorFolder(base).read(f"{name(1, 'q')}.weight")
+    np.testing.assert_allclose(u * s @ v.T, weight, atol=1e-5)
+    with pytest.raises(InputError, match="no weight matrix named down_proj"):
+        decompose_base(base, ["down_proj"], tmp_path / "none")
+
+
+def test_weights_stored_as_inputs_by_outputs_are_turned(tmp_path):
+    rng = np.random.default_rng(8)
+    weight, _ = matrix(rng)
+    factors = {"h.0.c_attn": random_factors(rng, 60, 3, 40)}
+    values = []
+    for stored, transposed in ((weight, False), (weight.T, True)):
+        folder = tmp_path / str(transposed)
+        write_tensors(folder / "model.safetensors", {"h.0.c_attn.weight": np.ascontiguousarray(stored)}, {})
+        decompose_base(folder, [], folder / "spectra")
+        delta = delta_of(folder / "run", factors, fan_in_fan_out=transposed)
+        rows = relate_run(delta, BaseSpectra(folder / "spectra"), TensorFolder(folder), "run", 3)
+        values.append([row.value for row in rows])
+    np.testing.assert_allclose(values[0], values[1], atol=1e-6)
+
+
+def test_a_foreign_base_is_refused(base, tmp_path):
+    delta = delta_of(tmp_path / "run", {name(0, "q"): random_factors(np.random.default_rng(9), 61, 3, 40)})
+    decompose_base(base, [], tmp_path / "spectra")
+    with pytest.raises(InputError, match="run updates model.layers.0.self_attn.q_proj .*not in this shape"):
+        relate_run(delta, BaseSpectra(tmp_path / "spectra"), TensorFolder(base), "run", 3)

@@ -1,0 +1,13 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.geometry.base_spectra import decompose_base
+
+    decompose_base(Path(snakemake.input[0]), snakemake.params.cfg["targets"], Path(snakemake.output[0]))

@@ -1,0 +1,157 @@
+"""How an update relates to the weights W that it changes, each quantity beside what a random update would give.
+
+relative_norm          norm(dW) / norm(W)
+spectral_shift         norm(sigma(W + dW) - sigma(W)) / norm(sigma(W)), the normalised spectral shift of Zhu et al. 2025
+                       (doi:10.48550/arXiv.2511.08567)
+principal_overlap      share of the bf16-visible changes that fall on the tenth of the entries that are largest in the
+                       rank-k part of W; low_magnitude_overlap: on the tenth that is smallest in W (same paper)
+intruders              how many of the k leading output directions of W + dW have a cosine below one half with every
+                       output direction of W (Shuttleworth et al. 2024, doi:10.48550/arXiv.2410.21228)
+bf16_visible           share of the entries that differ once W and W + dW are rounded to bf16
+bf16_cosine            cosine of dW and the update that is left after this rounding
+
+A random update has the same singular values and uniformly random directions. To first order its spectral shift is the
+diagonal of U' dW V, whose p entries have variance norm(dW)^2 / (m n) each; an overlap with a tenth of the entries is
+hypergeometric around a tenth; intruders are counted in a few draws.
+"""
+
+import json
+import math
+
+import ml_dtypes
+import numpy as np
+
+from lossgeometry.geometry.base_spectra import BaseSpectra
+from lossgeometry.geometry.checkpoints import truncated_svd
+from lossgeometry.geometry.deltas import Delta
+from lossgeometry.geometry.factored import CompactSVD
+from lossgeometry.geometry.nulls import UNDEFINED, Null
+from lossgeometry.geometry.pairs import Row, places, rows_of
+from lossgeometry.geometry.pooling import Mean
+from lossgeometry.geometry.tensors import TensorFolder
+from lossgeometry.job import InputError
+
+MASK_SHARE = 0.1
+INTRUDER_COSINE = 0.5
+_DRAWS = 5
+_SEED = 11
+
+Key = tuple[str, str, int]
+Spectrum = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def relate_module(weight: np.ndarray, spectrum: Spectrum, update: CompactSVD, k: int) -> dict[Key, Mean | str]:
+    """Return every relation of one update to the weight matrix that it changes; where one is undefined, the reason.
+
+    Parameters
+    ----------
+    weight
+        W, (m, n), float64.
+    spectrum
+        U (m, p), S (p,) and V (n, p) of W, p = min(m, n).
+    update
+        Compact decomposition of dW, (m, n).
+    k
+        Leading directions to look at.
+    """
+    u, s, v = spectrum
+    keys = [("relative_norm", "none", 0), ("spectral_shift", "none", 0), ("principal_overlap", "none", k)]
+    keys += [("low_magnitude_overlap", "none", 0), ("intruders", "output", k)]
+    keys += [("bf16_visible", "none", 0), ("bf16_cosine", "none", 0)]
+    if update.rank == 0:
+        return dict.fromkeys(keys, "zero update")
+    k = min(k, len(s))
+    dense = update.u * update.s @ update.v.T
+    values, directions = np.linalg.svd(weight + dense, compute_uv=False), _leading(weight + dense, k)
+    norm = float(np.linalg.norm(s))
+    relative = float(np.linalg.norm(update.s)) / norm
+    shift = float(np.linalg.norm(values - s)) / norm
+    before, after = (matrix.astype(ml_dtypes.bfloat16).astype(np.float64) for matrix in (weight, weight + dense))
+    kept = after - before
+    visible = kept != 0
+    rank_k = u[:, :k] * s[:k] @ v[:, :k].T
+    intruders = Mean(float(count_intruders(directions, u)), _intruder_null(weight, u, update, k))
+    found = [
+        Mean(relative, UNDEFINED),
+        Mean(shift, _shift_null(relative, update)),
+        mask_overlap(visible, np.abs(rank_k)),
+        mask_overlap(visible, -np.abs(weight)),
+        intruders,
+        Mean(float(visible.mean()), UNDEFINED),
+    ]
+    if visible.any():
+        found.append(Mean(float(np.sum(kept * dense) / np.linalg.norm(kept) / np.linalg.norm(dense)), UNDEFINED))
+    else:
+        found.append("no entry changes in bf16")
+    return dict(zip(keys, found, strict=True))
+
+
+def _leading(matrix: np.ndarray, k: int) -> np.ndarray:
+    """Return the k leading output directions of a matrix, (m, k)."""
+    return truncated_svd(matrix, k, oversampling=64, tolerance=1e-5).u
+
+
+def relate_run(delta: Delta, spectra: BaseSpectra, weights: TensorFolder, run: str, k: int) -> list[Row]:
+    """Return the relations of one run to its base at every scope, in the columns of geometry.parquet.
+
+    Pooled values are means over modules.
+
+    Raises
+    ------
+    InputError
+        If a module of the run has no weight matrix of the same shape in the base.
+    """
+    transposed = json.loads(delta.metadata.get("transposed", "false"))
+    measured = {}
+    for module in delta.modules:
+        name, shape = f"{module}.weight", delta.shape(module)
+        stored = shape[::-1] if transposed else shape
+        if weights.shapes.get(name) != stored or module not in spectra:
+            raise InputError(
+                f"{run} updates {module} {shape}, which the base has not in this shape; set geometry.relation_to_base "
+                "to false, or name the base model of this adapter as the student"
+            )
+        weight, (u, s, v) = weights.read(name).astype(np.float64), spectra.read(module)
+        if transposed:
+            weight, u, v = weight.T, v, u
+        measured[module] = relate_module(weight, (u, s, v), delta.read(module), k)
+        print(f"related {module}")
+    return [row for place, names in places(list(measured)) for row in rows_of(place, [measured[m] for m in names])]
+
+
+def count_intruders(directions: np.ndarray, base: np.ndarray) -> int:
+    """Return how many of the directions (m, k) have a cosine below one half with every column of the base (m, p)."""
+    return int(np.sum(np.abs(base.T @ directions).max(axis=0) < INTRUDER_COSINE))
+
+
+def _intruder_null(weight: np.ndarray, base: np.ndarray, update: CompactSVD, k: int) -> Null:
+    rng = np.random.default_rng(_SEED)
+    counts = []
+    for _ in range(_DRAWS):
+        u, v = (np.linalg.qr(rng.standard_normal(side.shape))[0] for side in (update.u, update.v))
+        counts.append(count_intruders(_leading(weight + u * update.s @ v.T, k), base))
+    return Null(float(np.mean(counts)), float(np.std(counts, ddof=1)))
+
+
+def _shift_null(relative: float, update: CompactSVD) -> Null:
+    """Return the first-order law of the spectral shift, the norm of p diagonal entries of a randomly turned update.
+
+    An entry is sum_r s_r a_r b_r / sqrt(m n) with standard normal a and b: its fourth moment is (3 + 6 / participation)
+    times its variance squared.
+    """
+    p, entry = min(update.shape), relative / math.sqrt(math.prod(update.shape))
+    excess = 2 + 6 * float(np.sum(update.s**4)) / float(update.s @ update.s) ** 2
+    return Null(entry * math.sqrt(p) * (1 - excess / (8 * p)), entry * math.sqrt(excess) / 2)
+
+
+def mask_overlap(visible: np.ndarray, score: np.ndarray) -> Mean | str:
+    """Return the share of the visible entries among the tenth of all entries with the largest score."""
+    changed, size = int(visible.sum()), visible.size
+    if changed == 0:
+        return "no entry changes in bf16"
+    chosen = max(round(MASK_SHARE * size), 1)
+    mask = np.zeros(size, bool)
+    mask[np.argpartition(-score, chosen - 1, axis=None)[:chosen]] = True
+    share = chosen / size
+    spread = share * (1 - share) / changed * (size - changed) / max(size - 1, 1)
+    return Mean(float((visible.ravel() & mask).sum() / changed), Null(share, math.sqrt(spread)))

@@ -1,0 +1,19 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from lossgeometry.geometry.base_spectra import BaseSpectra
+    from lossgeometry.geometry.deltas import Delta
+    from lossgeometry.geometry.pairs import Row
+    from lossgeometry.geometry.relations import relate_run
+    from lossgeometry.geometry.tensors import TensorFolder
+    from lossgeometry.geometry.tidy import table_of, write_parquet
+
+    delta, spectra = Delta(snakemake.input.delta), BaseSpectra(snakemake.input.spectra)
+    weights = TensorFolder(snakemake.input.student)
+    rows = relate_run(delta, spectra, weights, snakemake.wildcards.run, snakemake.params.cfg["k"])
+    write_parquet(snakemake.output[0], table_of(rows, Row))
