@@ -81,3 +81,44 @@ rule tabulate_geometry:
         "Tabulating the geometry of all pairs"
     script:
         "../scripts/tabulate_geometry.py"
+
+
+def swept_runs():
+    """Return the trained runs of methods that have several seeds or learning rates."""
+    trained = [run for run in CONFIG.runs.values() if not run.external]
+    return [run for run in trained if sum(other.label == run.label for other in trained) > 1]
+
+
+rule compare_sweeps:
+    input:
+        [results(f"deltas/{run.id}.safetensors") for run in swept_runs()],
+    output:
+        seeds=results("tables/seeds.csv"),
+        decomposition=results("tables/decomposition.csv"),
+        rates=results("tables/rates.csv"),
+    log:
+        log_of("compare_sweeps"),
+    benchmark:
+        benchmark_of("compare_sweeps")
+    conda:
+        CPU
+    threads: 1
+    params:
+        cfg={
+            "runs": [
+                {
+                    "run": run.id,
+                    "method": run.label,
+                    "learning_rate": run.learning_rate,
+                    "init_seed": run.init_seed,
+                    "seed": run.seed,
+                    "default": run.default,
+                }
+                for run in swept_runs()
+            ]
+        },
+        code=code_digests("compare_sweeps.py"),
+    message:
+        "Comparing seeds and learning rates with losses"
+    script:
+        "../scripts/compare_sweeps.py"

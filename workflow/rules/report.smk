@@ -56,6 +56,9 @@ if CONFIG.connectivity_pairs:
     TABLES["shrinkage"] = results("tables/shrinkage.csv")
 if CONFIG.representation_pairs:
     TABLES["cka"] = results("tables/cka.csv")
+if swept_runs():
+    for name in ("seeds", "decomposition", "rates"):
+        TABLES[name] = results(f"tables/{name}.csv")
 if CONFIG.geometry.relation_to_base:
     TABLES["base_relations"] = results("tables/base_relations.csv")
 if EVALUATED:

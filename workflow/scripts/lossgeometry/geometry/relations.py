@@ -11,12 +11,13 @@ bf16_visible           share of the entries that differ once W and W + dW are ro
 bf16_cosine            cosine of dW and the update that is left after this rounding
 
 A random update has the same singular values and uniformly random directions. To first order its spectral shift is the
-diagonal of U' dW V, whose p entries have variance norm(dW)^2 / (m n) each; an overlap with a tenth of the entries is
-hypergeometric around a tenth; intruders are counted in a few draws.
+diagonal of U' dW V, whose p entries have variance norm(dW)^2 / (m n) each. The other levels come from a few draws,
+since small entries of W change visibly under any update, so that overlaps are not at a tenth by chance.
 """
 
 import json
 import math
+from collections.abc import Iterator
 
 import ml_dtypes
 import numpy as np
@@ -55,40 +56,57 @@ def relate_module(weight: np.ndarray, spectrum: Spectrum, update: CompactSVD, k:
         Leading directions to look at.
     """
     u, s, v = spectrum
-    keys = [("relative_norm", "none", 0), ("spectral_shift", "none", 0), ("principal_overlap", "none", k)]
-    keys += [("low_magnitude_overlap", "none", 0), ("intruders", "output", k)]
-    keys += [("bf16_visible", "none", 0), ("bf16_cosine", "none", 0)]
     if update.rank == 0:
-        return dict.fromkeys(keys, "zero update")
-    k = min(k, len(s))
+        return dict.fromkeys(_keys(k), "zero update")
+    masks = _tenth(np.abs(u[:, :k] * s[:k] @ v[:, :k].T)), _tenth(-np.abs(weight))
     dense = update.u * update.s @ update.v.T
-    values, directions = np.linalg.svd(weight + dense, compute_uv=False), _leading(weight + dense, k)
+    values = np.linalg.svd(weight + dense, compute_uv=False)
     norm = float(np.linalg.norm(s))
     relative = float(np.linalg.norm(update.s)) / norm
-    shift = float(np.linalg.norm(values - s)) / norm
+    found: dict[Key, Mean | str] = {
+        ("relative_norm", "none", 0): Mean(relative, UNDEFINED),
+        ("spectral_shift", "none", 0): Mean(float(np.linalg.norm(values - s)) / norm, _shift_null(relative, update)),
+    }
+    chance = [_visible_relations(weight, u, masks, drawn, k) for drawn in _random_updates(update)]
+    for key, value in _visible_relations(weight, u, masks, dense, k).items():
+        draws = [draw[key] for draw in chance]
+        found[key] = Mean(value, Null(float(np.mean(draws)), float(np.std(draws, ddof=1))))
+        if math.isnan(value):
+            found[key] = "no entry changes in bf16"
+    return found
+
+
+def _keys(k: int) -> list[Key]:
+    plain = ("relative_norm", "spectral_shift", "low_magnitude_overlap", "bf16_visible", "bf16_cosine")
+    return [*((metric, "none", 0) for metric in plain), ("principal_overlap", "none", k), ("intruders", "output", k)]
+
+
+def _visible_relations(
+    weight: np.ndarray, base: np.ndarray, masks: tuple[np.ndarray, np.ndarray], dense: np.ndarray, k: int
+) -> dict[Key, float]:
+    """Return what an update (m, n) does to the leading directions of W, and to W in bf16; NaN if nothing is visible."""
     before, after = (matrix.astype(ml_dtypes.bfloat16).astype(np.float64) for matrix in (weight, weight + dense))
     kept = after - before
     visible = kept != 0
-    rank_k = u[:, :k] * s[:k] @ v[:, :k].T
-    intruders = Mean(float(count_intruders(directions, u)), _intruder_null(weight, u, update, k))
-    found = [
-        Mean(relative, UNDEFINED),
-        Mean(shift, _shift_null(relative, update)),
-        mask_overlap(visible, np.abs(rank_k)),
-        mask_overlap(visible, -np.abs(weight)),
-        intruders,
-        Mean(float(visible.mean()), UNDEFINED),
-    ]
-    if visible.any():
-        found.append(Mean(float(np.sum(kept * dense) / np.linalg.norm(kept) / np.linalg.norm(dense)), UNDEFINED))
-    else:
-        found.append("no entry changes in bf16")
-    return dict(zip(keys, found, strict=True))
+    changed = int(visible.sum())
+    principal, low = (float((visible & mask).sum()) / changed if changed else math.nan for mask in masks)
+    cosine = float(np.sum(kept * dense) / np.linalg.norm(kept) / np.linalg.norm(dense)) if changed else math.nan
+    directions = truncated_svd(weight + dense, k, oversampling=64, tolerance=1e-5).u
+    return {
+        ("principal_overlap", "none", k): principal,
+        ("low_magnitude_overlap", "none", 0): low,
+        ("intruders", "output", k): float(count_intruders(directions, base)),
+        ("bf16_visible", "none", 0): changed / visible.size,
+        ("bf16_cosine", "none", 0): cosine,
+    }
 
 
-def _leading(matrix: np.ndarray, k: int) -> np.ndarray:
-    """Return the k leading output directions of a matrix, (m, k)."""
-    return truncated_svd(matrix, k, oversampling=64, tolerance=1e-5).u
+def _random_updates(update: CompactSVD) -> Iterator[np.ndarray]:
+    """Return dense updates (m, n) with the singular values of one update and random directions."""
+    rng = np.random.default_rng(_SEED)
+    for _ in range(_DRAWS):
+        u, v = (np.linalg.qr(rng.standard_normal(side.shape))[0] for side in (update.u, update.v))
+        yield u * update.s @ v.T
 
 
 def relate_run(delta: Delta, spectra: BaseSpectra, weights: TensorFolder, run: str, k: int) -> list[Row]:
@@ -124,15 +142,6 @@ def count_intruders(directions: np.ndarray, base: np.ndarray) -> int:
     return int(np.sum(np.abs(base.T @ directions).max(axis=0) < INTRUDER_COSINE))
 
 
-def _intruder_null(weight: np.ndarray, base: np.ndarray, update: CompactSVD, k: int) -> Null:
-    rng = np.random.default_rng(_SEED)
-    counts = []
-    for _ in range(_DRAWS):
-        u, v = (np.linalg.qr(rng.standard_normal(side.shape))[0] for side in (update.u, update.v))
-        counts.append(count_intruders(_leading(weight + u * update.s @ v.T, k), base))
-    return Null(float(np.mean(counts)), float(np.std(counts, ddof=1)))
-
-
 def _shift_null(relative: float, update: CompactSVD) -> Null:
     """Return the first-order law of the spectral shift, the norm of p diagonal entries of a randomly turned update.
 
@@ -144,14 +153,9 @@ def _shift_null(relative: float, update: CompactSVD) -> Null:
     return Null(entry * math.sqrt(p) * (1 - excess / (8 * p)), entry * math.sqrt(excess) / 2)
 
 
-def mask_overlap(visible: np.ndarray, score: np.ndarray) -> Mean | str:
-    """Return the share of the visible entries among the tenth of all entries with the largest score."""
-    changed, size = int(visible.sum()), visible.size
-    if changed == 0:
-        return "no entry changes in bf16"
-    chosen = max(round(MASK_SHARE * size), 1)
-    mask = np.zeros(size, bool)
+def _tenth(score: np.ndarray) -> np.ndarray:
+    """Return the mask of the tenth of all entries with the largest score."""
+    chosen = max(round(MASK_SHARE * score.size), 1)
+    mask = np.zeros(score.size, bool)
     mask[np.argpartition(-score, chosen - 1, axis=None)[:chosen]] = True
-    share = chosen / size
-    spread = share * (1 - share) / changed * (size - changed) / max(size - 1, 1)
-    return Mean(float((visible.ravel() & mask).sum() / changed), Null(share, math.sqrt(spread)))
+    return mask.reshape(score.shape)

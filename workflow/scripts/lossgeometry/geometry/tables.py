@@ -97,6 +97,11 @@ def gather_relations(runs: Sequence[str], files: Sequence[Path]) -> pd.DataFrame
     return table[["run", "scope", "module", "layer", "projection", *VALUE]]
 
 
+def frame_of(rows: Sequence[tuple], row_type: type) -> pd.DataFrame:
+    """Return a table with one column per field of a NamedTuple class, also where there are no rows."""
+    return pd.DataFrame(rows, columns=list(row_type._fields))
+
+
 def write_csv(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table with 12 significant digits; undefined values are empty."""
     with atomic_file(path) as partial:

@@ -1,0 +1,65 @@
+"""Inner products between all updates of a set of runs at once, from one product of their stacked factors per module."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lossgeometry.geometry.deltas import Delta
+from lossgeometry.job import InputError
+
+
+class RunGrams(NamedTuple):
+    """Gram matrices over N runs, pooled over the modules that all of them have, with their chance levels."""
+
+    weights: np.ndarray
+    """<dW_i, dW_j>, (N, N)."""
+    weights_sd: np.ndarray
+    """Standard deviation of an entry when the two updates are unrelated and share no initialisation."""
+    outputs: np.ndarray
+    """<dW_i dW_i', dW_j dW_j'>, (N, N): blind to the input side, and so to the initialisation of A."""
+    outputs_mean: np.ndarray
+    """Mean of an entry when the output directions are unrelated."""
+
+
+def run_grams(deltas: Sequence[Delta], names: Sequence[str]) -> RunGrams:
+    """Return the Gram matrices of a set of runs.
+
+    Raises
+    ------
+    InputError
+        If no module is common to all runs in one shape.
+    """
+    first = deltas[0]
+    common = [
+        module
+        for module in first.modules
+        if all(module in delta.modules and delta.shape(module) == first.shape(module) for delta in deltas)
+    ]
+    if not common:
+        raise InputError(f"{', '.join(names)} have no module of equal shape in common; leave out the run that differs")
+    size = len(deltas)
+    weights, variances, outputs, chance = (np.zeros((size, size)) for _ in range(4))
+    for module in common:
+        svds = [delta.read(module) for delta in deltas]
+        m, n = first.shape(module)
+        owner = np.repeat(np.arange(size), [svd.rank for svd in svds])
+        if not owner.size:
+            continue
+        stacked_u, stacked_v = np.hstack([svd.u * svd.s for svd in svds]), np.hstack([svd.v for svd in svds])
+        overlap_u, overlap_v = stacked_u.T @ stacked_u, stacked_v.T @ stacked_v
+        belongs = np.equal.outer(np.arange(size), owner).astype(float)
+        weights += belongs @ (overlap_u * overlap_v) @ belongs.T
+        # norm(S_i U_i' U_j S_j)^2
+        outputs += belongs @ overlap_u**2 @ belongs.T
+        square = np.array([svd.s @ svd.s for svd in svds])
+        variances += np.outer(square, square) / (m * n)
+        chance += np.outer(square, square) / m
+    return RunGrams(weights, np.sqrt(variances), outputs, chance)
+
+
+def normalised(gram: np.ndarray) -> np.ndarray:
+    """Return the cosines of a Gram matrix; NaN for runs whose update is zero."""
+    scale = np.sqrt(np.diag(gram))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return gram / np.outer(scale, scale)
