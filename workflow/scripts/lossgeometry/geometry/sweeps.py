@@ -114,8 +114,7 @@ def noise_ceilings(
     """Return the noise ceiling of every pair of methods that have two or more seeds.
 
     Two runs count as different seeds only if their initialisations differ: those that share A agree on the input side
-    by
-    construction.
+    by construction.
 
     Parameters
     ----------
@@ -126,14 +125,15 @@ def noise_ceilings(
     """
     runs = _by_method(labels)
     within = {method: _mean(similarity, _other_seeds(labels, rows, rows)) for method, rows in runs.items()}
+    band = chance + 2 * np.nan_to_num(chance_sd)
+    floor = {method: _mean(band, _other_seeds(labels, rows, rows)) for method, rows in runs.items()}
     found = []
     for a, b in combinations([method for method in runs if not math.isnan(within[method])], 2):
         apart = _other_seeds(labels, runs[a], runs[b])
         together = [(i, j) for i in runs[a] for j in runs[b] if labels[i].seed == labels[j].seed]
-        product = within[a] * within[b]
-        defined = within[a] > 0 and within[b] > 0
-        ceiling = math.sqrt(product) if defined else math.nan
-        note = "" if defined else "a method does not resemble itself under another seed"
+        defined = within[a] > floor[a] and within[b] > floor[b]
+        ceiling = math.sqrt(within[a] * within[b]) if defined else math.nan
+        note = "" if defined else "a method resembles itself under another seed no more than chance allows"
         other = _mean(similarity, apart)
         values = (_mean(similarity, together), other, within[a], within[b], ceiling, other / ceiling)
         found.append(CeilingRow(measure, a, b, *values, _mean(chance, apart), _mean(chance_sd, apart), note))
