@@ -25,13 +25,17 @@ _SIMPLE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?|-?\\frac\{[0-9]+\}\{[1-9][0-9]*\}|-
 
 _SYMBOLS = str.maketrans(
     {"−": "-", "–": "-", "π": r"\pi ", "∞": r"\infty ", "×": r"\times ", "·": r"\cdot ", "÷": "/", "°": r"^\circ "}
-    | {"≤": r"\le ", "≥": r"\ge ", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "²": "^2", "³": "^3"}
+    | {"≤": r"\le ", "≥": r"\ge ", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}"}
 )
+_RAISED, _LOWERED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+"), re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 # Currency, math delimiters, and what changes only the looks.
 _DECORATION = re.compile(
     r"\\?\$|[€£¥]|\\(?:mathdollar|pounds|euro|underline|checkmark|[Ll]arge|LARGE|[Hh]uge|normalsize)\b"
-    r"|\\(?:text)?color\s*\{[^{}]*\}|(?<!\\)\\[()\[\]]|^\s*(?:\*\*|\\approx\b)|\*\*\s*$"
+    r"|\\(?:text)?color\s*\{[^{}]*\}|(?<!\\)\\[()\[\]]|^\s*(?:\*\*|\\(?:approx|sim|therefore)\b)|\*\*\s*$"
 )
+# `\text{The answer is } 5`, and `\text{5 apples}`, where the number would go with the text.
+_ANNOUNCED = re.compile(r"\\text\s*\{[^{}]*(?:\bis|[:=])\s*\}(?=\s*\S)")
+_NUMBER_IN_TEXT = re.compile(r"\\text\s*\{\s*(\d[^{}]*)\}")
 _REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{(\d+)\}")
 _SCALES = {"dozen": "12", "hundred": "100"} | {
     word: f"10^{{{power}}}" for word, power in (("thousand", 3), ("million", 6), ("billion", 9), ("trillion", 12))
@@ -115,6 +119,8 @@ def _unwrap(content: str) -> str:
 
 def tidy(text: str) -> str:
     """Rewrite what people read without effort and math-verify does not: see the tests' table for each case."""
+    text = _RAISED.sub(lambda found: f"^{{{unicodedata.normalize('NFKC', found.group())}}}", text)
+    text = _LOWERED.sub(lambda found: f"_{{{unicodedata.normalize('NFKC', found.group())}}}", text)
     text = unicodedata.normalize("NFKC", text.translate(_SYMBOLS))
     text = "".join(
         " " if character.isspace() or character == "~" else character
@@ -122,6 +128,10 @@ def tidy(text: str) -> str:
         if character.isspace() or unicodedata.category(character) not in ("Cc", "Cf")
     )
     text = _DECORATION.sub("", text).strip()
+    if announced := _ANNOUNCED.match(text):
+        text = text[announced.end() :].strip()
+    if number := _NUMBER_IN_TEXT.fullmatch(text):
+        text = number[1].strip()
     text = text.replace(r"\varnothing", r"\emptyset")
     text = re.sub(r"\\\\\s*\[[^\]]*\]", r"\\\\", text)  # row spacing of a matrix
     text = re.sub(r"(?<=\d)i\b", " i", text)  # math-verify takes only a free-standing i for the imaginary unit

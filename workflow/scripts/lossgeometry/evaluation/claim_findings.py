@@ -48,7 +48,7 @@ def listed(values: Mapping[str, float]) -> str:
 def chance_band(values: Sequence[Value]) -> str:
     """The widest chance band of some cosines, in words."""
     reach = max(abs(value.null_mean) + 2 * value.null_sd for value in values)
-    return "no chance level" if math.isnan(reach) else f"chance within ±{reach:.3f}"
+    return "no chance level" if math.isnan(reach) else f"chance up to {reach:.3f} in size"
 
 
 def plain(values: Mapping[str, Value]) -> dict[str, float]:

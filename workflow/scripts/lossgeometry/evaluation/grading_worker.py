@@ -40,8 +40,9 @@ def judge(gold: str, box: str) -> str:
     bare_gold, bare_box = _without_percent(gold), _without_percent(box)
     if not parse_gold(bare_gold):
         return "unparsable_gold"
-    # Equal strings are equal: math-verify says so too, since it compares the normalised strings beside the expressions.
-    if bare_gold == bare_box or equal(bare_gold, bare_box):
+    # Equal strings are equal: math-verify says so too, since it compares the normalised strings beside the expressions,
+    # but it takes `June 20` for a product and `\\text{June 20}` for a word.
+    if _letters(bare_gold) == _letters(bare_box) or equal(bare_gold, bare_box):
         return "correct"
     one_sided = (gold != bare_gold) != (box != bare_box)
     return "correct" if one_sided and equal(gold, box) else "wrong"
@@ -55,6 +56,13 @@ def equal(gold: str, box: str) -> bool:
 
 def _without_percent(text: str) -> str:
     return re.sub(r"\s*(?:\\?%|\\text\s*\{\s*(?:\\?%|percent)\s*\}|\bpercent)$", "", text)
+
+
+def _letters(text: str) -> str:
+    """The answer with single spaces, and without text commands where it is made of words."""
+    if re.search(r"[A-Za-z]{3}", re.sub(r"\\[A-Za-z]+", "", text)):
+        text = re.sub(r"\\(?:text|textbf|textit|mathrm|mbox)\s*\{([^{}]*)\}", r"\1", text)
+    return " ".join(text.split())
 
 
 def serve() -> None:
