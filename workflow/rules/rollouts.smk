@@ -33,7 +33,7 @@ rule generate_rollouts:
         benchmark_of("generate_rollouts/{scatteritem}")
     conda:
         CPU if CONFIG.rollouts.engine.name == "transformers" else GPU
-    threads: 2 if CONFIG.rollouts.engine.name == "transformers" else 8
+    threads: 1 if CONFIG.rollouts.engine.name == "transformers" else 8
     resources:
         gpu=int(CONFIG.rollouts.engine.name == "vllm"),
     params:
