@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from workflow_copy import copy_sources
 
-REPOSITORY = Path(__file__).parents[2]
-SOURCES = ("Snakefile", "profiles", "workflow", "config", "envs", "resources")
 CONFIG = "config/plan.yaml"
 METHODS = ("sft", "dft", "dpo")
 SEEDS = ("42", "43")
@@ -59,13 +58,7 @@ class Project:
     @classmethod
     def create(cls, root: Path) -> "Project":
         """Copy the repository's workflow and write the experiment."""
-        for name in SOURCES:
-            source = REPOSITORY / name
-            if source.is_dir():
-                shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-            elif source.exists():
-                root.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, root / name)
+        copy_sources(root)
         project = cls(root)
         project.write()
         return project
@@ -99,17 +92,21 @@ class Project:
     def plan(self) -> Plan:
         """Return what would run: for each rule its jobs, each as its wildcards; one empty string where it has none."""
         jobs: Plan = {}
-        for rule, wildcards, _ in _call(_planned, self.root):
-            jobs.setdefault(rule, []).append(" ".join(wildcards))
+        for job in _call(_planned, self.root):
+            jobs.setdefault(job["rule"], []).append(" ".join(job["wildcards"]))
         return jobs
+
+    def gpus(self) -> dict[str, int]:
+        """Return the GPUs that a job of each planned rule asks for."""
+        return {job["rule"]: job["gpus"] for job in _call(_planned, self.root)}
 
     def finish(self) -> None:
         """Make every planned output, each with a content of its own, and let Snakemake record the jobs.
 
         Adapters are larger than the files whose checksums Snakemake compares by default.
         """
-        for _, _, outputs in _call(_planned, self.root):
-            for output in map(self.root.joinpath, outputs):
+        for job in _call(_planned, self.root):
+            for output in map(self.root.joinpath, job["outputs"]):
                 if output.suffix:
                     output.parent.mkdir(parents=True, exist_ok=True)
                     size = 1_500_000 if output.name == "adapter_model.safetensors" else 100
@@ -140,10 +137,12 @@ def _answer(sender, function, root: Path) -> None:
     sender.send(function(root))
 
 
-def _planned(root: Path) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+def _planned(root: Path) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
     from lossgeometry.plan import plan
 
-    return [(job.rule, job.wildcards, job.outputs) for job in plan(root, [root / CONFIG])]
+    return [asdict(job) for job in plan(root, [root / CONFIG])]
 
 
 def _touch(root: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from planning import CONFIG, METHODS, REPOSITORY, SEEDS, SOURCES, Plan, Project
+from planning import CONFIG, METHODS, SEEDS, Plan, Project
+from workflow_copy import REPOSITORY, SOURCES
 
 RATES = {"sft": "0.001", "dft": "0.001", "dpo": "0.0001", "rft": "0.001"}
 BENCHMARKS = ("easy", "hard")
@@ -32,6 +33,7 @@ PAIRS = [
     (run("dpo", "42"), run("dpo", "43")),
 ]
 TABLES = (
+    "compare_sweeps",
     "tabulate_accuracy",
     "tabulate_connectivity",
     "tabulate_geometry",
@@ -168,7 +170,9 @@ def test_a_module_of_pair_metrics(project, module):
 
 def test_a_module_of_the_decomposition(project):
     edit(project.module("geometry/deltas.py"))
-    expected = jobs(reduce_adapter=RUNS, compare_pair=pairs_of(RUNS)) | single("tabulate_geometry", *REPORT)
+    expected = jobs(reduce_adapter=RUNS, compare_pair=pairs_of(RUNS)) | single(
+        "compare_sweeps", "tabulate_geometry", *REPORT
+    )
     assert project.plan() == expected
 
 
@@ -355,7 +359,9 @@ def test_nothing_runs_after(project, change):
 def test_a_result_that_was_replaced_counts_as_new(project):
     path = project.root / "results/plan/deltas" / f"{run('dpo')}.safetensors"
     path.write_text("another update", encoding="utf-8")
-    assert project.plan() == jobs(compare_pair=pairs_of([run("dpo")])) | single("tabulate_geometry", *REPORT)
+    assert project.plan() == jobs(compare_pair=pairs_of([run("dpo")])) | single(
+        "compare_sweeps", "tabulate_geometry", *REPORT
+    )
 
 
 # The conditions that the lists above rest on.

@@ -53,10 +53,9 @@ is_up() { [[ -f $SLURM_CONF ]] && timeout 10 scontrol ping | grep -q "is UP"; }
 node_is_ready() { timeout 10 sinfo -h -o %T | grep -Eqx "idle|mixed|allocated"; }
 
 write_configuration() {
-    local database_port dbd_port ctld_port slurmd_port password memory
+    local database_port dbd_port ctld_port slurmd_port password
     read -r database_port dbd_port ctld_port slurmd_port <<<"$(free_ports 4)"
     password=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n')
-    memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.95)}' /proc/meminfo)
     mkdir -p "$dir"/{bin,etc,log,run,spool/slurmd,spool/ctld,database}
     chmod 755 "$dir"
     head -c 1024 /dev/urandom >"$dir/etc/munge.key"
@@ -104,9 +103,9 @@ PidFile=$dir/run/slurmdbd.pid
 CONF
     chmod 600 "$dir/etc/slurmdbd.conf"
 
-    # More CPUs than the machine has are fine (config_overrides). Without cgroups the accounting thread enforces memory:
-    # it samples every second and kills what exceeds its request. MinJobAge is SLURM's default: the time that squeue
-    # still shows finished jobs.
+    # More CPUs and memory than the machine has are fine (config_overrides), so that requests of a real cluster fit.
+    # Without cgroups the accounting thread enforces memory: it samples every second and kills what exceeds its request.
+    # MinJobAge is SLURM's default: the time that squeue still shows finished jobs.
     cat >"$SLURM_CONF" <<CONF
 ClusterName=onenode
 SlurmctldHost=$name(127.0.0.1)
@@ -146,7 +145,7 @@ AccountingStoragePort=$dbd_port
 AccountingStoragePass=$dir/run/munge.socket
 AccountingStorageTRES=gres/gpu
 GresTypes=gpu
-NodeName=$name NodeAddr=127.0.0.1 CPUs=8 RealMemory=$memory Gres=gpu:2 State=UNKNOWN
+NodeName=$name NodeAddr=127.0.0.1 CPUs=8 RealMemory=512000 Gres=gpu:2 State=UNKNOWN
 PartitionName=work Nodes=$name Default=YES MaxTime=INFINITE State=UP PriorityTier=1
 PartitionName=urgent Nodes=$name MaxTime=INFINITE State=UP PriorityTier=2
 CONF

@@ -120,7 +120,9 @@ def _recorded_seconds(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path
     seconds = {}
     for file in files:
         with file.open(newline="", encoding="utf-8") as lines:
-            seconds[file.relative_to(project)] = fmean(float(row["s"]) for row in csv.DictReader(lines, delimiter="\t"))
+            repeats = [float(row["s"]) for row in csv.DictReader(lines, delimiter="\t")]
+        if repeats:  # empty where a job was killed
+            seconds[file.relative_to(project)] = fmean(repeats)
     return seconds
 
 
