@@ -1,0 +1,63 @@
+// What the controls say, kept in the address so that a view can be linked to.
+const bundle = JSON.parse(document.getElementById("bundle").textContent);
+const ARMS = [["default", "default runs"], ["seed", "other seeds"], ["learning_rate", "other learning rates"]]
+  .filter(([arm]) => bundle.runs.some((run) => run.arm === arm));
+
+const SELECTS = {
+  map: "cosine", depth: "cosine", basis: "top_direction.output", side: "output", rank: "effective_rank", loss: "", estimator: "",
+  decoding: "greedy", quantity: "loss", source: "", verdict: "",
+};
+const initial = () => ({
+  layer: Math.floor((bundle.layers ?? 1) / 2), at: false, projection: "", off: [], arms: [ARMS[0][0]], pairs: null,
+  focus: bundle.default_pairs[0] ?? "", theme: "", ...SELECTS,
+});
+const state = initial();
+
+function readHash() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const fresh = initial();
+  const list = (key) => (given.has(key) ? given.get(key).split(",").filter(Boolean) : null);
+  const known = new Set(bundle.pairs.map((pair) => pair.id));
+  for (const key of Object.keys(SELECTS)) if (given.has(key)) fresh[key] = given.get(key);
+  const layer = Number.parseInt(given.get("layer"), 10);
+  if (layer >= 0 && layer < (bundle.layers ?? 1)) fresh.layer = layer;
+  fresh.at = given.get("at") === "layer" && bundle.layers > 0;
+  if ((bundle.projections ?? []).includes(given.get("projection"))) fresh.projection = given.get("projection");
+  const labels = bundle.runs.map((run) => run.label);
+  fresh.off = (list("off") ?? []).filter((label) => labels.includes(label));
+  fresh.arms = list("arms")?.filter((arm) => ARMS.some(([name]) => name === arm)) ?? fresh.arms;
+  fresh.pairs = list("pairs")?.filter((pair) => known.has(pair)) ?? null;
+  if (known.has(given.get("focus"))) fresh.focus = given.get("focus");
+  if (["light", "dark"].includes(given.get("theme"))) fresh.theme = given.get("theme");
+  Object.assign(state, fresh);
+}
+
+function writeHash() {
+  const usual = initial();
+  const given = new URLSearchParams();
+  for (const [key, value] of Object.entries(state)) {
+    if (key === "dark" || JSON.stringify(value) === JSON.stringify(usual[key])) continue;
+    given.set(key, key === "at" ? "layer" : Array.isArray(value) ? value.join(",") : String(value));
+  }
+  const hash = given.toString().replaceAll("%2C", ",");
+  // Anchors of sections share the address; an untouched page keeps its own.
+  if (hash || location.hash.includes("=")) history.replaceState(null, "", `#${hash}`);
+}
+
+const systemDark = matchMedia("(prefers-color-scheme: dark)");
+function applyTheme() {
+  state.dark = state.theme ? state.theme === "dark" : systemDark.matches;
+  document.documentElement.dataset.theme = state.dark ? "dark" : "light";
+}
+
+let pending = 0;
+function change(values) {
+  Object.assign(state, values);
+  applyTheme();
+  writeHash();
+  // Many events of a dragged slider become one redrawing per frame.
+  pending ||= requestAnimationFrame(() => {
+    pending = 0;
+    refresh();
+  });
+}

@@ -1,0 +1,122 @@
+// The sections of the page: each is left out where its stage did not run.
+const main = document.getElementById("main");
+const sections = [];
+const metricOptions = (keys) => keys.filter((key) => bundle.geometry?.metrics[key]).map((key) => [key, bundle.metrics[key].title]);
+const soft = (...text) => el("span", { class: "key" }, ...text);
+const bandKey = () => soft(" — grey: where 95 % of ", term("chance", "unrelated updates"), " fall (the widest band shown)");
+
+function section(id, title, intro, { controls = [], plots: shown = [], legend, layout = "", table: columns, after = [] }) {
+  const charts = el("div", { class: `charts ${layout}` }, shown.map((plot) => plot.node), legend && legend.node);
+  const numbers = el("details", { class: "numbers" });
+  const holder = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Numbers: ${title}` });
+  const rows = () => shown.flatMap((plot) => (plot.current ?? []).map((row) => (shown.length > 1 ? { chart: plot.node.dataset.chart, ...row } : row)));
+  numbers.append(el("summary", {}, "Numbers shown"), el("p", {}, el("button", {
+    type: "button", onclick: () => download(`${bundle.experiment}-${id}.csv`, csvOf(rows())),
+  }, "Download as CSV")), holder);
+  const fill = () => {
+    if (!numbers.open) return;
+    const keys = [...new Set(rows().flatMap((row) => Object.keys(row)))].filter((key) => !HIDDEN.has(key));
+    holder.replaceChildren(dataTable(keys.map((key) => ({ key, title: key, number: isNumber(rows()[0]?.[key]) })), rows()));
+  };
+  numbers.addEventListener("toggle", fill);
+  const node = el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title), el("p", {}, ...intro),
+    controls.length ? el("div", { class: "selects" }, controls) : null, charts, ...after.map((part) => part.node ?? part), shown.length ? numbers : null);
+  main.append(node);
+  sections.push({ id, title, update: () => { shown.forEach((plot) => plot.update()); legend?.update(); after.forEach((part) => part.update?.()); fill(); } });
+}
+
+// The legend of charts with one line per pair, which is also their reading at the chosen place.
+function pairLegend(label, caption, valueOf, columns) {
+  const node = el("div", { class: "legend-box scroll", tabindex: 0, role: "region", "aria-label": label });
+  const update = () => {
+    const rows = valueOf().sort((x, y) => (y.found.value ?? -9) - (x.found.value ?? -9));
+    const shown = [{ title: "pair", show: ({ pair }) => pick(pair) }, { title: "value", number: true, show: ({ text }) => text }, ...columns];
+    const made = dataTable(shown, rows, caption());
+    made.classList.add("legend-table");
+    const focused = node.contains(document.activeElement) ? document.activeElement.dataset.pair : null;
+    node.replaceChildren(made);
+    if (focused) node.querySelector(`[data-pair="${CSS.escape(focused)}"]`)?.focus();
+  };
+  return { node, update };
+}
+
+function pick(pair) {
+  const pressed = state.focus === pair.id;
+  return el("button", {
+    type: "button", class: "pick", "aria-pressed": String(pressed), "data-pair": pair.id, title: "Compare this pair above, and draw it thicker",
+    onclick: () => change({ focus: pair.id }),
+  }, pairSwatch(pair), pair.name);
+}
+
+const chanceText = (found, metric) => (isNumber(found.low) ? `${write(found.low, metric)} to ${write(found.high, metric)}` : "–");
+
+function buildMap() {
+  const metric = () => bundle.metrics[state.map];
+  const small = () => (shownRuns().length > 14 ? "map_small" : "map");
+  const plot = new Plot({
+    spec: small, key: "map", own: true, rows: () => rowsOf.map(state.map),
+    title: () => [metric().title, soft(`, ${sayPlace()} — grey italics: no more than `, term("chance", "chance"), " gives")],
+  });
+  section("map", "A map of directions", ["Each run against each other. Strong colour: they changed the weights in the same way; no colour: unrelated. ",
+    "Start with the ", term("cosine"), "; the ", term("gram_alignment", "output-Gram alignment"), " forgets which inputs an update reads."],
+  { controls: [select("map", "Show", metricOptions(["cosine", "gram_alignment.output", "gram_alignment.input", "top_direction.output", "top_direction.input", "angle_first.output", "angle_first.input"]))],
+    plots: [plot], layout: "square" });
+}
+
+function buildDepth() {
+  const metric = () => bundle.metrics[state.depth];
+  const plot = new Plot({
+    spec: "depth", key: "layers", rows: () => rowsOf.depth(state.depth), parameters: (rows) => range(metric())(rows),
+    title: () => [metric().title, soft(`, ${sayProjection()}`), bandKey()],
+    describe: () => `${metric().title} by layer for ${chosenPairs().length} pairs; at layer ${state.layer} the table beside it gives the values.`,
+  });
+  const legend = pairLegend("Pairs, layer by layer",
+    () => `${metric().title} at layer ${state.layer}`,
+    () => chosenPairs().map((pair) => {
+      const found = measured(state.depth, pair, state.layer, state.projection);
+      return { pair, found, text: write(found.value, metric()) };
+    }),
+    [{ title: "chance", number: true, show: ({ found }) => el("span", { class: "quiet" }, chanceText(found, metric())) }]);
+  const byMatrix = new Plot({
+    spec: "whisker", key: "projections", rows: () => {
+      const pair = pairs.get(state.focus);
+      const key = bundle.projected.includes(state.depth) ? state.depth : "cosine";
+      return pair ? rowsOf.projections(key, pair) : [];
+    },
+    parameters: (rows) => range(bundle.metrics[bundle.projected.includes(state.depth) ? state.depth : "cosine"])(rows),
+    title: () => [`By matrix: ${pairs.get(state.focus)?.name ?? ""}`, soft(`, ${bundle.metrics[bundle.projected.includes(state.depth) ? state.depth : "cosine"].title.toLowerCase()}, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
+  });
+  section("layers", "Layer by layer", ["Where in the network do two losses agree? Drag the slider above, use its arrow keys, or click in the chart; pick a pair in the table to follow it."],
+    { controls: [select("depth", "Show", metricOptions(Object.keys(bundle.metrics)))], plots: [plot], legend, layout: "legend", after: [{ node: byMatrix.node, update: () => byMatrix.update() }] });
+}
+
+function buildBasis() {
+  const metric = () => bundle.metrics[state.basis];
+  const plot = new Plot({
+    spec: "basis", rows: () => rowsOf.basis(state.basis),
+    parameters: (rows) => ({ floor: Math.min(-0.05, ...rows.flatMap((row) => [row.cosine, row.cosine_low]).filter(isNumber).map((value) => value - 0.03)) }),
+    title: () => [metric().title, soft(`, against the cosine, ${sayPlace()} — grey: `, term("chance", "chance"), " on either axis; faint: pairs not chosen")],
+  });
+  section("outputs", "Same outputs, other inputs", ["A low ", term("cosine"), " need not mean another solution. Points high above the diagonal write to the same outputs while reading their inputs in another basis, as two seeds of one method do."],
+    { controls: [select("basis", "Vertical axis", metricOptions(["top_direction.output", "gram_alignment.output", "top_direction.input", "gram_alignment.input"]))], plots: [plot], layout: "square" });
+}
+
+function buildAngles() {
+  const k = () => bundle.k?.[`angle_first.${state.side}`] ?? "k";
+  const plot = new Plot({
+    spec: "whisker_last", key: "angles", rows: () => rowsOf.angles(state.side), parameters: () => ({ floor: 0, ceiling: 90, form: ".0f" }),
+    title: () => [`First of ${k()} `, term("angle"), `, ${state.side} side, degrees, ${sayPlace()}`, soft(" — dot: the first angle, median over matrices; tick: the last; grey: the first angle of ", term("chance", "unrelated subspaces"))],
+  });
+  section("angles", "How far apart are the subspaces?", ["The directions that two updates use, apart from how strongly. Left of the grey bar: the subspaces share more than random ones would."],
+    { controls: [select("side", "Side", [["output", "output"], ["input", "input"]])], plots: [plot], layout: "square" });
+}
+
+function buildSizes() {
+  const charts = [["norm", () => "norm"], ["rank", () => state.rank]].map(([key, metric]) => new Plot({
+    spec: "bar", key: `sizes-${key}`, rows: () => rowsOf.sizes(metric()),
+    title: () => [key === "norm" ? term("norm", bundle.run_metrics.norm) : term("effective_rank", bundle.run_metrics[metric()]), soft(`, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
+  }));
+  const ranks = Object.entries(bundle.run_metrics).filter(([key]) => key !== "norm" && table("runs").some((row) => row.metric === key));
+  section("sizes", "Size and rank of the move", ["How far each run went, and over how many directions. Equal steps and learning rates do not mean equal moves."],
+    { controls: [select("rank", "Rank", ranks)], plots: charts, layout: "two" });
+}

@@ -1,0 +1,1 @@
+"""The explorer page and the publication figures, from the same tables and the same chart definitions."""

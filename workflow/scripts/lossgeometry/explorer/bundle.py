@@ -1,0 +1,117 @@
+"""Everything that the page and the figures show, gathered from the tables of one experiment into plain JSON types."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lossgeometry.explorer import geometry_rows
+from lossgeometry.explorer.columns import columns_of, records, rounded
+from lossgeometry.explorer.metrics import ESTIMATORS, LOSSES, METRICS, RUN_METRICS
+from lossgeometry.explorer.names import Pair, Run, default_pairs, name_pairs, name_runs
+from lossgeometry.explorer.samples import COLUMNS as SAMPLE_COLUMNS
+from lossgeometry.explorer.samples import read_problems, sample_answers, sample_rollouts
+from lossgeometry.explorer.training_curves import training_rows
+from lossgeometry.provenance import digest_of_file
+from lossgeometry.runs import pair_id
+
+RUN_FACTS = ("learning_rate", "seed", "steps", "tokens", "epochs", "loss_first", "loss_last", "rows_left_out", "left_out_because")
+PLAIN_TABLES = ("rollouts", "claims", "mcnemar", "barriers", "shrinkage", "accuracy")
+"""Tables that the page takes as they are."""
+
+
+def gather(
+    cfg: Mapping[str, Any],
+    tables: Mapping[str, Path],
+    training: Sequence[Path] = (),
+    rollouts: Path | None = None,
+    answers: Sequence[Path] = (),
+    prompts: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """Return the bundle; what did not run is absent from it, and the page and the figures leave it out.
+
+    Parameters
+    ----------
+    cfg
+        `experiment`, `reference`, `facts` (name to text, for the head of the page), `methods`: title, objective and citation of
+        every label.
+    tables
+        The tables by their name; `runs` is required.
+    training
+        training.csv of the runs trained here.
+    rollouts, answers, prompts
+        For the sample browser: the rollouts, graded answers (`evaluation/<run>/<benchmark>.jsonl`), prompt files.
+    """
+    titles = {label: method["title"] for label, method in cfg["methods"].items()}
+    run_table = records(pd.read_csv(tables["runs"], dtype={"seed": str, "run": str, "method": str}))
+    runs = {run.id: run for run in name_runs(run_table, titles)}
+    bundle: dict[str, Any] = {
+        "experiment": cfg["experiment"],
+        "reference": cfg["reference"],
+        "facts": dict(cfg["facts"]),
+        "methods": {label: dict(method) for label, method in cfg["methods"].items()},
+        "runs": [_run_entry(run, row) for run, row in zip(runs.values(), run_table, strict=True)],
+        "metrics": {key: {**metric._asdict(), "angle": metric.angle, "format": metric.format} for key, metric in METRICS.items()},
+        "run_metrics": RUN_METRICS,
+        "estimators": ESTIMATORS,
+        "losses": LOSSES,
+        "tables": {},
+    }
+    found = bundle["tables"]
+    pair_ids: list[tuple[str, str]] = []
+    if "geometry" in tables:
+        frame = geometry_rows.read_geometry(tables[name] for name in ("geometry", "layers", "modules") if name in tables)
+        ks = geometry_rows.directions_compared(frame)
+        pair_ids += list(dict.fromkeys(zip(frame.a, frame.b, strict=True)))
+        bundle["k"] = ks
+        bundle["layers"] = int(frame.layer.max()) + 1
+        bundle["projections"] = sorted(set(frame.projection) - {""})
+        bundle["geometry"] = geometry_rows.dense_blocks(frame, pair_ids, ks)
+        found["runs"] = (geometry_rows.run_rows(frame), ("run", "metric", "layer", "value"))
+    for name, columns in (("connectivity", ("loss", "t", "value", "se", "norm")), ("cka", ("layer", "estimator", "value", "low", "high"))):
+        if name in tables:
+            frame = pd.read_csv(tables[name])
+            pair_ids += list(dict.fromkeys(zip(frame.run_a, frame.run_b, strict=True)))
+            found[name] = ([_with_pair(row) for row in records(frame)], ("pair", *columns))
+    if "cka" in tables:
+        bundle["layers"] = max(bundle.get("layers", 0), max(row["layer"] for row in found["cka"][0]) + 1)
+    for name in PLAIN_TABLES:
+        if name in tables:
+            frame = pd.read_csv(tables[name])
+            found[name] = (records(frame), tuple(frame.columns))
+    if training:
+        found["training"] = (list(training_rows(training)), ("run", "quantity", "step", "value"))
+    found["samples"] = (list(_samples(runs, rollouts, answers, prompts)), SAMPLE_COLUMNS)
+    pairs = name_pairs(list(dict.fromkeys(pair_ids)), runs, cfg["reference"])
+    bundle["pairs"] = [_pair_entry(pair) for pair in pairs]
+    bundle["default_pairs"] = [pair.id for pair in default_pairs(pairs, runs, cfg["reference"])]
+    bundle["tables"] = {name: columns_of(rows, names) for name, (rows, names) in found.items() if rows}
+    bundle["digests"] = {path.name: digest_of_file(path) for path in sorted(tables.values(), key=lambda path: path.name)}
+    return bundle
+
+
+def _run_entry(run: Run, row: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name: rounded(row[name]) for name in RUN_FACTS if name in row}
+    return {"id": run.id, "label": run.label, "name": run.name, "arm": run.arm, "colour": list(run.colour), **facts}
+
+
+def _pair_entry(pair: Pair) -> dict[str, Any]:
+    return {**pair._asdict(), "line": list(pair.line), "dot": list(pair.dot)}
+
+
+def _with_pair(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "pair": pair_id(row["run_a"], row["run_b"])}
+
+
+def _samples(
+    runs: Mapping[str, Run], rollouts: Path | None, answers: Sequence[Path], prompts: Sequence[Path]
+) -> Iterable[dict[str, Any]]:
+    problems = {path.stem: read_problems(path) for path in prompts}
+    if rollouts is not None:
+        yield from sample_rollouts(rollouts, problems.get("train", {}))
+    for path in answers:
+        # A few runs are enough to read; thirty would fill the page with text.
+        run = runs.get(path.parent.name)
+        if run is None or run.arm == "default":
+            yield from sample_answers(path, problems.get(path.stem, {}))

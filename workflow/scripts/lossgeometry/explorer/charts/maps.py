@@ -1,0 +1,48 @@
+"""The map of directions: every run against every other, one number a cell."""
+
+from typing import Any
+
+import altair as alt
+
+from lossgeometry.explorer.charts.parts import ROWS, Frame, expression, finish, param
+
+# Opposed, unrelated, the same; the middle is the ground, so that what is unrelated recedes.
+LIGHT = ("#9a4d00", "#f1f3f5", "#134a8e")
+DARK = ("#f0a04b", "#22272e", "#7db8ff")
+
+
+def map_chart(frame: Frame, cells: int) -> dict[str, Any]:
+    """Return the chart; rows hold `row, column, row_order, column_order, text, similarity, inside`.
+
+    `similarity` in [-1, 1] colours a cell, `text` is what it says, `inside` whether it is what chance gives; the diagonal is
+    left out by its absence.
+
+    Parameters
+    ----------
+    cells
+        Number of runs, which sets the size of the text.
+    """
+    base = alt.Chart(ROWS)
+    small = cells > 14
+    axis = alt.Axis(ticks=False, domain=False, grid=False, labelLimit=110 if small else 150)
+    x = alt.X("column:N", sort=alt.EncodingSortField("column_order", op="min"), title=None, axis=axis.copy())
+    x.axis.orient, x.axis.labelAngle = "top", -40
+    y = alt.Y("row:N", sort=alt.EncodingSortField("row_order", op="min"), title=None, axis=axis)
+    colours = [expression(f"dark ? '{dark}' : '{light}'") for light, dark in zip(LIGHT, DARK, strict=True)]
+    fill = alt.Color("similarity:Q", scale=alt.Scale(domain=[-1, 0, 1], range=colours, clamp=True), legend=None)
+    cell = base.mark_rect(cornerRadius=2).encode(
+        x=x,
+        y=y,
+        color=fill,
+        stroke=alt.Stroke("edge:N", scale=None),
+        strokeWidth=alt.value(expression("datum.id === focus ? 2.5 : 0")),
+        tooltip=[alt.Tooltip(field) for field in ("name:N", "text:N", "chance:N")],
+    )
+    # White on the saturated end in light, black on it in dark; grey for what chance gives.
+    ink = "abs(datum.similarity) > 0.5 ? (dark ? '#0b0d10' : '#ffffff') : (dark ? '#e8ebef' : '#1c2127')"
+    quiet = "dark ? '#9aa4b2' : '#5b6470'"
+    text = base.mark_text(
+        fontSize=8 if small else 11, color=expression(f"datum.inside ? ({quiet}) : ({ink})"), fontStyle=expression("datum.inside ? 'italic' : 'normal'")
+    ).encode(x=x, y=y, text="text:N")
+    chart = alt.layer(cell, text).add_params(param("dark", False), param("focus", ""))
+    return finish(chart, frame, alt.Step(20 if small else 34))

@@ -1,0 +1,119 @@
+"""The pairwise geometry, from its tidy tables to one dense block per metric: pairs by places.
+
+A place is the whole model, one projection of it, a layer, or one projection of a layer, written as `[layer, projection]` with
+-1 and "" for all of them. Dense blocks keep the page small: 30 runs of a 36-layer model have some 200,000 values.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lossgeometry.explorer.columns import DIGITS, records, rounded
+from lossgeometry.explorer.metrics import CHANCE_WIDTH, METRICS, RUN_METRICS, Metric
+
+PROJECTED = ("cosine", "gram_alignment.output", "top_direction.output", "angle_first.output")
+"""Metrics that the page can also show for one projection of a layer; the others would double its size for little."""
+
+_NO_SIDE = "none"
+
+
+def read_geometry(files: Iterable[Path]) -> pd.DataFrame:
+    """Return the tidy tables of pairwise geometry as one; a table without `layer` or `projection` pools over them."""
+    frames = [pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path) for path in files]
+    whole = pd.concat(frames, ignore_index=True)
+    whole = whole.reindex(columns=list(dict.fromkeys([*whole.columns, "layer", "projection", "depth_low", "depth_high"])))
+    for column in ("projection", "note"):
+        whole[column] = whole[column].fillna("").astype(str)
+    for column in ("layer", "k"):
+        whole[column] = whole[column].astype(float).fillna(-1).astype(int)
+    side = whole.side.fillna(_NO_SIDE)
+    whole["key"] = whole.metric.where(side == _NO_SIDE, whole.metric + "." + side)
+    return whole
+
+
+def directions_compared(frame: pd.DataFrame) -> dict[str, int]:
+    """Return the k of every metric that takes one: the largest that is defined for every pair over the whole model.
+
+    Where adapters have fewer directions than asked for, the tables hold angles at two k, of which the larger is undefined.
+    """
+    whole = frame[(frame.layer == -1) & (frame.projection == "") & (frame.k > 0) & frame.key.isin(list(METRICS))]
+    chosen = {}
+    for key, group in whole.groupby("key"):
+        defined = group.value.notna().groupby(group.k).all()
+        usable = defined.index[defined]
+        chosen[str(key)] = int((usable if len(usable) else defined.index).max())
+    return chosen
+
+
+def dense_blocks(frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], ks: Mapping[str, int]) -> dict[str, Any]:
+    """Return `places`, of which the first is the whole model, and, per metric, `value` (pairs, places), its chance band `low` and `high`, and the global `spread`.
+
+    A band that is the same for all pairs is stored once, (places,). Undefined values are None. `notes` says why, by pair.
+    """
+    frame = frame[frame.key.isin(list(METRICS)) & ((frame.k <= 0) | (frame.k == frame.key.map(ks)))]
+    position = {pair: index for index, pair in enumerate(pairs)}
+    row = np.array([position[pair] for pair in zip(frame.a, frame.b, strict=True)], dtype=int)
+    # Single projections of a layer come last, so that a metric without them just has shorter rows.
+    found = set(zip(frame.layer.tolist(), frame.projection, strict=True))
+    places = sorted(found, key=lambda place: (place[0] >= 0 and place[1] != "", *place))
+    plain = sum(layer < 0 or projection == "" for layer, projection in places)
+    place_index = {place: index for index, place in enumerate(places)}
+    column = np.array([place_index[place] for place in zip(frame.layer.tolist(), frame.projection, strict=True)], dtype=int)
+    blocks = {}
+    for key in [key for key in METRICS if (frame.key == key).any()]:
+        width = len(places) if key in PROJECTED else plain
+        chosen = (frame.key == key).to_numpy() & (column < width)
+        blocks[key] = _block(frame[chosen], row[chosen], column[chosen], (len(pairs), width), METRICS[key])
+    return {"places": [list(place) for place in places], "metrics": blocks}
+
+
+def _block(part: pd.DataFrame, row: np.ndarray, column: np.ndarray, shape: tuple[int, int], metric: Metric) -> dict[str, Any]:
+    def dense(values: np.ndarray) -> np.ndarray:
+        block = np.full(shape, np.nan)
+        block[row, column] = values
+        return block
+
+    mean, half = part.null_mean.to_numpy(float), CHANCE_WIDTH * part.null_sd.to_numpy(float)
+    whole = column == 0
+    spread: list[Any] = [None] * shape[0]
+    notes: dict[str, str] = {}
+    for index, low, high, note in zip(
+        row[whole], part.depth_low[whole].tolist(), part.depth_high[whole].tolist(), part.note[whole], strict=True
+    ):
+        spread[index] = _listed(np.array([low, high])) if low == low else None
+        if note:
+            notes[str(index)] = note
+    return {
+        "value": _listed(dense(part.value.to_numpy(float))),
+        "low": _band(dense(np.maximum(metric.low, mean - half))),
+        "high": _band(dense(np.minimum(metric.high, mean + half))),
+        "spread": spread,
+        "notes": notes,
+    }
+
+
+def _band(block: np.ndarray) -> list:
+    same = len(block) and np.allclose(block, block[:1], rtol=1e-3, atol=0, equal_nan=True)
+    return _listed(block[0], 3) if same else _listed(block, 3)
+
+
+def _listed(values: np.ndarray, digits: int = DIGITS) -> list:
+    """Return nested lists of numbers with that many significant digits, None where undefined."""
+    if values.ndim > 1:
+        return [_listed(row, digits) for row in values]
+    return [rounded(value, digits) for value in values.tolist()]
+
+
+def run_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return `run, metric, layer, value` of the metrics of single runs, each from the first pair that the run is in."""
+    plain = frame[(frame.projection == "") & frame.metric.str.endswith(("_a", "_b"))]
+    found: dict[tuple, dict[str, Any]] = {}
+    for row in records(plain[["a", "b", "metric", "layer", "value"]]):
+        metric, _, end = row["metric"].rpartition("_")
+        key = (row[end], metric, row["layer"])
+        if metric in RUN_METRICS and key not in found:
+            found[key] = dict(zip(("run", "metric", "layer", "value"), (*key, row["value"]), strict=True))
+    return list(found.values())

@@ -1,0 +1,74 @@
+"""The pairwise metrics that the page and the figures show: titles, ranges, chance bands and definitions."""
+
+from typing import NamedTuple
+
+CHANCE_WIDTH = 1.96
+"""Standard deviations on either side of the chance level that the band covers: 95 % where the null is normal."""
+
+
+class Metric(NamedTuple):
+    """One pairwise metric of the weights."""
+
+    name: str
+    """Value of the column `metric` in the tables."""
+    side: str
+    title: str
+    low: float
+    high: float
+    definition: str
+    """Key in the definitions."""
+
+    @property
+    def key(self) -> str:
+        """The name under which page and figures know it."""
+        return self.name if self.side == "none" else f"{self.name}.{self.side}"
+
+    @property
+    def angle(self) -> bool:
+        """Whether it is in degrees, where small means similar."""
+        return self.high == 90
+
+    @property
+    def format(self) -> str:
+        """Its d3 number format."""
+        return ".0f" if self.angle else ".2f"
+
+
+METRICS = {
+    metric.key: metric
+    for metric in (
+        Metric("cosine", "none", "Cosine of the updates", -1, 1, "cosine"),
+        Metric("gram_alignment", "output", "Output-Gram alignment", 0, 1, "gram_alignment"),
+        Metric("gram_alignment", "input", "Input-Gram alignment", 0, 1, "gram_alignment"),
+        Metric("top_direction", "output", "Top output direction, |u₁·u₁′|", 0, 1, "top_direction"),
+        Metric("top_direction", "input", "Top input direction, |v₁·v₁′|", 0, 1, "top_direction"),
+        Metric("angle_first", "output", "First principal angle, output side (°)", 0, 90, "angle"),
+        Metric("angle_first", "input", "First principal angle, input side (°)", 0, 90, "angle"),
+        Metric("angle_last", "output", "Last principal angle, output side (°)", 0, 90, "angle"),
+        Metric("angle_last", "input", "Last principal angle, input side (°)", 0, 90, "angle"),
+        Metric("orthogonal_fraction", "none", "Fraction orthogonal to the reference", 0, 1, "orthogonal_fraction"),
+    )
+}
+RUN_METRICS = {
+    "norm": "Norm of the update (Frobenius)",
+    "effective_rank": "Effective rank, from σ",
+    "effective_rank_squared": "Effective rank, from σ²",
+    "stable_rank": "Stable rank",
+    "participation": "Participation ratio",
+}
+"""Metrics of one run, which the tables hold per pair with the suffixes _a and _b."""
+
+ESTIMATORS = {
+    "debiased": "CKA, debiased",
+    "debiased_standardised": "CKA, debiased, dimensions standardised",
+    "biased_prompts": "CKA, biased, on prompts (as in the paper)",
+    "relative_residual": "Relative residual of the hidden states",
+    "shift_cosine": "Cosine of the shifts away from the base",
+}
+
+LOSSES = {
+    "reference_solution": "Loss on held-out solutions (nats per token)",
+    "boxed_answer": "Loss on the bare boxed answer (nats per token)",
+    "accuracy": "Greedy accuracy along the path",
+}
+
