@@ -37,7 +37,7 @@ class Completion:
     completion: str
     """The text, without the end token."""
     finish_reason: str
-    """`stop` if the model ended the completion, `length` if the token budget did."""
+    """`stop` if the model ended the completion, `length` if it was cut: by the token budget, or by an endpoint's filter."""
     n_tokens: int
     """Generated tokens, the end token included."""
 
@@ -48,7 +48,13 @@ class Engine(Protocol):
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[list[Completion]]:
         """Yield the completions in the order of the requests, in batches as they are done.
 
-        A batch is the unit that is checkpointed. A completion depends on its own request only, not on the batch.
+        A batch is the unit that is checkpointed; an empty one only lets the caller look up. A completion depends on its own
+        request only, not on the batch.
+
+        Raises
+        ------
+        InputError
+            If a prompt and the token budget exceed what the model can take together.
         """
         ...
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, LogitsProcessorList
+from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from lossgeometry.rollouts.generation import SAMPLED, Completion, Request
-from lossgeometry.rollouts.templating import prompt_token_ids
+from lossgeometry.rollouts.tokenization import Tokenization
 from lossgeometry.settings.rollouts import Sampling
 
 
@@ -26,56 +26,38 @@ class TransformersEngine:
     """
 
     def __init__(self, model_folder: Path, adapter_folder: Path | None, prompt_suffix: str, batch_size: int):
-        self.tokenizer = AutoTokenizer.from_pretrained(model_folder)
+        self.tokens = Tokenization(model_folder, prompt_suffix)
         self.model = AutoModelForCausalLM.from_pretrained(model_folder, dtype="auto").eval()
+        # A model's own generation settings may penalise repetitions or sample; here only the request decides.
+        self.model.generation_config = GenerationConfig(eos_token_id=self.tokens.end_ids, pad_token_id=self.tokens.pad_id)
         if adapter_folder is not None:
             from peft import PeftModel
 
             self.model = PeftModel.from_pretrained(self.model, adapter_folder)
         if torch.cuda.is_available():
             self.model.to("cuda")
-        self.prompt_suffix = prompt_suffix
         self.batch_size = batch_size
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[list[Completion]]:
         """Yield batches of completions in the order of the requests; see `generation.Engine`."""
+        self.tokens.check(requests, sampling.max_new_tokens)
         for start in range(0, len(requests), self.batch_size):
             yield self._generate_batch(requests[start : start + self.batch_size], sampling)
 
     @torch.no_grad()
     def _generate_batch(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
-        pad, end = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
-        prompts = [prompt_token_ids(self.tokenizer, request.problem, self.prompt_suffix) for request in requests]
+        prompts = self.tokens.prompts(requests)
         width = max(map(len, prompts))
-        tokens = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts])  # (batch, width)
-        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        padding = [width - len(prompt) for prompt in prompts]
+        tokens = torch.tensor([[self.tokens.pad_id] * pad + prompt for pad, prompt in zip(padding, prompts, strict=True)])
+        mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in padding])  # (batch, width), as the tokens
         generated = self.model.generate(
             input_ids=tokens.to(self.model.device),
             attention_mask=mask.to(self.model.device),
             logits_processor=LogitsProcessorList([GumbelSampling(requests, sampling, width)]),
-            do_sample=False,
-            temperature=None,
-            top_p=None,
-            top_k=None,
             max_new_tokens=sampling.max_new_tokens,
-            pad_token_id=pad,
-            eos_token_id=end,
         )[:, width:].tolist()
-        return [self._completion(request, ids) for request, ids in zip(requests, generated, strict=True)]
-
-    def _completion(self, request: Request, token_ids: list[int]) -> Completion:
-        end = self.tokenizer.eos_token_id
-        finished = end in token_ids
-        length = token_ids.index(end) if finished else len(token_ids)
-        return Completion(
-            request.problem_id,
-            request.sample,
-            request.decoding,
-            request.seed,
-            self.tokenizer.decode(token_ids[:length], clean_up_tokenization_spaces=False),
-            "stop" if finished else "length",
-            length + finished,
-        )
+        return [self.tokens.completion(request, ids) for request, ids in zip(requests, generated, strict=True)]
 
 
 class GumbelSampling(LogitsProcessor):
