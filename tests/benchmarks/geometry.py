@@ -52,7 +52,8 @@ def measure_ours(folders: list[Path], out: Path) -> dict[str, float]:
     """Reduce the adapters and compare all pairs in this process; return wall and computing seconds by step."""
     from lossgeometry.geometry.adapters import Adapter
     from lossgeometry.geometry.deltas import Delta, reduce_adapter
-    from lossgeometry.geometry.pairs import MapRow, Row, compare_pair
+    from lossgeometry.geometry.pairs import MapRow, compare_pair
+    from lossgeometry.geometry.scopes import Row
     from lossgeometry.geometry.tidy import table_of, write_parquet
 
     clocks = [(time.perf_counter(), time.process_time())]

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from geometry_tools import delta_of, name, random_factors
 from lossgeometry.geometry.depth import depth_intervals
-from lossgeometry.geometry.pairs import MapRow, Row, compare_pair
+from lossgeometry.geometry.pairs import MapRow, compare_pair
+from lossgeometry.geometry.scopes import Row
 from lossgeometry.geometry.tables import gather_maps, gather_pairs, write_csv
 from lossgeometry.geometry.tidy import table_of, write_parquet
 

@@ -12,7 +12,8 @@ from lossgeometry.geometry.adapters import Adapter  # noqa: E402
 from lossgeometry.geometry.checkpoints import reduce_checkpoints  # noqa: E402
 from lossgeometry.geometry.deltas import Delta, reduce_adapter  # noqa: E402
 from lossgeometry.geometry.overview import overview  # noqa: E402
-from lossgeometry.geometry.pairs import MapRow, Row, compare_pair  # noqa: E402
+from lossgeometry.geometry.pairs import MapRow, compare_pair
+from lossgeometry.geometry.scopes import Row  # noqa: E402
 from lossgeometry.geometry.tidy import table_of, write_parquet  # noqa: E402
 from lossgeometry.job import InputError  # noqa: E402
 

@@ -7,7 +7,8 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     from lossgeometry.geometry.deltas import Delta
-    from lossgeometry.geometry.pairs import MapRow, Row, compare_pair
+    from lossgeometry.geometry.pairs import MapRow, compare_pair
+    from lossgeometry.geometry.scopes import Row
     from lossgeometry.geometry.tidy import table_of, write_parquet
 
     names = (snakemake.wildcards.a, snakemake.wildcards.b)

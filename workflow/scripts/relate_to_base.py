@@ -8,8 +8,8 @@ if TYPE_CHECKING:
 with job(snakemake):
     from lossgeometry.geometry.base_spectra import BaseSpectra
     from lossgeometry.geometry.deltas import Delta
-    from lossgeometry.geometry.pairs import Row
     from lossgeometry.geometry.relations import relate_run
+    from lossgeometry.geometry.scopes import Row
     from lossgeometry.geometry.tensors import TensorFolder
     from lossgeometry.geometry.tidy import table_of, write_parquet
 

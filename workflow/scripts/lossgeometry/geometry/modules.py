@@ -25,9 +25,7 @@ from lossgeometry.geometry import nulls
 from lossgeometry.geometry.angles import principal_angles
 from lossgeometry.geometry.factored import CompactSVD
 from lossgeometry.geometry.pooling import Angle, Mean, Measurement, Norm, Ratio, Residual
-
-Key = tuple[str, str, int]
-"""Metric, side (output, input or none) and number of directions (0 where it takes none)."""
+from lossgeometry.geometry.scopes import Key
 
 # Below this share of the squared norm, 1 - cosine^2 has lost too many digits.
 _SMALL_RESIDUAL = 1e-4

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from lossgeometry.geometry.pairs import Row
+from lossgeometry.geometry.scopes import Row
 
 _SHOWN = (
     ("cosine", "none", "cosine of the stacked updates"),

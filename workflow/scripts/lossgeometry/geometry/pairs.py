@@ -7,37 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lossgeometry.geometry.deltas import Delta
-from lossgeometry.geometry.modules import Key, Setting, measure_module
-from lossgeometry.geometry.nulls import UNDEFINED
-from lossgeometry.geometry.pooling import Measurement, pool
+from lossgeometry.geometry.modules import Setting, measure_module
+from lossgeometry.geometry.pooling import Measurement
+from lossgeometry.geometry.scopes import Key, Row, place_of, places, rows_of
 from lossgeometry.job import InputError
-
-SCOPES = ("global", "projection", "layer", "module")
-
-
-class Place(NamedTuple):
-    """What a row describes; empty fields are pooled over."""
-
-    scope: str
-    module: str
-    layer: int | None
-    projection: str
-
-
-class Row(NamedTuple):
-    """One value; the fields are the columns of geometry.parquet."""
-
-    scope: str
-    module: str
-    layer: int | None
-    projection: str
-    metric: str
-    side: str
-    k: int | None
-    value: float
-    null_mean: float
-    null_sd: float
-    note: str
 
 
 class MapRow(NamedTuple):
@@ -58,13 +31,6 @@ class PairGeometry(NamedTuple):
 
     rows: list[Row]
     maps: list[MapRow]
-
-
-def place_of(module: str) -> Place:
-    """Return the place of a module: layer is the first number in its name, projection the last part without `_proj`."""
-    parts = module.split(".")
-    layer = next((int(part) for part in parts if part.isdigit()), None)
-    return Place("module", module, layer, parts[-1].removesuffix("_proj"))
 
 
 def compare_pair(
@@ -133,33 +99,6 @@ def _match(a: Delta, b: Delta, names: tuple[str, str]) -> tuple[list[str], list[
         )
     nothing = (math.nan, math.nan, math.nan)
     return common, [Row(*place_of(module), "cosine", "none", None, *nothing, note) for module, note in reasons.items()]
-
-
-def places(modules: list[str]) -> Iterator[tuple[Place, list[str]]]:
-    """Return every place with the modules that it pools, from the whole model down to single modules."""
-    places = {module: place_of(module) for module in modules}
-    yield Place("global", "", None, ""), modules
-    for projection in sorted({place.projection for place in places.values()}):
-        yield Place("projection", "", None, projection), [m for m in modules if places[m].projection == projection]
-    for layer in sorted({place.layer for place in places.values()} - {None}):
-        yield Place("layer", "", layer, ""), [m for m in modules if places[m].layer == layer]
-    for module in modules:
-        yield places[module], [module]
-
-
-def rows_of(place: Place, members: list[dict[Key, Measurement | str]]) -> Iterator[Row]:
-    """Return the rows of one place: each measurement pooled over the modules where it is defined."""
-    for metric, side, k in members[0]:
-        found = [member[metric, side, k] for member in members]
-        defined = [item for item in found if not isinstance(item, str)]
-        reasons = sorted({item for item in found if isinstance(item, str)})
-        note = "; ".join(reasons)
-        value, null = pool(defined) if defined else (math.nan, UNDEFINED)
-        if defined and reasons:
-            note = f"{len(found) - len(defined)} of {len(found)} modules left out: {note}"
-        if math.isnan(value) and not note:
-            note = "; ".join(sorted({str(member["top_gap", "none", 0]) for member in members}))
-        yield Row(*place, metric, side, k or None, value, *null, note)
 
 
 def _similarity_map(x: np.ndarray, y: np.ndarray, dimension: int, k: int) -> np.ndarray:

@@ -27,8 +27,8 @@ from lossgeometry.geometry.checkpoints import truncated_svd
 from lossgeometry.geometry.deltas import Delta
 from lossgeometry.geometry.factored import CompactSVD
 from lossgeometry.geometry.nulls import UNDEFINED, Null
-from lossgeometry.geometry.pairs import Row, places, rows_of
 from lossgeometry.geometry.pooling import Mean
+from lossgeometry.geometry.scopes import Key, Row, places, rows_of
 from lossgeometry.geometry.tensors import TensorFolder
 from lossgeometry.job import InputError
 
@@ -37,7 +37,6 @@ INTRUDER_COSINE = 0.5
 _DRAWS = 5
 _SEED = 11
 
-Key = tuple[str, str, int]
 Spectrum = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
