@@ -1,0 +1,70 @@
+"""A configuration that only names adapters: the DAG starts at the deltas, and runs with nothing but numpy."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY / "tests" / "unit"))
+
+from geometry_tools import name, random_factors, write_adapter  # noqa: E402
+
+
+def snakemake(folder, *arguments):
+    command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "--configfile", "config.yaml"]
+    return subprocess.run(
+        [*command, "--cores", "2", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three adapters of different ranks, types and targets, and a configuration that names them."""
+    for index, (adapter, projections, rank, dtype) in enumerate(
+        [("one", "qkvo", 4, "float32"), ("two", "qv", 8, "bfloat16"), ("three", "vo", 4, "float16")]
+    ):
+        rng = np.random.default_rng(index)
+        factors = {name(i, p): random_factors(rng, 24, rank, 24) for i in range(2) for p in projections}
+        write_adapter(tmp_path / "mine" / adapter, factors, dtype=dtype)
+    config = {
+        "experiment": "own",
+        "adapters": {adapter: f"mine/{adapter}" for adapter in ("one", "two", "three")},
+        "geometry": {"k": 3},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    return tmp_path
+
+
+def test_adapters_alone_are_compared(folder):
+    done = snakemake(folder, "pairs")
+    assert done.returncode == 0, done.stderr
+    rules = {line.split()[0] for line in done.stderr.splitlines() if line.split()[1:] in (["1"], ["3"])}
+    assert {"reduce_adapter", "compare_pair"} <= rules and not rules & {"train_adapter", "generate_rollouts"}
+    table = pyarrow.parquet.read_table(folder / "results/own/pairs/external.one--external.two/geometry.parquet")
+    notes = {row["module"]: row["note"] for row in table.to_pylist() if row["note"] and row["scope"] == "module"}
+    assert notes == {name(i, p): "only in external.one" for i in range(2) for p in "ko"}
+
+
+def test_an_adapter_that_cannot_be_compared_stops_only_its_own_pairs(folder):
+    config = folder / "mine" / "three" / "adapter_config.json"
+    config.write_text(config.read_text().replace('"bias": "none"', '"bias": "none", "use_dora": true'))
+    done = snakemake(folder, "--keep-going", "pairs")
+    assert done.returncode != 0
+    assert (folder / "results/own/pairs/external.one--external.two/geometry.parquet").exists()
+    log = (folder / "results/own/logs/reduce_adapter/external.three.log").read_text()
+    assert log.startswith("error: mine/three cannot be compared (use_dora): DoRA") and log.count("\n") == 1
+
+
+def test_hub_ids_are_fetched_first(folder):
+    path = folder / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["adapters"]["hub"] = "someone/an-adapter@main"
+    path.write_text(yaml.safe_dump(config))
+    done = snakemake(folder, "-n", "deltas")
+    assert done.returncode == 0, done.stderr
+    assert "Fetching the adapter hub" in done.stderr + done.stdout
