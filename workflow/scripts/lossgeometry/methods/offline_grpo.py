@@ -38,7 +38,9 @@ def select(rollouts, options, job):
     mean = groups.transform("mean")
     biased = mean >= 1 if options.bias_on == "all_positive" else mean >= 0
     weighted = rollouts.assign(weight=rollouts.reward - mean + options.bias * biased)
-    return weighted[(size > 1) & (weighted.weight != 0)]
+    kept = weighted[(size > 1) & (weighted.weight != 0)]
+    job.require(len(kept), "every advantage is zero; sample several completions per prompt, or set options.bias above 0")
+    return kept
 
 
 def token_loss(tokens, options):

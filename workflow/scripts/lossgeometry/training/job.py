@@ -31,6 +31,8 @@ class TrainingJob:
     reward: dict[str, Any] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     """Why rows were left out, and how many: each method adds to it, and run.json lists it."""
+    counted: dict[str, int] = field(default_factory=dict)
+    """What a reader should know of the rows that were kept; run.json lists it too."""
 
     @property
     def row_count(self) -> int:
@@ -51,6 +53,10 @@ class TrainingJob:
         if count:
             self.skipped[reason] = self.skipped.get(reason, 0) + count
             print(f"left out {count} rows: {reason}")
+
+    def count(self, what: str, count: int) -> None:
+        """Record a property of rows that were kept."""
+        self.counted[what] = self.counted.get(what, 0) + count
 
     def require(self, rows: int, cure: str) -> None:
         """Refuse to train without data.

@@ -150,6 +150,7 @@ def tokenize_prompts(job: TrainingJob, options: OnPolicy, tokenizer) -> dict[str
     prompts = {name: prompt_token_ids(tokenizer, job.problem_of(name), job.prompt_suffix) for name in job.prompts}
     room = job.training.max_length - options.max_new_tokens
     kept = {name: ids for name, ids in prompts.items() if len(ids) <= room}
+    job.count("prompts", len(kept))
     job.skip(f"longer than max_length {job.training.max_length} with a completion", len(prompts) - len(kept))
     job.require(len(kept), f"no prompt fits; raise training.max_length above {job.training.max_length}")
     return kept
@@ -184,6 +185,7 @@ def make_on_policy_trainer(
         epsilon=options.epsilon_low,
         epsilon_high=options.epsilon_high,
         scale_rewards="group",
+        use_bias_correction_kl=False,  # the penalty of arXiv 2402.03300; TRL would multiply it by the ratio
         mask_truncated_completions=options.mask_truncated,
         shuffle_dataset=False,
     )

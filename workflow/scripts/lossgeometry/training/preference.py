@@ -71,7 +71,7 @@ def tokenize_pairs(job: TrainingJob, rule: PairRule, tokenizer) -> Dataset:
     )
     paired = rollouts.prompt_id[[winner for winner, _ in pairs]].nunique()
     job.skip("prompts without a pair", rollouts.prompt_id.nunique() - paired)
-    records = []
+    records, truncated = [], 0
     for winner, loser in pairs:
         prompt = prompt_token_ids(tokenizer, job.problem_of(rollouts.prompt_id[winner]), job.prompt_suffix)
         sides = [
@@ -80,7 +80,10 @@ def tokenize_pairs(job: TrainingJob, rule: PairRule, tokenizer) -> Dataset:
         ]
         if len(prompt) + max(map(len, sides)) <= job.training.max_length:
             key = f"{rollouts.prompt_id[winner]}/{rollouts['sample'][winner]}/{rollouts['sample'][loser]}"
+            truncated += "length" in (rollouts.finish_reason[winner], rollouts.finish_reason[loser])
             records.append({"prompt_ids": prompt, "chosen_ids": sides[0], "rejected_ids": sides[1], "key": key})
+    job.count("pairs", len(records))
+    job.count("pairs with a completion cut by the token budget, which ends without an end token", truncated)
     job.skip(f"pairs longer than max_length {job.training.max_length}", len(pairs) - len(records))
     job.require(len(records), f"all pairs are longer than training.max_length {job.training.max_length}; raise it")
     return Dataset.from_list(records)

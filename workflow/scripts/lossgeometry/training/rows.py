@@ -32,13 +32,15 @@ def tokenize_rows(rows: pd.DataFrame, tokenizer, job: TrainingJob) -> Dataset:
     """
     names = rows.prompt_id.unique()
     prompts = {name: prompt_token_ids(tokenizer, job.problem_of(name), job.prompt_suffix) for name in names}
-    records, too_long = [], 0
+    records, too_long, truncated = [], 0, 0
     for row in rows.itertuples():
         prompt = prompts[row.prompt_id]
-        completion = completion_token_ids(tokenizer, row.completion, finished=row.finish_reason != "length")
+        finished = row.finish_reason != "length"
+        completion = completion_token_ids(tokenizer, row.completion, finished)
         if len(prompt) + len(completion) > job.training.max_length:
             too_long += 1
             continue
+        truncated += not finished
         records.append(
             {
                 "input_ids": prompt + completion,
@@ -48,6 +50,8 @@ def tokenize_rows(rows: pd.DataFrame, tokenizer, job: TrainingJob) -> Dataset:
                 "key": f"{row.prompt_id}/{row.sample}",
             }
         )
+    job.count("rows", len(records))
+    job.count("rows cut by the token budget, which end without an end token", truncated)
     job.skip(f"longer than max_length {job.training.max_length}", too_long)
     job.require(len(records), f"all rows are longer than training.max_length {job.training.max_length}; raise it")
     return Dataset.from_list(records)

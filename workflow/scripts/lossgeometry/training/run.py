@@ -49,7 +49,7 @@ def train(
     )
     method.train(job, method.Options(**cfg["options"]))
     with atomic_file(output / "run.json") as path:
-        record = {"run": job.run, "skipped": job.skipped, "citation": method.CITATION, **origin}
+        record = {"run": job.run, "skipped": job.skipped, "counted": job.counted, "citation": method.CITATION, **origin}
         path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     with CheckpointFolder(job.checkpoints, job.digest) as folder:
         folder.clear()
