@@ -1,9 +1,9 @@
 """What a person reads: the tables that gather every stage, and the summary."""
 
+from dataclasses import asdict
+
 
 rule write_config:
-    message:
-        "Recording the resolved configuration"
     output:
         results("config.yaml"),
     log:
@@ -15,13 +15,13 @@ rule write_config:
     params:
         cfg=plain(CONFIG),
         code=code_digests("write_config.py"),
+    message:
+        "Recording the resolved configuration"
     script:
         "../scripts/write_config.py"
 
 
 rule tabulate_runs:
-    message:
-        "Tabulating the runs"
     input:
         training=[results(f"adapters/{run}/training.csv") for run in TRAINED],
         provenance=[results(f"adapters/{run}/run.json") for run in TRAINED],
@@ -39,6 +39,8 @@ rule tabulate_runs:
             for run in CONFIG.runs.values()
         ],
         code=code_digests("tabulate_runs.py"),
+    message:
+        "Tabulating the runs"
     script:
         "../scripts/tabulate_runs.py"
 
@@ -66,11 +68,39 @@ if EVALUATED:
     TABLES["mcnemar"] = results("tables/mcnemar.csv")
 
 
-rule write_summary:
+PAPER = "resources/paper_reference.yaml"
+CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "accuracy", "mcnemar")
+
+
+rule tabulate_claims:
+    input:
+        **{name: path for name, path in TABLES.items() if name in CLAIM_TABLES},
+        reference=PAPER,
+    output:
+        results("tables/claims.csv"),
+    log:
+        log_of("tabulate_claims"),
+    benchmark:
+        benchmark_of("tabulate_claims")
+    conda:
+        CPU
+    params:
+        cfg={"student": CONFIG.student_name, "runs": [asdict(run) for run in CONFIG.runs.values()]},
+        code=code_digests("tabulate_claims.py"),
     message:
-        "Writing the summary"
+        "Putting the paper's claims to this experiment"
+    script:
+        "../scripts/tabulate_claims.py"
+
+
+if TRAINED:
+    TABLES["claims"] = results("tables/claims.csv")
+
+
+rule write_summary:
     input:
         **TABLES,
+        reference=PAPER,
     output:
         results("summary.md"),
     log:
@@ -80,7 +110,9 @@ rule write_summary:
     conda:
         CPU
     params:
-        cfg=plain(CONFIG),
+        cfg={"student": CONFIG.student_name, "config": plain(CONFIG)},
         code=code_digests("write_summary.py"),
+    message:
+        "Writing the summary"
     script:
         "../scripts/write_summary.py"

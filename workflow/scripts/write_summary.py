@@ -11,7 +11,8 @@ with job(snakemake):
     from lossgeometry.report.summary import write_summary
 
     write_summary(
-        cfg=snakemake.params.cfg,
+        cfg=snakemake.params.cfg["config"],
+        student_name=snakemake.params.cfg["student"],
         tables={name: Path(path) for name, path in snakemake.input.items()},
         benchmarks=Path(snakemake.output[0]).parent / "benchmarks",
         output=Path(snakemake.output[0]),

@@ -89,6 +89,11 @@ class Config(Block):
         """Return the benchmark that a stage takes its problems from; empty where there is none."""
         return stage.benchmark or next(iter(self.evaluation.benchmarks), "")
 
+    @property
+    def student_name(self) -> str:
+        """The student in words: its hub id, its folder, or what it is."""
+        return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
+
     def options_of(self, run: Run) -> Block:
         """Return the checked hyper-parameters of a run's method."""
         return method_module(run.method).Options(**self.methods[run.label].options)

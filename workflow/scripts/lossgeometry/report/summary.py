@@ -5,37 +5,46 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from lossgeometry.atomic import atomic_file
 from lossgeometry.connectivity.summary import connectivity_summary
+from lossgeometry.evaluation.claims import claims_section
 from lossgeometry.report.markdown import table
 from lossgeometry.representations.summary import representations_summary
 from lossgeometry.runs import BASE
 
 
-def write_summary(cfg: dict[str, Any], tables: dict[str, Path], benchmarks: Path, output: Path) -> None:
+def write_summary(
+    cfg: dict[str, Any], student_name: str, tables: dict[str, Path], benchmarks: Path, output: Path
+) -> None:
     """Write summary.md from the tables that this experiment has.
 
     Parameters
     ----------
     cfg
         The resolved configuration.
+    student_name
+        The student in words.
     tables
-        CSV files by name; a stage that was not asked for has none.
+        CSV files by name; a stage that was not asked for has none. `reference` is the paper's numbers, in YAML.
     benchmarks
         Folder of Snakemake's benchmark files, the source of the times.
     """
     frames = {name: pd.read_csv(path) for name, path in tables.items() if path.suffix == ".csv"}
-    sections = [_what_was_run(cfg, frames)]
+    reference = yaml.safe_load(tables["reference"].read_text(encoding="utf-8"))
+    sections = [_what_was_run(cfg, student_name, frames)]
     for name, write in SECTIONS.items():
         if name in frames and len(frames[name]):
             sections.append(write(frames[name]))
+    if "claims" in frames:
+        sections.append(claims_section(frames["claims"].fillna(""), student_name, reference["student"]))
     sections += [_time(benchmarks), _caveats(cfg, frames)]
     with atomic_file(output) as path:
         path.write_text("\n\n".join(section for section in sections if section) + "\n", encoding="utf-8")
 
 
-def _what_was_run(cfg: dict[str, Any], frames: dict[str, pd.DataFrame]) -> str:
+def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.DataFrame]) -> str:
     runs = frames["runs"]
     trained = [label for label in cfg["methods"]]
     lines = [f"# {cfg['experiment']}: what the loss does to the weights", ""]
@@ -43,9 +52,8 @@ def _what_was_run(cfg: dict[str, Any], frames: dict[str, pd.DataFrame]) -> str:
         teacher = {"student": "the student itself", "tiny": "a tiny teacher trained here"}.get(
             cfg["teacher"]["source"], cfg["teacher"]["name"]
         )
-        student = "a tiny Qwen3 trained here" if cfg["student"]["source"] == "tiny" else cfg["student"]["name"]
         lines.append(
-            f"{len(runs)} adapters were compared. They share the base ({student}), the rollouts (sampled from {teacher}) and,"
+            f"{len(runs)} adapters were compared. They share the base ({student_name}), the rollouts (sampled from {teacher}) and,"
             f" within a seed, the LoRA initialisation (rank {cfg['lora']['rank']} on {', '.join(cfg['lora']['target_modules'])});"
             " only the loss differs, and the data that a loss takes from the rollouts."
         )

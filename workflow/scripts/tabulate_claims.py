@@ -1,0 +1,20 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.evaluation.claims import tabulate_claims
+    from lossgeometry.runs import Run
+
+    tabulate_claims(
+        student=snakemake.params.cfg["student"],
+        runs=[Run(**run) for run in snakemake.params.cfg["runs"]],
+        tables={name: Path(path) for name, path in snakemake.input.items() if name != "reference"},
+        reference=Path(snakemake.input.reference),
+        output=Path(snakemake.output[0]),
+    )
