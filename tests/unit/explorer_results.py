@@ -145,7 +145,7 @@ def _geometry(tables: Path, pairs, layers: int, rng, found) -> None:
                     (f"norm_{end}", "none", None, 0.3 if run[1] == "dpo" else 3.0, np.nan, np.nan),
                     (f"effective_rank_{end}", "none", None, 5.0, np.nan, np.nan),
                 ]
-            head = {"a": a[0], "b": b[0], "scope": scope, "layer": layer, "projection": projection}
+            head = {"run_a": a[0], "run_b": b[0], "scope": scope, "layer": layer, "projection": projection}
             for metric, side, k, value, null_mean, null_sd in rows:
                 row = {
                     **head,

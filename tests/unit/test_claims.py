@@ -53,7 +53,7 @@ def geometry_table():
         for side, run in zip("ab", (a, b), strict=True):
             rows += [(a, b, f"norm_{side}", "none", None, NORMS.get(run, 2.8), np.nan, np.nan)]
             rows += [(a, b, f"effective_rank_{side}", "none", None, RANKS.get(run, 16.0), np.nan, np.nan)]
-    table = pd.DataFrame(rows, columns=["a", "b", "metric", "side", "k", "value", "null_mean", "null_sd"])
+    table = pd.DataFrame(rows, columns=["run_a", "run_b", "metric", "side", "k", "value", "null_mean", "null_sd"])
     # A projection's value must never be taken for the global one.
     part = table.assign(scope="projection", projection="q", value=-5.0)
     return pd.concat([part, table.assign(scope="global", projection=None)], ignore_index=True)
@@ -63,7 +63,7 @@ def layers_table():
     shares = np.concatenate([np.full(18, 0.5), np.full(10, 0.6), np.full(8, 0.82)])
     rows = [(SFT, GRPO, layer, "orthogonal_fraction", "none", share) for layer, share in enumerate(shares)]
     rows += [(SFT, GRPO, layer, "cosine", "none", 0.0) for layer in range(36)]
-    return pd.DataFrame(rows, columns=["a", "b", "layer", "metric", "side", "value"])
+    return pd.DataFrame(rows, columns=["run_a", "run_b", "layer", "metric", "side", "value"])
 
 
 def barriers_table():
@@ -144,25 +144,25 @@ def test_the_papers_own_numbers_agree_with_the_paper():
 
 
 CONTRADICTIONS = {
-    ("i", "colinear"): lambda t: set_rows(t["geometry"], 0.6, metric="cosine", a=RFT, b=RIFT),
+    ("i", "colinear"): lambda t: set_rows(t["geometry"], 0.6, metric="cosine", run_a=RFT, run_b=RIFT),
     ("i", "accuracy"): lambda t: set_rows(t["mcnemar"], 0.01, column="p_holm", run_a=SFT, run_b=RIFT),
-    ("ii", "distance"): lambda t: set_rows(t["geometry"], 0.9, metric="cosine", a=SFT, b=DFT),
-    ("iii", "orthogonal"): lambda t: set_rows(t["geometry"], 0.015, metric="cosine", a=SFT, b=GRPO),
+    ("ii", "distance"): lambda t: set_rows(t["geometry"], 0.9, metric="cosine", run_a=SFT, run_b=DFT),
+    ("iii", "orthogonal"): lambda t: set_rows(t["geometry"], 0.015, metric="cosine", run_a=SFT, run_b=GRPO),
     ("iii", "depth"): lambda t: t["layers"].update({"layer": 35 - t["layers"].layer}),
     ("iii", "basin"): lambda t: set_rows(t["barriers"], 0.9, column="barrier", run_a=SFT, run_b=GRPO),
-    ("iv", "orthogonal"): lambda t: set_rows(t["geometry"], -0.5, metric="cosine", a=SFT, b=DPO),
+    ("iv", "orthogonal"): lambda t: set_rows(t["geometry"], -0.5, metric="cosine", run_a=SFT, run_b=DPO),
     ("iv", "barrier"): lambda t: set_rows(t["barriers"], 0.1, column="barrier", run_a=RIFT, run_b=DPO),
     ("iv", "representations"): lambda t: set_rows(t["cka"], 0.9, layer=35, run_a=DFT, estimator="debiased"),
-    ("v", "offline"): lambda t: set_rows(t["geometry"], -0.5, metric="cosine", a=DPO, b=DAPO),
-    ("v", "each other"): lambda t: set_rows(t["geometry"], 0.5, metric="cosine", a=ONLINE, b=DAPO),
+    ("v", "offline"): lambda t: set_rows(t["geometry"], -0.5, metric="cosine", run_a=DPO, run_b=DAPO),
+    ("v", "each other"): lambda t: set_rows(t["geometry"], 0.5, metric="cosine", run_a=ONLINE, run_b=DAPO),
     ("v", "accuracy"): lambda t: set_rows(t["accuracy"], -0.01, column="difference_high", run=DAPO),
-    ("vi", "cosine"): lambda t: set_rows(t["geometry"], 0.9, metric="cosine", a=SFT, b=SEED),
-    ("vi", "direction"): lambda t: set_rows(t["geometry"], 0.5, metric="top_direction", a=SFT, b=SEED),
+    ("vi", "cosine"): lambda t: set_rows(t["geometry"], 0.9, metric="cosine", run_a=SFT, run_b=SEED),
+    ("vi", "direction"): lambda t: set_rows(t["geometry"], 0.5, metric="top_direction", run_a=SFT, run_b=SEED),
     ("vi", "barrier"): lambda t: set_rows(t["barriers"], 0.5, column="barrier", run_a=SEED, run_b=SFT),
-    ("vii", "rotation"): lambda t: set_rows(t["geometry"], 0.99, metric="cosine", a=SFT, b=FAST),
-    ("vii", "norm"): lambda t: set_rows(t["geometry"], 28.0, metric="norm_b", a=SFT, b=FAST),
-    ("viii", "norm"): lambda t: set_rows(t["geometry"], 9.0, metric="norm_b", a=SFT, b=DPO),
-    ("viii", "rank"): lambda t: set_rows(t["geometry"], 9.0, metric="effective_rank_b", a=SFT, b=DPO),
+    ("vii", "rotation"): lambda t: set_rows(t["geometry"], 0.99, metric="cosine", run_a=SFT, run_b=FAST),
+    ("vii", "norm"): lambda t: set_rows(t["geometry"], 28.0, metric="norm_b", run_a=SFT, run_b=FAST),
+    ("viii", "norm"): lambda t: set_rows(t["geometry"], 9.0, metric="norm_b", run_a=SFT, run_b=DPO),
+    ("viii", "rank"): lambda t: set_rows(t["geometry"], 9.0, metric="effective_rank_b", run_a=SFT, run_b=DPO),
 }
 
 
@@ -181,14 +181,14 @@ def test_a_better_other_method_contradicts_dpo_being_best():
 
 
 UNDECIDED = {
-    ("i", "colinear"): lambda t: set_rows(t["geometry"], 0.92, metric="cosine", a=RFT, b=RIFT),
+    ("i", "colinear"): lambda t: set_rows(t["geometry"], 0.92, metric="cosine", run_a=RFT, run_b=RIFT),
     ("i", "accuracy"): lambda t: set_rows(t["accuracy"], 0.28, column="minimum_detectable_difference", run=SFT),
-    ("ii", "distance"): lambda t: set_rows(t["geometry"], np.nan, metric="cosine", a=SFT, b=DFT),
+    ("ii", "distance"): lambda t: set_rows(t["geometry"], np.nan, metric="cosine", run_a=SFT, run_b=DFT),
     ("iii", "basin"): lambda t: set_rows(t["barriers"], 0.5, column="barrier_se", run_a=SFT, run_b=GRPO),
     ("iv", "barrier"): lambda t: set_rows(t["barriers"], 0.0, column="barrier", run_a=RIFT, loss="boxed_answer"),
     ("iv", "accuracy"): lambda t: set_rows(t["mcnemar"], 0.2, column="p_holm", run_b=DPO, run_a=GRPO),
     ("v", "accuracy"): lambda t: set_rows(t["accuracy"], -0.1, column="difference_low", run=ONLINE),
-    ("viii", "norm"): lambda t: set_rows(t["geometry"], np.nan, metric="norm_b", a=SFT, b=DPO),
+    ("viii", "norm"): lambda t: set_rows(t["geometry"], np.nan, metric="norm_b", run_a=SFT, run_b=DPO),
 }
 
 
@@ -229,10 +229,10 @@ def test_a_method_that_was_not_run_is_named():
 
 def test_pairs_may_be_named_in_either_order():
     tables = paper_tables()
-    swapped = {"a": "b", "b": "a", "norm_a": "norm_b", "norm_b": "norm_a"}
+    swapped = {"norm_a": "norm_b", "norm_b": "norm_a"}
     swapped |= {"effective_rank_a": "effective_rank_b", "effective_rank_b": "effective_rank_a"}
     for name in ("geometry", "layers"):
-        tables[name] = tables[name].rename(columns={"a": "b", "b": "a"}).replace({"metric": swapped})
+        tables[name] = tables[name].rename(columns={"run_a": "run_b", "run_b": "run_a"}).replace({"metric": swapped})
     for name in ("barriers", "cka", "mcnemar"):
         tables[name] = tables[name].rename(columns={"run_a": "run_b", "run_b": "run_a"})
     assert set(judge(tables).verdict) == {"agrees"}

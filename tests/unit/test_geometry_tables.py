@@ -42,7 +42,7 @@ def test_every_value_lands_in_one_table(folder):
     tables = gather(folder)
     rows = sum(len(pd.read_parquet(folder / f"{pair}.parquet")) for pair in ("ab", "ac", "bc"))
     assert sum(map(len, tables.values())) == rows
-    geometry = tables["geometry"].set_index(["a", "b", "scope", "projection", "metric", "side"])
+    geometry = tables["geometry"].set_index(["run_a", "run_b", "scope", "projection", "metric", "side"])
     source = pd.read_parquet(folder / "ac.parquet").set_index(["scope", "projection", "metric", "side"])
     key = ("projection", "q", "cosine", "none")
     assert geometry.loc[("a", "c", *key)].value == source.loc[[key]].value.iloc[0]
@@ -94,7 +94,7 @@ def test_undefined_values_are_empty_fields(folder, tmp_path):
     table = gather(folder)["modules"]
     write_csv(tmp_path / "t.csv", table)
     back = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
-    dead = back[(back.module == name(0, "v")) & (back.b == "c") & (back.metric == "cosine")]
+    dead = back[(back.module == name(0, "v")) & (back.run_b == "c") & (back.metric == "cosine")]
     assert set(dead.value) == {""} and set(dead.note) == {"zero update in c"}
     first = (tmp_path / "t.csv").read_bytes()
     write_csv(tmp_path / "t.csv", gather(folder)["modules"])

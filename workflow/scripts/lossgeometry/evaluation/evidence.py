@@ -75,7 +75,7 @@ class Evidence:
 
     def pair(self, a: str, b: str, metric: str, side: str = "none") -> Value:
         """Global value of a pairwise metric; of several k the largest that is defined."""
-        rows = self._pair("geometry", a, b, ("a", "b"))
+        rows = self._pair("geometry", a, b, ("run_a", "run_b"))
         rows = rows[(rows.scope == "global") & (rows.metric == metric) & (rows.side == side)]
         if rows.empty:
             raise Missing(f"{metric} of {a} and {b} is not in geometry")
@@ -85,11 +85,11 @@ class Evidence:
 
     def both(self, a: str, b: str, metric: str) -> tuple[float, float]:
         """Global values of a metric of single runs (norm, effective_rank) of two runs, over the modules they share."""
-        rows = self._pair("geometry", a, b, ("a", "b"))
+        rows = self._pair("geometry", a, b, ("run_a", "run_b"))
         rows = rows[rows.scope == "global"]
         values = []
         for run in (a, b):
-            side = "a" if rows.iloc[0].a == run else "b"
+            side = "a" if rows.iloc[0].run_a == run else "b"
             found = rows[rows.metric == f"{metric}_{side}"]
             if found.empty:
                 raise Missing(f"{metric} of {run} is not in geometry")
@@ -98,7 +98,7 @@ class Evidence:
 
     def layers(self, a: str, b: str, metric: str) -> pd.Series:
         """A metric by layer, in their order."""
-        rows = self._pair("layers", a, b, ("a", "b"))
+        rows = self._pair("layers", a, b, ("run_a", "run_b"))
         rows = rows[(rows.metric == metric) & rows.layer.notna()]
         return rows.set_index("layer").value.sort_index()
 
@@ -159,7 +159,7 @@ class Evidence:
 
     def _compared(self, wanted, otherwise: str) -> list[tuple[str, str]]:
         runs = {run.id: run for run in self.runs}
-        named = self.table("geometry")[["a", "b"]].drop_duplicates().itertuples(index=False, name=None)
+        named = self.table("geometry")[["run_a", "run_b"]].drop_duplicates().itertuples(index=False, name=None)
         pairs = [(a, b) for a, b in named if a in runs and b in runs and runs[a].method and wanted(runs[a], runs[b])]
         if not pairs:
             raise Missing(otherwise)

@@ -1,11 +1,13 @@
 """Everything that the page and the figures show, gathered from the tables of one experiment into plain JSON types."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lossgeometry.atomic import atomic_file
 from lossgeometry.explorer import geometry_rows
 from lossgeometry.explorer.columns import columns_of, records, rounded
 from lossgeometry.explorer.metrics import ESTIMATORS, LOSSES, METRICS, RUN_METRICS
@@ -28,6 +30,8 @@ def gather(
     rollouts: Path | None = None,
     answers: Sequence[Path] = (),
     prompts: Sequence[Path] = (),
+    config: Path | None = None,
+    provenance: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Return the bundle; what did not run is absent from it, and the page and the figures leave it out.
 
@@ -42,6 +46,10 @@ def gather(
         training.csv of the runs trained here.
     rollouts, answers, prompts
         For the sample browser: the rollouts, graded answers (`evaluation/<run>/<benchmark>.jsonl`), prompt files.
+    config
+        The resolved configuration, shown as it is.
+    provenance
+        run.json of the runs trained here; the first one's package versions are shown.
     """
     titles = {label: method["title"] for label, method in cfg["methods"].items()}
     run_table = records(pd.read_csv(tables["runs"], dtype={"seed": str, "run": str, "method": str}))
@@ -63,10 +71,10 @@ def gather(
     if "geometry" in tables:
         frame = geometry_rows.read_geometry(tables[name] for name in ("geometry", "layers", "modules") if name in tables)
         ks = geometry_rows.directions_compared(frame)
-        pair_ids += list(dict.fromkeys(zip(frame.a, frame.b, strict=True)))
+        pair_ids += list(dict.fromkeys(zip(frame.run_a, frame.run_b, strict=True)))
         bundle["k"] = ks
         bundle["layers"] = int(frame.layer.max()) + 1
-        bundle["projections"] = sorted(set(frame.projection) - {""})
+        bundle["projections"] = sorted(set(frame.projection) - {""}, key=lambda name: ("qkvo".find(name) % 9, name))
         bundle["geometry"] = geometry_rows.dense_blocks(frame, pair_ids, ks)
         found["runs"] = (geometry_rows.run_rows(frame), ("run", "metric", "layer", "value"))
     for name, columns in (("connectivity", ("loss", "t", "value", "se", "norm")), ("cka", ("layer", "estimator", "value", "low", "high"))):
@@ -78,7 +86,7 @@ def gather(
         bundle["layers"] = max(bundle.get("layers", 0), max(row["layer"] for row in found["cka"][0]) + 1)
     for name in PLAIN_TABLES:
         if name in tables:
-            frame = pd.read_csv(tables[name])
+            frame = pd.read_csv(tables[name], keep_default_na=name != "claims")
             found[name] = (records(frame), tuple(frame.columns))
     if training:
         found["training"] = (list(training_rows(training)), ("run", "quantity", "step", "value"))
@@ -88,7 +96,17 @@ def gather(
     bundle["default_pairs"] = [pair.id for pair in default_pairs(pairs, runs, cfg["reference"])]
     bundle["tables"] = {name: columns_of(rows, names) for name, (rows, names) in found.items() if rows}
     bundle["digests"] = {path.name: digest_of_file(path) for path in sorted(tables.values(), key=lambda path: path.name)}
+    if config is not None:
+        bundle["config"] = config.read_text(encoding="utf-8")
+    if provenance:
+        bundle["versions"] = json.loads(provenance[0].read_text(encoding="utf-8"))["versions"]
     return bundle
+
+
+def write_bundle(bundle: Mapping[str, Any], output: Path) -> None:
+    """Write the bundle as JSON."""
+    with atomic_file(output) as partial:
+        partial.write_text(json.dumps(bundle, separators=(",", ":"), allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _run_entry(run: Run, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def dense_blocks(frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], ks: Mapp
     """
     frame = frame[frame.key.isin(list(METRICS)) & ((frame.k <= 0) | (frame.k == frame.key.map(ks)))]
     position = {pair: index for index, pair in enumerate(pairs)}
-    row = np.array([position[pair] for pair in zip(frame.a, frame.b, strict=True)], dtype=int)
+    row = np.array([position[pair] for pair in zip(frame.run_a, frame.run_b, strict=True)], dtype=int)
     # Single projections of a layer come last, so that a metric without them just has shorter rows.
     found = set(zip(frame.layer.tolist(), frame.projection, strict=True))
     places = sorted(found, key=lambda place: (place[0] >= 0 and place[1] != "", *place))
@@ -111,9 +111,9 @@ def run_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return `run, metric, layer, value` of the metrics of single runs, each from the first pair that the run is in."""
     plain = frame[(frame.projection == "") & frame.metric.str.endswith(("_a", "_b"))]
     found: dict[tuple, dict[str, Any]] = {}
-    for row in records(plain[["a", "b", "metric", "layer", "value"]]):
+    for row in records(plain[["run_a", "run_b", "metric", "layer", "value"]]):
         metric, _, end = row["metric"].rpartition("_")
-        key = (row[end], metric, row["layer"])
+        key = (row[f"run_{end}"], metric, row["layer"])
         if metric in RUN_METRICS and key not in found:
             found[key] = dict(zip(("run", "metric", "layer", "value"), (*key, row["value"]), strict=True))
     return list(found.values())

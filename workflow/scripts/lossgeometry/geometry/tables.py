@@ -49,7 +49,7 @@ def gather_pairs(
     scopes: dict[str, list[pd.DataFrame]] = {"geometry": [], "layers": [], "modules": []}
     for pair, file in zip(pairs, files, strict=True):
         rows = pd.read_parquet(file).astype({"layer": "Int64", "k": "Int64"})
-        head = {"a": pair["a"], "b": pair["b"]}
+        head = {"run_a": pair["a"], "run_b": pair["b"]}
         whole = rows[rows.scope.isin(["global", "projection"])].assign(**head, **_identity(pair, runs))
         spread = _depth(rows[rows.scope == "module"], "ba"[pair["reference"]])
         keys = list(zip(whole.metric, whole.side, whole.k.fillna(0).astype(int), strict=True))
@@ -63,8 +63,8 @@ def gather_pairs(
     identity = [f"{key}_{side}" for side in "ab" for key in RUN]
     columns = {
         "geometry": [
-            "a",
-            "b",
+            "run_a",
+            "run_b",
             *identity,
             "shared_init",
             "scope",
@@ -74,8 +74,8 @@ def gather_pairs(
             "depth_high",
             "note",
         ],
-        "layers": ["a", "b", "layer", *VALUE],
-        "modules": ["a", "b", "module", "layer", "projection", *VALUE],
+        "layers": ["run_a", "run_b", "layer", *VALUE],
+        "modules": ["run_a", "run_b", "module", "layer", "projection", *VALUE],
     }
     return {name: pd.concat(frames, ignore_index=True)[columns[name]] for name, frames in scopes.items()}
 
@@ -85,8 +85,8 @@ def gather_maps(pairs: Sequence[PairEntry], files: Sequence[Path]) -> pd.DataFra
     frames = []
     for pair, file in zip(pairs, files, strict=True):
         rows = pd.read_parquet(file)
-        frames.append(rows[rows.scope != "layer"].drop(columns="layer").assign(a=pair["a"], b=pair["b"]))
-    columns = ["a", "b", "scope", "projection", "side", "i", "j", "value", "null_mean"]
+        frames.append(rows[rows.scope != "layer"].drop(columns="layer").assign(run_a=pair["a"], run_b=pair["b"]))
+    columns = ["run_a", "run_b", "scope", "projection", "side", "i", "j", "value", "null_mean"]
     return pd.concat(frames, ignore_index=True)[columns]
 
 
