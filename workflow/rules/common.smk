@@ -7,7 +7,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
 from lossgeometry.config import ConfigError, load_config
 from lossgeometry.methods import method_module
-from lossgeometry.provenance import code_digests
+from lossgeometry.provenance import code_digests, digest_of_file
 from lossgeometry.runs import BASE, pair_id
 
 try:
@@ -60,8 +60,9 @@ def student_folder():
 
 
 def model_folders():
-    """Return the model folders of this experiment: the student, and the teacher where it has weights of its own to fetch."""
-    return [student_folder()] + ([teacher_folder()] if TRAINED and CONFIG.teacher.source != "endpoint" else [])
+    """Return the model folders of this experiment: the student, and the teacher where it is sampled here."""
+    sampled = TRAINED and not CONFIG.rollouts.file and CONFIG.teacher.source != "endpoint"
+    return [student_folder()] + ([teacher_folder()] if sampled else [])
 
 
 def teacher_folder():

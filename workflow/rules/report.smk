@@ -68,6 +68,7 @@ if EVALUATED:
     TABLES["mcnemar"] = results("tables/mcnemar.csv")
 
 
+# Its content counts, not its date, which a fresh clone renews.
 PAPER = "resources/paper_reference.yaml"
 CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "accuracy", "mcnemar")
 
@@ -75,7 +76,7 @@ CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "accuracy", "mcnemar")
 rule tabulate_claims:
     input:
         **{name: path for name, path in TABLES.items() if name in CLAIM_TABLES},
-        reference=PAPER,
+        reference=ancient(PAPER),
     output:
         results("tables/claims.csv"),
     log:
@@ -85,7 +86,11 @@ rule tabulate_claims:
     conda:
         CPU
     params:
-        cfg={"student": CONFIG.student_name, "runs": [asdict(run) for run in CONFIG.runs.values()]},
+        cfg={
+            "student": CONFIG.student_name,
+            "paper": digest_of_file(PAPER),
+            "runs": [asdict(run) for run in CONFIG.runs.values()],
+        },
         code=code_digests("tabulate_claims.py"),
     message:
         "Putting the paper's claims to this experiment"
@@ -100,7 +105,7 @@ if TRAINED:
 rule write_summary:
     input:
         **TABLES,
-        reference=PAPER,
+        reference=ancient(PAPER),
     output:
         results("summary.md"),
     log:
@@ -110,7 +115,7 @@ rule write_summary:
     conda:
         CPU
     params:
-        cfg={"student": CONFIG.student_name, "config": plain(CONFIG)},
+        cfg={"student": CONFIG.student_name, "paper": digest_of_file(PAPER), "config": plain(CONFIG)},
         code=code_digests("write_summary.py"),
     message:
         "Writing the summary"
