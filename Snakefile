@@ -19,6 +19,7 @@ include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/representations.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/explore.smk"
 
 
 rule all:
@@ -26,6 +27,8 @@ rule all:
     input:
         results("config.yaml"),
         results("summary.md"),
+        results("explorer.html"),
+        figure_files(),
 
 
 rule models:

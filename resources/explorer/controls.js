@@ -13,7 +13,7 @@ function buildBar() {
       value.textContent = String(state.layer);
       at.checked = state.at;
     });
-    row.append(el("label", { class: "wide" }, "Layer", slider, value), el("label", {}, at, "maps and bars at this layer, too"));
+    row.append(el("label", { class: "wide" }, "Layer", slider, value), el("label", {}, at, "maps at this layer"));
   }
   if ((bundle.projections ?? []).length > 1) {
     row.append(select("projection", "Matrices", [["", "all"], ...bundle.projections.map((name) => [name, name])]));

@@ -70,9 +70,8 @@ const rowsOf = {
       const found = here(metric, pair);
       if (!isNumber(found.value)) return [];
       const text = write(found.value, described);
-      const chance = isNumber(found.low) ? `${write(found.low, described)} to ${write(found.high, described)}` : "none";
       const cell = {
-        id: pair.id, name: pair.name, text, chance, inside: inside(found), edge: tint(pair.line),
+        id: pair.id, name: pair.name, text, chance: chanceText(found, described), inside: inside(found), edge: tint(pair.line),
         similarity: described.angle ? 1 - found.value / 90 : found.value,
       };
       return [[pair.a, pair.b], [pair.b, pair.a]].map(([row, column]) => ({
@@ -169,13 +168,14 @@ function tagOf(pair) {
   return b.label === bundle.reference ? a.name : pair.name;
 }
 
-// Labels of points that lie close to each other are set below one another.
+// Labels of points that lie close to each other are set below one another; one that would end up far from its point is left out.
 function dodge(rows) {
   const placed = [];
   for (const row of rows.filter((row) => row.tag && isNumber(row.value)).sort((x, y) => y.value - x.value)) {
     let y = row.value;
     while (placed.some((other) => Math.abs(other.y - y) < 0.055 && Math.abs(other.x - row.cosine) < 0.3)) y -= 0.0275;
-    placed.push({ x: row.cosine, y });
+    if (row.value - y > 0.17 && row.id !== state.focus) row.tag = "";
+    else placed.push({ x: row.cosine, y });
     row.shift = Math.round((row.value - y) * 225);
   }
   return rows;

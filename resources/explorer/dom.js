@@ -69,14 +69,14 @@ function select(key, label, options) {
 
 const syncs = [];
 
-function dataTable(columns, rows, caption) {
+function dataTable(columns, rows, caption, kind) {
   const head = el("tr", {}, columns.map((column) => el("th", { scope: "col", class: column.number ? "n" : null }, column.title)));
   const body = rows.map((row) => el("tr", {}, columns.map((column, index) => {
     const value = column.show ? column.show(row) : row[column.key];
     const content = value instanceof Node || Array.isArray(value) ? value : isNumber(value) ? short(value) : value ?? "–";
-    return index === 0 ? el("th", { scope: "row" }, content) : el("td", { class: column.number ? "n" : null }, content);
+    return index === 0 ? el("th", { scope: "row" }, content) : el("td", { class: column.number ? "n" : null, "data-title": column.title }, content);
   })));
-  return el("table", {}, caption && el("caption", {}, caption), el("thead", {}, head), el("tbody", {}, body));
+  return el("table", { class: kind }, caption && el("caption", {}, caption), el("thead", {}, head), el("tbody", {}, body));
 }
 
 const HIDDEN = new Set(["id", "line", "dot", "dash", "order", "edge", "shift", "on", "tag", "row_order", "column_order", "similarity"]);

@@ -26,7 +26,7 @@ function buildPair() {
     holder.replaceChildren(dataTable([
       { title: "measurement", show: (row) => row.name }, { title: "value", show: (row) => row.value }, { title: "by chance", show: (row) => row.chance },
       { title: "in which layers", show: (row) => row.layers },
-    ], brief(pair)));
+    ], brief(pair), null, "stack"));
   };
   sections.push({ id: "pair", title: "Two runs in brief", update });
 }
@@ -101,7 +101,7 @@ function brief(pair) {
   }
   for (const row of table("barriers").filter((other) => `${other.run_a}--${other.run_b}` === pair.id)) {
     rows.push({
-      name: term("barrier", `Barrier, ${(bundle.losses[row.loss] ?? row.loss).toLowerCase()}`), value: `${short(row.barrier)} ± ${short(row.barrier_se)}`,
+      name: term("barrier", `Barrier, ${row.loss.replaceAll("_", " ")}`), value: `${short(row.barrier)} ± ${short(row.barrier_se)}`,
       chance: [`control ${short(row.barrier_of_shrinking)}`], layers: "–",
     });
   }
@@ -110,7 +110,7 @@ function brief(pair) {
     const low = similar.reduce((least, row) => (row.value < least.value ? row : least));
     rows.push({ name: term("cka", "CKA, debiased"), value: `at least ${short(low.value)}`, chance: "0", layers: `lowest in ${low.layer}` });
   }
-  const percent = (row) => (row ? `${(100 * row.accuracy).toFixed(1)} %` : "–");
+  const percent = (row) => (row ? `${(100 * row.accuracy).toFixed(1)} %` : "–");
   for (const benchmark of new Set(table("accuracy").map((row) => row.benchmark))) {
     const of = (run) => table("accuracy").find((row) => row.run === run && row.benchmark === benchmark && row.decoding === state.decoding);
     const test = table("mcnemar").find((row) => `${row.run_a}--${row.run_b}` === pair.id && row.benchmark === benchmark);

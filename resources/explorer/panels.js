@@ -35,7 +35,7 @@ function buildObjectives() {
       { title: "steps", number: true, show: (row) => row.run.steps ?? "–" }, { title: "epochs", number: true, show: (row) => short(row.run.epochs) },
       { title: "tokens", number: true, show: (row) => (isNumber(row.run.tokens) ? row.run.tokens.toLocaleString("en") : "–") },
       { title: "source", show: (row) => row.citation },
-    ], rows));
+    ], rows, null, "stack"));
   };
   const node = el("section", { id: "objectives", "aria-labelledby": "objectives-title" }, el("h2", { id: "objectives-title" }, "The objectives, written out"),
     el("p", {}, "pₜ is the model's probability of token t, r the reward of a rollout, sg stops the gradient. Equal steps are not equal epochs: a loss that uses fewer rollouts passes over them more often."), holder);
@@ -43,13 +43,20 @@ function buildObjectives() {
   sections.push({ id: "objectives", title: "Objectives", update });
 }
 
+const VERDICTS = { agrees: "✓ agrees", contradicts: "✗ contradicts", "cannot tell": "? cannot tell", "not run": "– not run" };
+
 function buildClaims() {
   const rows = table("claims");
   if (!rows.length) return;
-  const columns = Object.keys(rows[0]).map((key) => ({ key, title: key.replaceAll("_", " "), number: rows.every((row) => row[key] === null || isNumber(row[key])) }));
+  const made = dataTable([
+    { title: "claim", show: (row) => [row.claim, row.part ? ` ${row.part}` : ""] }, { title: "what it says", key: "statement" }, { title: "paper", key: "paper" },
+    { title: "here", show: (row) => row.ours || "–" }, { title: "chance or interval", show: (row) => row.band || "–" },
+    { title: "verdict", show: (row) => [el("strong", { class: "verdict" }, VERDICTS[row.verdict] ?? row.verdict),
+      el("details", {}, el("summary", { "aria-label": `How claim ${row.claim} ${row.part ?? ""} is judged` }, "how"), el("p", {}, row.rule), el("p", { class: "quiet" }, row.caveat))] },
+  ], rows, null, "stack wide");
   const node = el("section", { id: "claims", "aria-labelledby": "claims-title" }, el("h2", { id: "claims-title" }, "The paper's claims, tested here"),
-    el("p", {}, "Each claim of arXiv:2606.23740 with its number there and in this experiment. Another base model and other rollouts may well decide otherwise; that is a finding, not a failure."),
-    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Claims" }, dataTable(columns, rows)));
+    el("p", {}, "Each claim of arXiv:2606.23740 beside what this experiment finds. Another base model and other rollouts may well decide otherwise; that is a finding, not a failure."),
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Claims" }, made));
   main.append(node);
   sections.push({ id: "claims", title: "Claims", update: () => {} });
 }

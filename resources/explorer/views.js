@@ -48,7 +48,11 @@ function pick(pair) {
   }, pairSwatch(pair), pair.name);
 }
 
-const chanceText = (found, metric) => (isNumber(found.low) ? `${write(found.low, metric)} to ${write(found.high, metric)}` : "–");
+const nearZero = (found) => Math.abs(found.low + found.high) < 1e-3 * Math.abs(found.high);
+function chanceText(found, metric) {
+  if (!isNumber(found.low)) return "–";
+  return nearZero(found) ? `±${write(found.high, metric)}` : `${write(found.low, metric)} to ${write(found.high, metric)}`;
+}
 
 function buildMap() {
   const metric = () => bundle.metrics[state.map];
@@ -58,7 +62,7 @@ function buildMap() {
     title: () => [metric().title, soft(`, ${sayPlace()} — grey italics: no more than `, term("chance", "chance"), " gives")],
   });
   section("map", "A map of directions", ["Each run against each other. Strong colour: they changed the weights in the same way; no colour: unrelated. ",
-    "Start with the ", term("cosine"), "; the ", term("gram_alignment", "output-Gram alignment"), " forgets which inputs an update reads."],
+    "Start with the ", term("cosine", "cosine"), "; the ", term("gram_alignment", "output-Gram alignment"), " forgets which inputs an update reads."],
   { controls: [select("map", "Show", metricOptions(["cosine", "gram_alignment.output", "gram_alignment.input", "top_direction.output", "top_direction.input", "angle_first.output", "angle_first.input"]))],
     plots: [plot], layout: "square" });
 }
@@ -97,7 +101,7 @@ function buildBasis() {
     parameters: (rows) => ({ floor: Math.min(-0.05, ...rows.flatMap((row) => [row.cosine, row.cosine_low]).filter(isNumber).map((value) => value - 0.03)) }),
     title: () => [metric().title, soft(`, against the cosine, ${sayPlace()} — grey: `, term("chance", "chance"), " on either axis; faint: pairs not chosen")],
   });
-  section("outputs", "Same outputs, other inputs", ["A low ", term("cosine"), " need not mean another solution. Points high above the diagonal write to the same outputs while reading their inputs in another basis, as two seeds of one method do."],
+  section("outputs", "Same outputs, other inputs", ["A low ", term("cosine", "cosine"), " need not mean another solution. Points high above the diagonal write to the same outputs while reading their inputs in another basis, as two seeds of one method do."],
     { controls: [select("basis", "Vertical axis", metricOptions(["top_direction.output", "gram_alignment.output", "top_direction.input", "gram_alignment.input"]))], plots: [plot], layout: "square" });
 }
 
@@ -105,7 +109,7 @@ function buildAngles() {
   const k = () => bundle.k?.[`angle_first.${state.side}`] ?? "k";
   const plot = new Plot({
     spec: "whisker_last", key: "angles", rows: () => rowsOf.angles(state.side), parameters: () => ({ floor: 0, ceiling: 90, form: ".0f" }),
-    title: () => [`First of ${k()} `, term("angle"), `, ${state.side} side, degrees, ${sayPlace()}`, soft(" — dot: the first angle, median over matrices; tick: the last; grey: the first angle of ", term("chance", "unrelated subspaces"))],
+    title: () => [`First of ${k()} `, term("angle", "principal angles"), `, ${state.side} side, degrees, ${sayPlace()}`, soft(" — dot: the first angle, median over matrices; tick: the last; grey: the first angle of ", term("chance", "unrelated subspaces"))],
   });
   section("angles", "How far apart are the subspaces?", ["The directions that two updates use, apart from how strongly. Left of the grey bar: the subspaces share more than random ones would."],
     { controls: [select("side", "Side", [["output", "output"], ["input", "input"]])], plots: [plot], layout: "square" });

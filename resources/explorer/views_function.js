@@ -16,7 +16,7 @@ function buildPaths() {
     title: () => [term("barrier"), soft(" above the chord — whiskers: 95 % over test sequences; grey: what the shorter update alone does")],
   });
   const hasBarriers = table("barriers").length > 0;
-  section("connectivity", "One basin or two?", ["The loss on the straight line between two adapters (", term("connectivity"), "). Flat or straight: one basin. A hump above the chord: a ", term("barrier", "barrier"), "."],
+  section("connectivity", "One basin or two?", ["The loss on the straight line between two adapters (", term("connectivity", "mode connectivity"), "). Flat or straight: one basin. A hump above the chord: a ", term("barrier", "barrier"), "."],
     { controls: [select_], plots: [path], legend, layout: "legend", after: hasBarriers ? [barrier].map((plot) => ({ node: plot.node, update: () => plot.update() })) : [] });
 }
 
@@ -59,14 +59,14 @@ function buildAccuracy() {
     { title: "first", show: (row) => name(row.run_a) }, { title: "second", show: (row) => name(row.run_b) }, { title: "benchmark", key: "benchmark" },
     { title: "b", key: "b", number: true }, { title: "c", key: "c", number: true }, { title: "p", key: "p", number: true }, { title: "p (Holm)", key: "p_holm", number: true },
   ], table("mcnemar").filter((row) => runShown(row.run_a) && runShown(row.run_b))));
-  section("accuracy", "What did it cost in accuracy?", ["", term("accuracy"), " against the base model's. Whiskers: 95 % intervals over problems. The numbers below give truncated and missing answers too."],
+  section("accuracy", "What did it cost in accuracy?", [term("accuracy"), " against the base model's. Whiskers: 95 % intervals over problems. The numbers below give truncated and missing answers too."],
     { controls, plots: charts, layout: charts.length > 1 ? "two" : "square", after: table("mcnemar").length ? [{ node: tests, update }] : [] });
 }
 
 function buildRobustness() {
   const plot = new Plot({
     spec: "robustness", rows: rowsOf.robustness, parameters: (rows) => range(bundle.metrics.cosine)(rows),
-    title: () => [`Similarity of two runs of one method, ${sayPlace()}`, soft(" — grey: ", term("chance", "chance"), " of the cosine")],
+    title: () => [`Similarity of two runs of one method, ${sayPlace()}`, soft(" — ● cosine, ◆ output-Gram alignment, ■ top output direction, ▲ top input direction; grey: ", term("chance", "chance"), " of the cosine")],
   });
   section("robustness", "Seed and learning rate", ["What a change of seed or of learning rate alone does (", term("robustness", "why it matters"), "). It bounds every comparison between methods above."], { plots: [plot], layout: "square" });
 }

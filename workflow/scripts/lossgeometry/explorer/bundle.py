@@ -18,7 +18,17 @@ from lossgeometry.explorer.training_curves import training_rows
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.runs import pair_id
 
-RUN_FACTS = ("learning_rate", "seed", "steps", "tokens", "epochs", "loss_first", "loss_last", "rows_left_out", "left_out_because")
+RUN_FACTS = (
+    "learning_rate",
+    "seed",
+    "steps",
+    "tokens",
+    "epochs",
+    "loss_first",
+    "loss_last",
+    "rows_left_out",
+    "left_out_because",
+)
 PLAIN_TABLES = ("rollouts", "claims", "mcnemar", "barriers", "shrinkage", "accuracy")
 """Tables that the page takes as they are."""
 
@@ -60,7 +70,9 @@ def gather(
         "facts": dict(cfg["facts"]),
         "methods": {label: dict(method) for label, method in cfg["methods"].items()},
         "runs": [_run_entry(run, row) for run, row in zip(runs.values(), run_table, strict=True)],
-        "metrics": {key: {**metric._asdict(), "angle": metric.angle, "format": metric.format} for key, metric in METRICS.items()},
+        "metrics": {
+            key: {**metric._asdict(), "angle": metric.angle, "format": metric.format} for key, metric in METRICS.items()
+        },
         "run_metrics": RUN_METRICS,
         "estimators": ESTIMATORS,
         "losses": LOSSES,
@@ -69,7 +81,9 @@ def gather(
     found = bundle["tables"]
     pair_ids: list[tuple[str, str]] = []
     if "geometry" in tables:
-        frame = geometry_rows.read_geometry(tables[name] for name in ("geometry", "layers", "modules") if name in tables)
+        frame = geometry_rows.read_geometry(
+            tables[name] for name in ("geometry", "layers", "modules") if name in tables
+        )
         ks = geometry_rows.directions_compared(frame)
         pair_ids += list(dict.fromkeys(zip(frame.run_a, frame.run_b, strict=True)))
         bundle["k"] = ks
@@ -77,7 +91,10 @@ def gather(
         bundle["projections"] = sorted(set(frame.projection) - {""}, key=lambda name: ("qkvo".find(name) % 9, name))
         bundle["geometry"] = geometry_rows.dense_blocks(frame, pair_ids, ks)
         found["runs"] = (geometry_rows.run_rows(frame), ("run", "metric", "layer", "value"))
-    for name, columns in (("connectivity", ("loss", "t", "value", "se", "norm")), ("cka", ("layer", "estimator", "value", "low", "high"))):
+    for name, columns in (
+        ("connectivity", ("loss", "t", "value", "se", "norm")),
+        ("cka", ("layer", "estimator", "value", "low", "high")),
+    ):
         if name in tables:
             frame = pd.read_csv(tables[name])
             pair_ids += list(dict.fromkeys(zip(frame.run_a, frame.run_b, strict=True)))
@@ -95,7 +112,9 @@ def gather(
     bundle["pairs"] = [_pair_entry(pair) for pair in pairs]
     bundle["default_pairs"] = [pair.id for pair in default_pairs(pairs, runs, cfg["reference"])]
     bundle["tables"] = {name: columns_of(rows, names) for name, (rows, names) in found.items() if rows}
-    bundle["digests"] = {path.name: digest_of_file(path) for path in sorted(tables.values(), key=lambda path: path.name)}
+    bundle["digests"] = {
+        path.name: digest_of_file(path) for path in sorted(tables.values(), key=lambda path: path.name)
+    }
     if config is not None:
         bundle["config"] = config.read_text(encoding="utf-8")
     if provenance:

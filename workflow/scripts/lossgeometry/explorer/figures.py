@@ -1,7 +1,7 @@
 """The publication figures: the charts' definitions with their rows filled in, as SVG and PNG, without a browser."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,24 +34,35 @@ def figure_specs(bundle: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         square = Frame(figure=True, width=46 * len(default))
         found["cosine_map"] = _filled(map_chart(square, len(default)), rows.map("cosine", default))
         for name, metric in (("cosine_by_layer", "cosine"), ("alignment_by_layer", "gram_alignment.output")):
-            found[name] = _bounded(depth_chart(side, bundle["layers"], METRICS[metric].title), rows.depth(metric, pairs), METRICS[metric])
+            found[name] = _bounded(
+                depth_chart(side, bundle["layers"], METRICS[metric].title), rows.depth(metric, pairs), METRICS[metric]
+            )
         orthogonal = [row for row in rows.depth("orthogonal_fraction", pairs)]
         found["orthogonal_by_layer"] = _bounded(
-            depth_chart(side, bundle["layers"], METRICS["orthogonal_fraction"].title), orthogonal, METRICS["orthogonal_fraction"]
+            depth_chart(side, bundle["layers"], METRICS["orthogonal_fraction"].title),
+            orthogonal,
+            METRICS["orthogonal_fraction"],
         )
         basis = rows.basis("top_direction.output", pairs)
-        found["output_directions"] = _ranged(basis_chart(side, METRICS["top_direction.output"].title), basis, "cosine", -1, 1)
+        found["output_directions"] = _ranged(
+            basis_chart(side, METRICS["top_direction.output"].title), basis, "cosine", -1, 1
+        )
         k = bundle["k"].get("angle_first.output", "k")
         title = f"first to last of {k} principal angles, output side (°)"
-        found["principal_angles"] = _bounded(whisker_chart(plain, title, last=True), rows.angles("output", pairs), METRICS["angle_first.output"])
+        found["principal_angles"] = _bounded(
+            whisker_chart(plain, title, last=True), rows.angles("output", pairs), METRICS["angle_first.output"]
+        )
         for metric in ("norm", "effective_rank"):
             found[metric] = _filled(bar_chart(plain, RUN_METRICS[metric]), rows.run_metric(metric, default))
         robust = rows.robustness(SERIES)
-        found["seeds_and_learning_rates"] = _bounded(robustness_chart(Frame(figure=True, width=420)), robust, METRICS["cosine"])
+        found["seeds_and_learning_rates"] = _bounded(
+            robustness_chart(Frame(figure=True, width=420)), robust, METRICS["cosine"]
+        )
     found |= _function_space(bundle, rows)
     for benchmark in dict.fromkeys(row["benchmark"] for row in rows.table("accuracy")):
         found[f"accuracy_{benchmark}"] = _filled(
-            accuracy_chart(Frame(figure=True, width=420), f"greedy accuracy on {benchmark}"), rows.accuracies(benchmark, "greedy")
+            accuracy_chart(Frame(figure=True, width=420), f"greedy accuracy on {benchmark}"),
+            rows.accuracies(benchmark, "greedy"),
         )
     curves = rows.training("loss", default)
     names = list({row["name"]: row for row in curves}.values())
@@ -95,7 +106,12 @@ def _bounded(spec: dict[str, Any], rows: list[dict[str, Any]], metric) -> dict[s
 
 
 def _ranged(
-    spec: dict[str, Any], rows: list[dict[str, Any]], field: str, low: float | None, high: float | None, form: str = ".2~f"
+    spec: dict[str, Any],
+    rows: list[dict[str, Any]],
+    field: str,
+    low: float | None,
+    high: float | None,
+    form: str = ".2~f",
 ) -> dict[str, Any] | None:
     fields = (field, "low", "from", "to", "high") if field == "value" else (field, f"{field}_low")
     values = [row[name] for row in rows for name in fields if row.get(name) is not None]
@@ -107,23 +123,26 @@ def _ranged(
     return _filled(spec, rows, floor=floor if low is None else max(floor, low), ceiling=ceiling, form=form)
 
 
-def draw_figures(bundle: Mapping[str, Any], folder: Path, names: Iterable[str] | None = None) -> list[str]:
-    """Write `<name>.svg` and `<name>.png` of every figure, or of the named ones, and return the names.
+def draw_figures(bundle: Mapping[str, Any], outputs: Sequence[Path]) -> None:
+    """Write figures as their suffix says, svg or png; one whose values are all undefined says so instead.
 
-    Raises
-    ------
-    KeyError
-        If a named figure has no data.
+    Parameters
+    ----------
+    outputs
+        `<name>.svg` and `<name>.png`, with the names of `outputs.figures_of`.
     """
     specs = figure_specs(bundle)
-    drawn = list(specs if names is None else names)
-    writers: dict[str, Callable[[str], bytes]] = {
-        "svg": lambda spec: vl_convert.vegalite_to_svg(spec).encode(),
-        "png": lambda spec: vl_convert.vegalite_to_png(spec, scale=PIXELS_PER_POINT),
-    }
-    for name in drawn:
-        text = json.dumps(specs[name])
-        for suffix, write in writers.items():
-            with atomic_file(folder / f"{name}.{suffix}") as partial:
-                partial.write_bytes(write(text))
-    return drawn
+    for path in outputs:
+        text = json.dumps(specs.get(path.stem) or _undefined(path.stem))
+        drawn = (
+            vl_convert.vegalite_to_svg(text).encode()
+            if path.suffix == ".svg"
+            else vl_convert.vegalite_to_png(text, scale=PIXELS_PER_POINT)
+        )
+        with atomic_file(path) as partial:
+            partial.write_bytes(drawn)
+
+
+def _undefined(name: str) -> dict[str, Any]:
+    says = f"{name.replace('_', ' ')}: undefined in every run or pair; the tables say why"
+    return {"data": {"values": [{}]}, "width": 420, "height": 40, "mark": {"type": "text", "text": says}}

@@ -24,7 +24,9 @@ def read_geometry(files: Iterable[Path]) -> pd.DataFrame:
     """Return the tidy tables of pairwise geometry as one; a table without `layer` or `projection` pools over them."""
     frames = [pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path) for path in files]
     whole = pd.concat(frames, ignore_index=True)
-    whole = whole.reindex(columns=list(dict.fromkeys([*whole.columns, "layer", "projection", "depth_low", "depth_high"])))
+    whole = whole.reindex(
+        columns=list(dict.fromkeys([*whole.columns, "layer", "projection", "depth_low", "depth_high"]))
+    )
     for column in ("projection", "note"):
         whole[column] = whole[column].fillna("").astype(str)
     for column in ("layer", "k"):
@@ -61,7 +63,9 @@ def dense_blocks(frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], ks: Mapp
     places = sorted(found, key=lambda place: (place[0] >= 0 and place[1] != "", *place))
     plain = sum(layer < 0 or projection == "" for layer, projection in places)
     place_index = {place: index for index, place in enumerate(places)}
-    column = np.array([place_index[place] for place in zip(frame.layer.tolist(), frame.projection, strict=True)], dtype=int)
+    column = np.array(
+        [place_index[place] for place in zip(frame.layer.tolist(), frame.projection, strict=True)], dtype=int
+    )
     blocks = {}
     for key in [key for key in METRICS if (frame.key == key).any()]:
         width = len(places) if key in PROJECTED else plain
@@ -70,7 +74,9 @@ def dense_blocks(frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], ks: Mapp
     return {"places": [list(place) for place in places], "metrics": blocks}
 
 
-def _block(part: pd.DataFrame, row: np.ndarray, column: np.ndarray, shape: tuple[int, int], metric: Metric) -> dict[str, Any]:
+def _block(
+    part: pd.DataFrame, row: np.ndarray, column: np.ndarray, shape: tuple[int, int], metric: Metric
+) -> dict[str, Any]:
     def dense(values: np.ndarray) -> np.ndarray:
         block = np.full(shape, np.nan)
         block[row, column] = values

@@ -71,4 +71,3 @@ LOSSES = {
     "boxed_answer": "Loss on the bare boxed answer (nats per token)",
     "accuracy": "Greedy accuracy along the path",
 }
-

@@ -15,6 +15,8 @@ class Run(NamedTuple):
     id: str
     label: str
     """Method label, or the name of a user's adapter."""
+    title: str
+    """Of its method."""
     name: str
     """Short name, unique in the experiment."""
     arm: str
@@ -55,7 +57,7 @@ def name_runs(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> l
             name, arm = f"{name} lr {float(row['learning_rate']):g}", "learning_rate"
         if str(row["seed"]) != str(default["seed"]):
             name, arm = f"{name} s{row['seed']}", "seed" if arm == "default" else arm
-        runs.append(Run(row["run"], label, name, arm, colours[label]))
+        runs.append(Run(row["run"], label, titles.get(label, label), name, arm, colours[label]))
     return runs
 
 
@@ -68,7 +70,10 @@ def name_pairs(pairs: Sequence[tuple[str, str]], runs: Mapping[str, Run], refere
         kind = "methods"
         if first.label == second.label:
             kind = "learning_rates" if "learning_rate" in (first.arm, second.arm) else "seeds"
-        named.append(Pair(f"{a}--{b}", a, b, f"{first.name} – {second.name}", kind, line.colour, dot.colour))
+            name = f"{first.name} – {second.name.removeprefix(first.title).strip() or second.name}"
+        else:
+            name = f"{first.name} – {second.name}"
+        named.append(Pair(f"{a}--{b}", a, b, name, kind, line.colour, dot.colour))
     return named
 
 

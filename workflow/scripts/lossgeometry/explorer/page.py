@@ -16,23 +16,9 @@ from lossgeometry.explorer.charts.parts import Frame
 from lossgeometry.explorer.charts.planes import basis_chart, path_chart, training_chart
 from lossgeometry.explorer.charts.spread import SERIES, accuracy_chart, bar_chart, robustness_chart, whisker_chart
 from lossgeometry.explorer.geometry_rows import PROJECTED
+from lossgeometry.explorer.outputs import ASSETS, CODE
 from lossgeometry.explorer.palette import BASE
 from lossgeometry.explorer.training_curves import QUANTITIES
-
-CODE = (
-    "state.js",
-    "data.js",
-    "dom.js",
-    "plots.js",
-    "views.js",
-    "views_function.js",
-    "pair.js",
-    "panels.js",
-    "controls.js",
-    "main.js",
-)
-ASSETS = ("page.html", "style.css", "definitions.json", *CODE)
-"""What is read from resources/explorer."""
 
 
 def page_specs(layers: int) -> dict[str, dict[str, Any]]:

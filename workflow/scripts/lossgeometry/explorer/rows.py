@@ -27,7 +27,14 @@ class Rows:
         """Return how a pair is drawn."""
         pair = self.pairs[pair_id]
         dash = DASHES[_KINDS[pair["kind"]]]
-        return {"id": pair_id, "name": pair["name"], "line": pair["line"][0], "dot": pair["dot"][0], "dash": dash, "order": pair["index"]}
+        return {
+            "id": pair_id,
+            "name": pair["name"],
+            "line": pair["line"][0],
+            "dot": pair["dot"][0],
+            "dash": dash,
+            "order": pair["index"],
+        }
 
     def value(self, metric: str, pair_id: str, layer: int = -1, projection: str = "") -> dict[str, Any]:
         """Return `value`, the chance band `low, high` and the note of a metric at one place; None where undefined."""
@@ -93,10 +100,10 @@ class Rows:
 
     def run_metric(self, metric: str, runs: Sequence[str]) -> list[dict[str, Any]]:
         """Return a metric of single runs over the whole model."""
-        values = {row["run"]: row["value"] for row in self.table("runs") if row["metric"] == metric and row["layer"] == -1}
-        return [
-            {**self._run_look(run, order), "value": values[run]} for order, run in enumerate(runs) if run in values
-        ]
+        values = {
+            row["run"]: row["value"] for row in self.table("runs") if row["metric"] == metric and row["layer"] == -1
+        }
+        return [{**self._run_look(run, order), "value": values[run]} for order, run in enumerate(runs) if run in values]
 
     def paths(self, loss: str, pairs: Sequence[str]) -> list[dict[str, Any]]:
         """Return a loss along the way between two adapters, with 95 % of its standard error on either side."""
@@ -104,7 +111,11 @@ class Rows:
         for row in self.table("connectivity"):
             if row["loss"] == loss and row["pair"] in pairs:
                 half = None if row["se"] is None else CHANCE_WIDTH * row["se"]
-                ends = {"from": None, "to": None} if half is None else {"from": row["value"] - half, "to": row["value"] + half}
+                ends = (
+                    {"from": None, "to": None}
+                    if half is None
+                    else {"from": row["value"] - half, "to": row["value"] + half}
+                )
                 rows.append({**self.look(row["pair"]), "t": row["t"], "value": row["value"], **ends})
         return rows
 
@@ -114,7 +125,13 @@ class Rows:
         base = next((row for row in chosen if row["run"] not in self.runs), {})
         behind = {"base": base.get("accuracy"), "base_from": base.get("low"), "base_to": base.get("high")}
         return [
-            {**self._run_look(row["run"], order), **behind, "value": row["accuracy"], "from": row["low"], "to": row["high"]}
+            {
+                **self._run_look(row["run"], order),
+                **behind,
+                "value": row["accuracy"],
+                "from": row["low"],
+                "to": row["high"],
+            }
             for order, row in enumerate(chosen)
         ]
 

@@ -41,7 +41,9 @@ def _first_of_each(rows: Iterable[Mapping[str, Any]], key: str) -> list[Mapping[
     return [row for verdict in sorted(taken) for row in taken[verdict].values()]
 
 
-def _sample(row: Mapping[str, Any], source: str, name: str, problems: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def _sample(
+    row: Mapping[str, Any], source: str, name: str, problems: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
     identity = str(row.get("prompt_id", row.get("problem_id")))
     problem = problems.get(identity, {})
     completion, extracted = str(row["completion"]), row["extracted"]

@@ -6,6 +6,7 @@ import altair as alt
 
 from lossgeometry.explorer.charts.parts import (
     BAND,
+    QUIET_BAND,
     ROWS,
     SOFT,
     Frame,
@@ -45,7 +46,7 @@ def depth_chart(frame: Frame, layers: int, title: str = "") -> dict[str, Any]:
     )
     interval = (
         base.transform_filter("isValid(datum.from) && isValid(datum.to)")
-        .mark_area(opacity=0.16)
+        .mark_area(opacity=QUIET_BAND)
         .encode(x=x, y=alt.Y("from:Q"), y2="to:Q", fill=alt.Fill("line:N", scale=None), detail="id:N")
     )
     rule = (
@@ -57,9 +58,9 @@ def depth_chart(frame: Frame, layers: int, title: str = "") -> dict[str, Any]:
     lines = valid.mark_line(strokeWidth=strong, strokeJoin="round").encode(
         x=x, y=y, color=line_colour(frame), detail="id:N", strokeDash=alt.StrokeDash("dash:N", scale=None)
     )
-    dots = valid.mark_point(filled=True, opacity=1, size=expression(f"datum.id === focus ? 46 : {20 if layers > 12 else 30}")).encode(
-        x=x, y=y, fill=dot_fill(), tooltip=[alt.Tooltip(field) for field in ("name:N", "layer:Q", "value:Q")]
-    )
+    dots = valid.mark_point(
+        filled=True, opacity=1, size=expression(f"datum.id === focus ? 46 : {20 if layers > 12 else 30}")
+    ).encode(x=x, y=y, fill=dot_fill(), tooltip=[alt.Tooltip(field) for field in ("name:N", "layer:Q", "value:Q")])
     parts = [band, interval, rule, lines, dots] if not frame.figure else [band, interval, lines, dots]
     chart = alt.layer(*parts).add_params(param("layer", 0), *bounds(), param("focus", "")).properties(title=title)
     return finish(chart, frame)

@@ -24,10 +24,16 @@ def map_chart(frame: Frame, cells: int) -> dict[str, Any]:
     """
     base = alt.Chart(ROWS)
     small = cells > 14
-    axis = alt.Axis(ticks=False, domain=False, grid=False, labelLimit=110 if small else 150)
-    x = alt.X("column:N", sort=alt.EncodingSortField("column_order", op="min"), title=None, axis=axis.copy())
-    x.axis.orient, x.axis.labelAngle = "top", -40
-    y = alt.Y("row:N", sort=alt.EncodingSortField("row_order", op="min"), title=None, axis=axis)
+    bare = {"ticks": False, "domain": False, "grid": False, "labelLimit": 110 if small else 150}
+    x = alt.X(
+        "column:N",
+        sort=alt.EncodingSortField("column_order", op="min"),
+        title=None,
+        axis=alt.Axis(orient="top", labelAngle=-90 if small else -30, **bare),
+    )
+    y = alt.Y(
+        "row:N", sort=alt.EncodingSortField("row_order", op="min"), title=None, axis=alt.Axis(labelPadding=6, **bare)
+    )
     colours = [expression(f"dark ? '{dark}' : '{light}'") for light, dark in zip(LIGHT, DARK, strict=True)]
     fill = alt.Color("similarity:Q", scale=alt.Scale(domain=[-1, 0, 1], range=colours, clamp=True), legend=None)
     cell = base.mark_rect(cornerRadius=2).encode(
@@ -42,7 +48,9 @@ def map_chart(frame: Frame, cells: int) -> dict[str, Any]:
     ink = "abs(datum.similarity) > 0.5 ? (dark ? '#0b0d10' : '#ffffff') : (dark ? '#e8ebef' : '#1c2127')"
     quiet = "dark ? '#9aa4b2' : '#5b6470'"
     text = base.mark_text(
-        fontSize=8 if small else 11, color=expression(f"datum.inside ? ({quiet}) : ({ink})"), fontStyle=expression("datum.inside ? 'italic' : 'normal'")
+        fontSize=8 if small else 11,
+        color=expression(f"datum.inside ? ({quiet}) : ({ink})"),
+        fontStyle=expression("datum.inside ? 'italic' : 'normal'"),
     ).encode(x=x, y=y, text="text:N")
     chart = alt.layer(cell, text).add_params(param("dark", False), param("focus", ""))
     return finish(chart, frame, alt.Step(20 if small else 34))

@@ -29,6 +29,9 @@ CONFIG = {
     "text": {"fontSize": 11},
 }
 
+QUIET_BAND = alt.ExprRef("datum.id === focus ? 0.24 : 0.09")
+"""Opacity of the interval around a line: many overlap, the one that is followed stands out."""
+
 
 class Frame(NamedTuple):
     """Where a chart is drawn."""
@@ -81,7 +84,12 @@ def expression(text: str) -> alt.ExprRef:
 
 def names_axis(title: str | None = None) -> alt.Y:
     """Return the vertical axis of charts with one line per pair or run, in the order of `order`."""
-    return alt.Y("name:N", sort=alt.EncodingSortField("order", op="min"), title=title, axis=alt.Axis(ticks=False, domain=False))
+    return alt.Y(
+        "name:N",
+        sort=alt.EncodingSortField("order", op="min"),
+        title=title,
+        axis=alt.Axis(ticks=False, domain=False, labelPadding=6),
+    )
 
 
 def finish(chart: alt.Chart | alt.LayerChart, frame: Frame, height: int | alt.Step | None = None) -> dict[str, Any]:
@@ -90,4 +98,6 @@ def finish(chart: alt.Chart | alt.LayerChart, frame: Frame, height: int | alt.St
     if not frame.figure:
         sized = sized.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
     config = {**CONFIG, "background": "#ffffff" if frame.figure else "transparent"}
-    return sized.properties(config=config, padding={"left": 2, "right": 10, "top": 4, "bottom": 2}).to_dict(validate=True)
+    return sized.properties(config=config, padding={"left": 2, "right": 10, "top": 4, "bottom": 2}).to_dict(
+        validate=True
+    )

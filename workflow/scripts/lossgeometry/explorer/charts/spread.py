@@ -80,7 +80,7 @@ def accuracy_chart(frame: Frame, title: str = "") -> dict[str, Any]:
     Rows hold `name, order, line, value, from, to`, and `base, base_from, base_to`, the same in every row.
     """
     base = alt.Chart(ROWS)
-    scale = alt.Scale(zero=False, nice=True)
+    scale = alt.Scale(zero=False, nice=False, padding=14)
     x = alt.X("value:Q", title=title or None, scale=scale, axis=alt.Axis(format="%", tickCount=6))
     y = names_axis()
     one = base.transform_filter("isValid(datum.base)").transform_aggregate(
@@ -88,9 +88,13 @@ def accuracy_chart(frame: Frame, title: str = "") -> dict[str, Any]:
     )
     band = one.mark_rect(color=BAND, opacity=0.22).encode(x=alt.X("base_from:Q"), x2="base_to:Q")
     line = one.mark_rule(color=SOFT, strokeDash=[4, 3]).encode(x=alt.X("base:Q"))
-    whisker = base.mark_rule(strokeWidth=2.2).encode(x=alt.X("from:Q"), x2="to:Q", y=y, stroke=alt.Stroke("line:N", scale=None))
+    whisker = base.mark_rule(strokeWidth=2.2).encode(
+        x=alt.X("from:Q"), x2="to:Q", y=y, stroke=alt.Stroke("line:N", scale=None)
+    )
     tips = [alt.Tooltip("name:N"), *(alt.Tooltip(field, format=".1%") for field in ("value:Q", "from:Q", "to:Q"))]
-    dots = base.mark_point(filled=True, opacity=1, size=80).encode(x=x, y=y, fill=alt.Fill("line:N", scale=None), tooltip=tips)
+    dots = base.mark_point(filled=True, opacity=1, size=80).encode(
+        x=x, y=y, fill=alt.Fill("line:N", scale=None), tooltip=tips
+    )
     return finish(alt.layer(band, line, whisker, dots).add_params(param("focus", "")), frame, alt.Step(STEP))
 
 
@@ -113,9 +117,15 @@ def robustness_chart(frame: Frame) -> dict[str, Any]:
         .mark_bar(height=15, color=BAND, opacity=0.3)
         .encode(x=alt.X("low:Q"), x2="high:Q", y=y)
     )
-    legend = alt.Legend(orient="top", title=None, symbolFillColor=SOFT, symbolStrokeColor=SOFT, columns=2 if not frame.figure else 4)
-    shape = alt.Shape("series:N", scale=alt.Scale(domain=list(titles), range=list(shapes)), legend=legend)
+    legend = alt.Legend(orient="top", title=None, symbolFillColor=SOFT, symbolStrokeColor=SOFT, columns=2)
+    shape = alt.Shape(
+        "series:N", scale=alt.Scale(domain=list(titles), range=list(shapes)), legend=legend if frame.figure else None
+    )
     dots = base.mark_point(filled=True, opacity=1, size=80).encode(
-        x=x, y=y, shape=shape, fill=alt.Fill("line:N", scale=None), tooltip=[alt.Tooltip(f) for f in ("name:N", "series:N", "value:Q")]
+        x=x,
+        y=y,
+        shape=shape,
+        fill=alt.Fill("line:N", scale=None),
+        tooltip=[alt.Tooltip(f) for f in ("name:N", "series:N", "value:Q")],
     )
     return finish(alt.layer(band, dots).add_params(*bounds(), param("focus", "")), frame, alt.Step(STEP))

@@ -1,0 +1,134 @@
+"""The explorer page and the publication figures, both from one bundle of all tables."""
+
+from lossgeometry.explorer.outputs import ASSETS, figures_of
+from lossgeometry.explorer.outputs import TABLES as SHOWN_TABLES
+
+FIGURES = figures_of(
+    pairs=CONFIG.pairs,
+    labels={run.id: run.label for run in CONFIG.runs.values()},
+    losses=CONFIG.connectivity.losses if CONFIG.connectivity_pairs else [],
+    estimators=CONFIG.representations.estimators if CONFIG.representation_pairs else [],
+    benchmarks=CONFIG.evaluation.benchmarks,
+    trained=bool(TRAINED),
+)
+EXPLORED = {name: path for name, path in TABLES.items() if name in SHOWN_TABLES}
+if CONFIG.pairs:
+    EXPLORED["modules"] = results("tables/modules.parquet")
+
+
+def method_entries():
+    """Return title, objective and citation of every method label."""
+    entries = {}
+    for label in CONFIG.methods:
+        name, _, variant = label.partition("@")
+        method = method_module(name)
+        entries[label] = {
+            "title": f"{method.TITLE} {variant}".strip(),
+            "objective": method.OBJECTIVE,
+            "citation": method.CITATION,
+        }
+    return entries
+
+
+def explorer_facts():
+    """Return what the head of the page says about the experiment."""
+    facts = {"student": CONFIG.student_name}
+    if TRAINED:
+        targets = ", ".join(name.removesuffix("_proj") for name in CONFIG.lora.target_modules)
+        facts["adapter"] = f"LoRA, rank {CONFIG.lora.rank}, on {targets}"
+        facts["training"] = f"{CONFIG.training.steps} steps of {CONFIG.training.batch_size}"
+    return facts
+
+
+def figure_files():
+    return [results(f"figures/{figure.name}.{suffix}") for suffix in ("svg", "png") for figure in FIGURES]
+
+
+rule gather_explorer:
+    input:
+        **EXPLORED,
+        config=results("config.yaml"),
+        training=[results(f"adapters/{run}/training.csv") for run in TRAINED],
+        provenance=[results(f"adapters/{run}/run.json") for run in TRAINED],
+        rollout_rows=[results("rollouts/rollouts.parquet")] if TRAINED else [],
+        answers=evaluation_files(),
+        prompts=[
+            results(f"prompts/{name}.jsonl")
+            for name in (["train"] if TRAINED else []) + list(CONFIG.evaluation.benchmarks)
+        ],
+    output:
+        results("explorer.json"),
+    log:
+        log_of("gather_explorer"),
+    benchmark:
+        benchmark_of("gather_explorer")
+    conda:
+        CPU
+    params:
+        cfg={
+            "experiment": CONFIG.experiment,
+            "reference": CONFIG.geometry.reference,
+            "facts": explorer_facts(),
+            "methods": method_entries(),
+            "tables": sorted(EXPLORED),
+        },
+        code=code_digests("gather_explorer.py"),
+    message:
+        "Gathering all tables for the page and the figures"
+    script:
+        "../scripts/gather_explorer.py"
+
+
+rule write_explorer:
+    input:
+        bundle=results("explorer.json"),
+        assets=[f"resources/explorer/{name}" for name in ASSETS],
+    output:
+        report(
+            results("explorer.html"),
+            caption="../../resources/captions/explorer.rst",
+            category="Explorer",
+            labels={"page": "explorer"},
+        ),
+    log:
+        log_of("write_explorer"),
+    benchmark:
+        benchmark_of("write_explorer")
+    conda:
+        CPU
+    params:
+        code=code_digests("write_explorer.py"),
+    message:
+        "Writing the explorer page"
+    script:
+        "../scripts/write_explorer.py"
+
+
+if FIGURES:
+
+    rule draw_figures:
+        input:
+            results("explorer.json"),
+        output:
+            [
+                report(
+                    results(f"figures/{figure.name}.svg"),
+                    caption=f"../../resources/captions/{figure.kind}.rst",
+                    category=figure.category,
+                    labels={"figure": figure.kind.replace("_", " "), "of": figure.subject.replace("_", " ")},
+                )
+                for figure in FIGURES
+            ],
+            [results(f"figures/{figure.name}.png") for figure in FIGURES],
+        log:
+            log_of("draw_figures"),
+        benchmark:
+            benchmark_of("draw_figures")
+        conda:
+            CPU
+        params:
+            code=code_digests("draw_figures.py"),
+        message:
+            "Drawing the figures"
+        script:
+            "../scripts/draw_figures.py"

@@ -1,0 +1,15 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    import json
+    from pathlib import Path
+
+    from lossgeometry.explorer.page import write_page
+
+    bundle = json.loads(Path(snakemake.input.bundle).read_text(encoding="utf-8"))
+    write_page(bundle, Path(snakemake.input.assets[0]).parent, Path(snakemake.output[0]))
