@@ -39,7 +39,7 @@ def select(rollouts, options, job):
     biased = mean >= 1 if options.bias_on == "all_positive" else mean >= 0
     weighted = rollouts.assign(weight=rollouts.reward - mean + options.bias * biased)
     kept = weighted[(size > 1) & (weighted.weight != 0)]
-    job.require(len(kept), "every advantage is zero; sample several completions per prompt, or set options.bias above 0")
+    job.require(len(kept), "every advantage is zero; sample several completions per prompt or raise options.bias")
     return kept
 
 

@@ -34,6 +34,11 @@ class ResumableTrainer:
     def create_model_card(self, *args, **kwargs) -> None:
         """Write none: a checkpoint is no publication."""
 
+    def _load_from_checkpoint(self, resume_from_checkpoint, model=None) -> None:
+        """Load the trained adapter in any case: beside a reference adapter, transformers would load only that one."""
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self.accelerator.unwrap_model(self.model).load_adapter(resume_from_checkpoint, "default", is_trainable=True)
+
     def _save_checkpoint(self, model, trial) -> None:
         """Let transformers write its checkpoint into a folder that becomes visible only when complete."""
         save, output_dir = super()._save_checkpoint, self.args.output_dir
