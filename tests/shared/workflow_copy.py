@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from lossgeometry.config import load_config
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SOURCES = ("Snakefile", "profiles", "workflow", "config", "envs", "resources")
 SMALL = REPOSITORY / "tests" / "integration" / "config.yaml"
 
