@@ -9,7 +9,7 @@ from lossgeometry.connectivity.adapted_model import attached
 from lossgeometry.connectivity.sequences import TokenSequence
 from lossgeometry.geometry.adapters import Adapter
 from lossgeometry.job import InputError
-from lossgeometry.representations.collection import until_enough_tokens
+from lossgeometry.representations.collection import first_tokens, until_enough_tokens
 from lossgeometry.representations.comparison import COLUMNS, RANGES, compare, layers_of_block, open_states
 from lossgeometry.representations.extraction import extract
 from lossgeometry.representations.storage import RowWriter, open_rows
@@ -139,6 +139,12 @@ def test_states_of_other_tokens_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("test_representations_states.SOLUTIONS", SOLUTIONS[::-1])
     with pytest.raises(InputError, match="different tokens"):
         compare(base, base, states(tmp_path, "other"), [0], ["debiased"], 40, 0)
+
+
+def test_a_sequence_is_cut_to_its_first_tokens():
+    item = sequence("x", 3, 4)
+    for tokens in (1, 3, 5, 9):
+        assert first_tokens(item, tokens).tokens == item.tokens[:tokens]
 
 
 def test_whole_sequences_until_there_are_enough_tokens():

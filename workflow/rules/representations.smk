@@ -13,7 +13,7 @@ BLOCK = "{a}--{b}/cka/{scatteritem}" if SPLIT else "{a}--{b}/cka"
 def collection_cfg():
     """Return what the hidden states depend on."""
     representations = plain(CONFIG.representations)
-    keys = ("tokens", "prompts", "prompt_pooling", "precision", "tokens_per_batch")
+    keys = ("tokens", "sequence_tokens", "prompts", "prompt_pooling", "precision", "tokens_per_batch")
     return {"prompt_suffix": CONFIG.prompt_suffix, **{key: representations[key] for key in keys}}
 
 

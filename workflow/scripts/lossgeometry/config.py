@@ -78,12 +78,15 @@ class Config(Block):
     @cached_property
     def connectivity_pairs(self) -> list[tuple[str, str]]:
         """The pairs of run ids that are interpolated."""
-        return expand_pairs(list(self.runs.values()), self.connectivity.comparisons)
+        return self._pairs_of(self.connectivity)
 
     @cached_property
     def representation_pairs(self) -> list[tuple[str, str]]:
         """The pairs of run ids whose hidden states are compared."""
-        return expand_pairs(list(self.runs.values()), self.representations.comparisons)
+        return self._pairs_of(self.representations)
+
+    def _pairs_of(self, stage: Connectivity | Representations) -> list[tuple[str, str]]:
+        return expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
 
     def benchmark_of(self, stage: Connectivity | Representations) -> str:
         """Return the benchmark that a stage takes its problems from; empty where there is none."""
@@ -127,7 +130,7 @@ class Config(Block):
                 raise ValueError(f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate")
         for key, stage in (("", self), ("connectivity.", self.connectivity), ("representations.", self.representations)):
             try:
-                pairs = expand_pairs(runs, stage.comparisons)
+                pairs = expand_pairs(runs, stage.comparisons) if stage.comparisons else []
             except KeyError as error:
                 known = ", ".join(ids)
                 raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None

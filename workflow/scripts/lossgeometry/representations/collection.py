@@ -33,13 +33,14 @@ def collect(
     problems
         The benchmark whose prompts are taken; None takes none.
     cfg
-        `tokens`, `prompts`, `prompt_pooling`, `prompt_suffix`, `precision` and `tokens_per_batch`.
+        `tokens`, `sequence_tokens`, `prompts`, `prompt_pooling`, `prompt_suffix`, `precision` and `tokens_per_batch`.
     output
         The safetensors file to write.
     """
     model, tokenizer = load_base(student, cfg["precision"])
     found = reference_solutions(solutions, tokenizer, cfg["prompt_suffix"])
-    sequences = at_least_two(list(until_enough_tokens(found, cfg["tokens"])), solutions)
+    cut = (first_tokens(sequence, cfg["sequence_tokens"]) for sequence in found)
+    sequences = at_least_two(list(until_enough_tokens(cut, cfg["tokens"])), solutions)
     asked = (
         []
         if problems is None
@@ -48,6 +49,13 @@ def collect(
     with attached(model, [] if adapter is None else [adapter]) as span:
         span.set_weights(torch.ones(1, int(adapter is not None), device=model.device))
         extract(model, sequences, asked, output, cfg["precision"], cfg["prompt_pooling"], cfg["tokens_per_batch"])
+
+
+def first_tokens(sequence: TokenSequence, tokens: int) -> TokenSequence:
+    """Return a sequence cut to its first tokens."""
+    return TokenSequence(
+        sequence.id, sequence.prompt[:tokens], sequence.completion[: max(0, tokens - len(sequence.prompt))]
+    )
 
 
 def until_enough_tokens(sequences: Iterator[TokenSequence], tokens: int) -> Iterator[TokenSequence]:

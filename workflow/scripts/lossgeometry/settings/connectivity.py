@@ -11,9 +11,9 @@ from lossgeometry.settings.comparisons import Comparisons
 class Connectivity(Block):
     """The loss along the straight line between two updates, W0 + (1 - t) dW_a + t dW_b."""
 
-    comparisons: Comparisons = Comparisons(methods=False, seeds=False, learning_rates=False, adapters=False)
-    """Which pairs are interpolated: a subset of their own, in the vocabulary of the top-level `comparisons`; by default
-    none."""
+    comparisons: Comparisons | None = None
+    """Which pairs are interpolated: a subset of their own, in the vocabulary of the top-level `comparisons`; none skips
+    the stage."""
     points: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     """Grid of t: 0 is the first update, 1 the second. Points outside [0, 1] extrapolate and take no part in the
     barrier."""

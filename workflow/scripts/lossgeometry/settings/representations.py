@@ -13,9 +13,9 @@ Estimator = Literal["debiased", "debiased_standardised", "biased_prompts", "rela
 class Representations(Block):
     """Similarity of the hidden states of two adapters, layer by layer, on the same teacher-forced tokens."""
 
-    comparisons: Comparisons = Comparisons(methods=False, seeds=False, learning_rates=False, adapters=False)
-    """Which pairs are compared: a subset of their own, in the vocabulary of the top-level `comparisons`; by default
-    none."""
+    comparisons: Comparisons | None = None
+    """Which pairs are compared: a subset of their own, in the vocabulary of the top-level `comparisons`; none skips
+    the stage."""
     estimators: tuple[Estimator, ...] = (
         "debiased",
         "debiased_standardised",
@@ -28,8 +28,11 @@ class Representations(Block):
     prompt. `relative_residual`: norm(H_a - H_b) / norm(H_a). `shift_cosine`: cosine between the two shifts away from
     the base."""
     tokens: int = Field(4096, ge=8)
-    """Tokens of held-out reference solutions to collect hidden states on: whole solutions until this many are
+    """Tokens of held-out reference solutions to collect hidden states on: solution after solution until this many are
     reached."""
+    sequence_tokens: int = Field(256, ge=8)
+    """Most tokens of one problem and its solution: the first that many. It spreads the tokens over many problems, which
+    the intervals are over."""
     benchmark: str = ""
     """Benchmark whose prompts `biased_prompts` uses; empty takes the first of `evaluation.benchmarks`."""
     prompts: int = Field(100, ge=4)
