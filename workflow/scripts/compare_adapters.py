@@ -1,6 +1,7 @@
 """Compare adapters, or full fine-tunes, without a configuration: all pairs of what is named on the command line."""
 
 import argparse
+import json
 import os
 import sys
 from itertools import combinations
@@ -50,8 +51,10 @@ def main(options: argparse.Namespace) -> None:
         skipped = reduce_checkpoints(base, tuned, options.rank)
         print(f"{base}: {len(skipped)} tensors are not compared: {', '.join(skipped)}")
         for folder, path in tuned:
-            shares = Delta(path).left_out.values()
-            print(f"{folder}: rank {options.rank} leaves out up to {max(shares):.1%} of a module's squared norm")
+            delta = Delta(path)
+            worst, changed = max(delta.left_out.values()), json.loads(delta.metadata["changed"])
+            print(f"{folder}: {changed:.1%} of the entries differ from the base (few: rounding hides a small update);")
+            print(f"  rank {options.rank} leaves out up to {worst:.1%} of a module's squared norm")
     for a, b in combinations(names, 2):
         pair = compare_pair(Delta(deltas[a]), Delta(deltas[b]), (a, b), options.k, options.shared_init)
         folder = options.out / "pairs" / f"{a}--{b}"

@@ -135,7 +135,8 @@ class Adapter:
         rank, alpha = self._rank_and_alpha(module)
         scale = alpha / math.sqrt(rank) if self._config.get("use_rslora") else alpha / rank
         b, a = (self._file.read(names[side]).astype(np.float64) for side in "BA")
-        if not (np.isfinite(b).all() and np.isfinite(a).all()):
+        # A sum is finite only if every term is.
+        if not (np.isfinite(b.sum()) and np.isfinite(a.sum())):
             raise InputError(
                 f"{self.folder}: {module} holds values that are not finite (its training diverged); "
                 "leave this adapter out"

@@ -38,6 +38,11 @@ def reduce_checkpoints(base: Path, tuned: Sequence[tuple[Path, Path]], rank: int
     -------
     {tensor: reason} of the tensors that are no part of the deltas.
 
+    Notes
+    -----
+    The metadata `changed` is the share of the entries that differ at all. Checkpoints stored in 16 bits round small updates
+    away: where few entries differ, the difference is what rounding left, and not the update.
+
     Raises
     ------
     InputError
@@ -48,19 +53,23 @@ def reduce_checkpoints(base: Path, tuned: Sequence[tuple[Path, Path]], rank: int
     digests = [hashlib.sha256() for _ in tuned]
     parts: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in tuned]
     left_out: list[dict[str, float]] = [{} for _ in tuned]
+    changed = np.zeros((len(tuned), 2))
     for name in names:
         module = name.removesuffix(".weight")
         start = weights.read(name).astype(np.float64)
-        for other, digest, tensors, shares in zip(others, digests, parts, left_out, strict=True):
+        for other, digest, tensors, shares, counts in zip(others, digests, parts, left_out, changed, strict=True):
             difference = other.read(name).astype(np.float64) - start
             digest.update(difference.tobytes())
+            counts += np.count_nonzero(difference), difference.size
             svd = truncated_svd(difference, rank)
             tensors[module] = split_precision(module, svd)
             total = float(np.sum(difference**2))
             shares[module] = max(1 - float(svd.s @ svd.s) / total, 0.0) if total else 0.0
-    for (_, path), digest, tensors, shares in zip(tuned, digests, parts, left_out, strict=True):
-        metadata = {"kind": "checkpoint", "source": digest.hexdigest(), "scale": "1", "left_out": json.dumps(shares)}
-        write_delta(path, tensors, metadata)
+    for (_, path), digest, tensors, shares, (differ, size) in zip(
+        tuned, digests, parts, left_out, changed, strict=True
+    ):
+        metadata = {"kind": "checkpoint", "source": digest.hexdigest(), "scale": "1"}
+        write_delta(path, tensors, {**metadata, "left_out": json.dumps(shares), "changed": json.dumps(differ / size)})
     return skipped
 
 

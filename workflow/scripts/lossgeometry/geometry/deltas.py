@@ -98,7 +98,8 @@ def split_precision(module: str, svd: CompactSVD) -> dict[str, np.ndarray]:
     for part, value in zip("USV", svd, strict=True):
         high = value.astype(np.float32)
         tensors[f"{module}.{part}"] = high
-        tensors[f"{module}.{part}_low"] = (value - high).astype(np.float32)
+        # Subtracted in float64, rounded once on the way out.
+        tensors[f"{module}.{part}_low"] = np.subtract(value, high, out=np.empty_like(high), casting="same_kind")
     return tensors
 
 

@@ -165,4 +165,4 @@ def write_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], metadata:
     with atomic_file(path) as partial, open(partial, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for array in tensors.values():
-            file.write(array.tobytes())
+            file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
