@@ -40,8 +40,8 @@ def reduce_checkpoints(base: Path, tuned: Sequence[tuple[Path, Path]], rank: int
 
     Notes
     -----
-    The metadata `changed` is the share of the entries that differ at all. Checkpoints stored in 16 bits round small updates
-    away: where few entries differ, the difference is what rounding left, and not the update.
+    The metadata `changed` is the share of the entries that differ at all. Checkpoints stored in 16 bits round small
+    updates away: where few entries differ, the difference is what rounding left, and not the update.
 
     Raises
     ------
