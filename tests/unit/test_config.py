@@ -47,7 +47,11 @@ BAD = [
     ("seeds", [42, 42], r"methods\.sft: run sft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
     ("methods.sft", {"learning_rate": 1e-3, "learning_rates": [1e-3]}, r"methods\.sft: run .* appears twice"),
     ("methods.sft@", {"learning_rate": 1e-3}, r"methods\.sft@: write <method> or <method>@<variant>"),
-    ("comparisons", {"pairs": [["sft.lr1.s1", "rft.lr0.001.s42"]]}, r"comparisons: there is no run sft\.lr1\.s1; the runs are"),
+    (
+        "comparisons",
+        {"pairs": [["sft.lr1.s1", "rft.lr0.001.s42"]]},
+        r"comparisons: there is no run sft\.lr1\.s1; the runs are",
+    ),
     ("student.source", "endpoint", r"student"),
     ("evaluation.engine", {"name": "openai"}, r"evaluation.*endpoint cannot serve the adapters"),
     ("experiment", "a/b", r"^experiment: "),
@@ -74,7 +78,9 @@ def test_snakemake_refuses_it_before_any_job_with_one_sentence(tmp_path):
 
 
 def test_runs_are_a_star_around_the_default_and_named_as_promised():
-    values = changed("methods", {"sft": {"learning_rate": 5e-6, "learning_rates": [5e-7], "seeds": [42, {"init": 42, "order": 7}]}})
+    values = changed(
+        "methods", {"sft": {"learning_rate": 5e-6, "learning_rates": [5e-7], "seeds": [42, {"init": 42, "order": 7}]}}
+    )
     assert list(load_config(values).runs) == ["sft.lr5e-06.s42", "sft.lr5e-06.s42-o7", "sft.lr5e-07.s42"]
 
 
@@ -111,10 +117,11 @@ def test_every_key_is_described():
 
 
 def test_the_environments_have_the_pins_of_the_project():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pins = {"cpu": project["dependencies"], "gpu": project["dependencies"] + project["optional-dependencies"]["gpu"]}
-    for name, expected in pins.items():
+    pins = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    # What vLLM forbids: numpy 2.4, which the SLURM plugin needs.
+    allowed = [pin for pin in pins if not pin.startswith(("numpy==", "snakemake-executor-plugin-slurm=="))]
+    for name, expected in {"cpu": pins, "gpu": allowed}.items():
         environment = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())
         listed = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
-        assert listed == expected
+        assert [pin for pin in listed if name == "cpu" or not pin.startswith(("numpy==", "vllm=="))] == expected
         assert all("==" in pin for pin in listed)

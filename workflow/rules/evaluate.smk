@@ -36,8 +36,8 @@ rule generate_answers:
     benchmark:
         benchmark_of(f"generate_answers/{ANSWERS}")
     conda:
-        CPU if CONFIG.evaluation.engine.name == "transformers" else GPU
-    threads: 1 if CONFIG.evaluation.engine.name == "transformers" else 8
+        GPU if CONFIG.evaluation.engine.name == "vllm" else CPU
+    threads: 8 if CONFIG.evaluation.engine.name == "vllm" else 1
     resources:
         gpu=int(CONFIG.evaluation.engine.name == "vllm"),
     params:

@@ -81,27 +81,48 @@ elif CONFIG.teacher.source != "endpoint":
             "../scripts/fetch_model.py"
 
 
-def problem_set(wildcards):
-    """Return the configuration of a set of prompts; `train` and `heldout` are two parts of one source."""
-    if wildcards.set not in ROLLOUT_SETS:
-        return {"part": "benchmark", **plain(CONFIG.evaluation.benchmarks[wildcards.set])}
-    return {"part": wildcards.set, "heldout_count": CONFIG.rollouts.heldout_prompts, **plain(CONFIG.prompts)}
+# Problems that this experiment takes from a source of their own; those of imported rollouts come with the rollouts.
+PROBLEM_SETS = [*([] if CONFIG.rollouts.file else ROLLOUT_SETS), *CONFIG.evaluation.benchmarks]
+
+
+def problem_source(wildcards):
+    return CONFIG.prompts if wildcards.set in ROLLOUT_SETS else CONFIG.evaluation.benchmarks[wildcards.set]
+
+
+def problem_cfg(wildcards):
+    """Return what a set of problems depends on; `train` and `heldout` are two parts of one source."""
+    cfg = {"part": "benchmark", **plain(problem_source(wildcards))}
+    if wildcards.set in ROLLOUT_SETS:
+        cfg |= {"part": wildcards.set, "heldout_count": CONFIG.rollouts.heldout_prompts}
+    if problem_source(wildcards).source != "generated":
+        cfg["deadline_seconds"] = CONFIG.grading.deadline_seconds
+    return cfg
+
+
+def problem_file(wildcards):
+    source = problem_source(wildcards)
+    return source.name if source.source == "file" else []
 
 
 rule write_prompts:
     message:
         "Writing the problems of {wildcards.set}"
+    input:
+        problem_file,
     output:
         results("prompts/{set}.jsonl"),
     log:
         log_of("write_prompts/{set}"),
     benchmark:
         benchmark_of("write_prompts/{set}")
+    wildcard_constraints:
+        set="|".join(PROBLEM_SETS) or "(?!)",
     localrule: True
     conda:
         CPU
+    threads: CONFIG.grading.workers
     params:
-        cfg=problem_set,
+        cfg=problem_cfg,
         code=code_digests("write_prompts.py"),
     script:
         "../scripts/write_prompts.py"

@@ -1,46 +1,84 @@
 """Sampling the teacher, and grading what it wrote: the one data set of every offline method."""
 
 
+# An imported file is one part; sampling can be split.
 scattergather:
-    rollouts=CONFIG.rollouts.shards,
+    rollouts=1 if CONFIG.rollouts.file else CONFIG.rollouts.shards,
 
 
-def sampling_cfg():
-    """Return what generation depends on; the engine's batch size stays out, since no result depends on it."""
-    return {
-        "model": plain(CONFIG.teacher) if CONFIG.teacher.source == "endpoint" else {},
-        "prompt_suffix": CONFIG.prompt_suffix,
-        "samples_per_prompt": CONFIG.rollouts.samples_per_prompt,
-        "sampling": plain(CONFIG.rollouts.sampling),
-        "engine": plain(CONFIG.rollouts.engine),
-        "seed": CONFIG.rollouts.seed,
-        "file": CONFIG.rollouts.file,
-    }
+if CONFIG.rollouts.file:
 
+    # The prompts are the file's too, so that no other source of problems can disagree with it.
+    rule import_rollouts:
+        message:
+            "Importing the rollouts of {input.file}"
+        input:
+            file=CONFIG.rollouts.file,
+            student=student_folder(),
+        output:
+            train=results("prompts/train.jsonl"),
+            heldout=results("prompts/heldout.jsonl"),
+            completions=results("rollouts/shards/1-of-1.jsonl"),
+        log:
+            log_of("import_rollouts"),
+        benchmark:
+            benchmark_of("import_rollouts")
+        conda:
+            CPU
+        threads: CONFIG.grading.workers
+        params:
+            cfg={
+                "heldout_prompts": CONFIG.rollouts.heldout_prompts,
+                "seed": CONFIG.rollouts.seed,
+                "deadline_seconds": CONFIG.grading.deadline_seconds,
+            },
+            code=code_digests("import_rollouts.py"),
+        script:
+            "../scripts/import_rollouts.py"
 
-rule generate_rollouts:
-    message:
-        "Sampling the teacher, part {wildcards.scatteritem}"
-    input:
-        teacher=teacher_folder() if CONFIG.teacher.source != "endpoint" and not CONFIG.rollouts.file else [],
-        prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
-        file=CONFIG.rollouts.file or [],
-    output:
-        results("rollouts/shards/{scatteritem}.jsonl"),
-    log:
-        log_of("generate_rollouts/{scatteritem}"),
-    benchmark:
-        benchmark_of("generate_rollouts/{scatteritem}")
-    conda:
-        CPU if CONFIG.rollouts.engine.name == "transformers" else GPU
-    threads: 1 if CONFIG.rollouts.engine.name == "transformers" else 8
-    resources:
-        gpu=int(CONFIG.rollouts.engine.name == "vllm"),
-    params:
-        cfg=sampling_cfg(),
-        code=code_digests("generate_rollouts.py"),
-    script:
-        "../scripts/generate_rollouts.py"
+else:
+
+    def sampling_cfg():
+        """Return what generation depends on."""
+        engine = plain(CONFIG.rollouts.engine)
+        return {
+            "model": CONFIG.teacher.name if CONFIG.teacher.source == "endpoint" else "",
+            "prompt_suffix": CONFIG.prompt_suffix,
+            "samples_per_prompt": CONFIG.rollouts.samples_per_prompt,
+            "sampling": plain(CONFIG.rollouts.sampling),
+            "engine": {key: engine[key] for key in engine if key not in CONFIG.rollouts.engine.speed_keys},
+            "seed": CONFIG.rollouts.seed,
+        }
+
+    # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
+    def sampling_speed(wildcards, input):
+        engine = plain(CONFIG.rollouts.engine)
+        return {key: engine[key] for key in CONFIG.rollouts.engine.speed_keys}
+
+    rule generate_rollouts:
+        message:
+            "Sampling the teacher, part {wildcards.scatteritem}"
+        input:
+            teacher=teacher_folder() if CONFIG.teacher.source != "endpoint" else [],
+            prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
+        output:
+            results("rollouts/shards/{scatteritem}.jsonl"),
+        log:
+            log_of("generate_rollouts/{scatteritem}"),
+        benchmark:
+            benchmark_of("generate_rollouts/{scatteritem}")
+        localrule: CONFIG.rollouts.engine.name == "openai"
+        conda:
+            GPU if CONFIG.rollouts.engine.name == "vllm" else CPU
+        threads: 8 if CONFIG.rollouts.engine.name == "vllm" else 1
+        resources:
+            gpu=int(CONFIG.rollouts.engine.name == "vllm"),
+        params:
+            cfg=sampling_cfg(),
+            speed=sampling_speed,
+            code=code_digests("generate_rollouts.py"),
+        script:
+            "../scripts/generate_rollouts.py"
 
 
 rule grade_rollouts:

@@ -13,6 +13,7 @@ with job(snakemake):
     shard, shards = snakemake.wildcards.scatteritem.split("-of-")
     sample_rollouts(
         cfg=snakemake.params.cfg,
+        speed=snakemake.params.speed,
         code=snakemake.params.code,
         teacher=Path(snakemake.input.teacher) if snakemake.input.get("teacher") else None,
         prompts=[Path(path) for path in snakemake.input.prompts],

@@ -10,4 +10,4 @@ with job(snakemake):
 
     from lossgeometry.rollouts.prompts import write_prompts
 
-    write_prompts(snakemake.params.cfg, Path(snakemake.output[0]))
+    write_prompts(snakemake.params.cfg, snakemake.threads, Path(snakemake.output[0]))

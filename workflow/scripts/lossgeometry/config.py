@@ -110,7 +110,9 @@ class Config(Block):
         for name in self.adapters:
             if not NAME.fullmatch(name):
                 raise ValueError(f"adapters.{name}: use letters, digits, dots, underscores and single hyphens")
-        if self.methods and self.prompts is None:
+        if self.rollouts.file and self.prompts is not None:
+            raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
+        if self.methods and self.prompts is None and not self.rollouts.file:
             raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
         if self.student.source in ("student", "endpoint"):
             raise ValueError(f"student.source: {self.student.source} is for the teacher only; choose tiny, hub or folder")
@@ -139,7 +141,7 @@ class Config(Block):
 
     def _check_function_space(self, key: str, stage: Connectivity | Representations) -> None:
         needs_solutions = isinstance(stage, Representations) or "reference_solution" in stage.losses
-        if needs_solutions and self.prompts is None:
+        if needs_solutions and self.prompts is None and not self.rollouts.file:
             raise ValueError(f"{key}comparisons: this stage needs held-out solutions of the teacher; configure prompts")
         if stage.benchmark and stage.benchmark not in self.evaluation.benchmarks:
             raise ValueError(f"{key}benchmark: there is no {stage.benchmark}; name one of evaluation.benchmarks")

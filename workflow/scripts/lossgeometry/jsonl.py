@@ -30,18 +30,30 @@ def read_lines(path: str | Path) -> Iterator[dict[str, Any]]:
 
     Raises ValueError with file, line number and cure when any other line is not a JSON object.
     """
+    return (row for _, row in read_positions(path))
+
+
+def read_positions(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """As `read_lines`, each row with the byte at which its line starts: where `read_at` finds it again."""
+    start = 0
     with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            row = _decode(line)
-            if row is None:
+            row = _decode(line) if line.strip() else None
+            if row is not None:
+                yield start, row
+            elif line.strip():
                 if not line.endswith(b"\n"):
                     return
                 raise ValueError(
                     f"{path}, line {number}: not a JSON object; repair or delete this line, or remake the file."
                 )
-            yield row
+            start += len(line)
+
+
+def read_at(file: BinaryIO, start: int) -> dict[str, Any]:
+    """The row whose line starts at a byte that `read_positions` gave."""
+    file.seek(start)
+    return json.loads(file.readline().decode("utf-8-sig", errors="surrogatepass"))
 
 
 def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> int:

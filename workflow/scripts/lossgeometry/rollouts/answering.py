@@ -13,7 +13,12 @@ from lossgeometry.settings.rollouts import Engine, Sampling
 
 
 def answer(
-    cfg: dict[str, Any], code: dict[str, str], student: Path, adapter: Path | None, prompts: list[Path], outputs: list[Path]
+    cfg: dict[str, Any],
+    code: dict[str, str],
+    student: Path,
+    adapter: Path | None,
+    prompts: list[Path],
+    outputs: list[Path],
 ) -> None:
     """Write the completions of one run on one or several benchmarks, with one load of the engine.
 

@@ -35,12 +35,18 @@ def provide_model(model: Model, output: Path, inputs: list[Path]) -> None:
         check_model(source, str(source))
         with atomic_folder(output) as folder:
             for file in sorted(file for pattern in WANTED for file in source.glob(pattern)):
-                target = os.path.relpath(file.resolve(), output.resolve()) if model.source == "student" else file.resolve()
+                target = (
+                    os.path.relpath(file.resolve(), output.resolve()) if model.source == "student" else file.resolve()
+                )
                 (folder / file.name).symlink_to(target)
 
 
 def check_model(folder: Path, name: str) -> None:
     """Raise InputError unless a folder holds a configuration, a tokenizer and safetensors weights."""
-    for pattern, what in (("config.json", "config.json"), ("*.safetensors", "safetensors weights"), ("tokenizer*", "tokenizer")):
+    for pattern, what in (
+        ("config.json", "config.json"),
+        ("*.safetensors", "safetensors weights"),
+        ("tokenizer*", "tokenizer"),
+    ):
         if not any(folder.glob(pattern)):
             raise InputError(f"the model {name} has no {what}; name a complete Hugging Face model folder")

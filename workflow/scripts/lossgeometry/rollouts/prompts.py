@@ -5,46 +5,52 @@ from pathlib import Path
 from typing import Any
 
 from lossgeometry.job import InputError
-from lossgeometry.jsonl import read_lines, write_atomic
+from lossgeometry.jsonl import write_atomic
 from lossgeometry.rollouts.datasets import read_problems
 from lossgeometry.settings.models import Problems
 from lossgeometry.tiny.problems import draw_problems
 
 
-def write_prompts(cfg: dict[str, Any], output: Path) -> None:
+def write_prompts(cfg: dict[str, Any], workers: int, output: Path) -> None:
     """Write one set of problems.
 
     Parameters
     ----------
     cfg
-        The `Problems` block, with `part`: `train` takes the first `count` problems of the source, `heldout` the next
-        `heldout_count`, so that the two are disjoint; `benchmark` takes `count` problems of the tests' part.
+        The `Problems` block, with `part`: `train` takes the first `count` problems of the source (all but the held-out ones
+        where `count` is 0), `heldout` the next `heldout_count`, so that the two are disjoint; `benchmark` takes `count`
+        problems of the tests' part. `deadline_seconds` is what checking one gold answer may take.
+    workers
+        Processes that check gold answers.
 
     Raises
     ------
     InputError
-        If the source holds fewer problems than asked for.
+        If the source cannot be read or holds fewer problems than asked for.
     """
     cfg = dict(cfg)
-    part, heldout_count = cfg.pop("part"), cfg.pop("heldout_count", 0)
+    part, heldout_count, deadline = cfg.pop("part"), cfg.pop("heldout_count", 0), cfg.pop("deadline_seconds", 0.0)
     problems = Problems(**cfg)
-    first = problems.count if part == "heldout" else 0
-    wanted = heldout_count if part == "heldout" else problems.count
     if problems.source == "generated":
+        first, wanted = (problems.count, heldout_count) if part == "heldout" else (0, problems.count)
         stream = draw_problems(problems.seed, problems.difficulty, "tests" if part == "benchmark" else "rollouts")
         rows = [
             {"id": f"{part}-{index:05d}", "problem": problem.text, "answer": str(problem.answer)}
             for index, problem in enumerate(islice(stream, first, first + wanted))
         ]
     else:
-        rows = read_problems(problems)
-        if not problems.count and part == "train":
-            rows = rows[: len(rows) - heldout_count]
-        elif not problems.count and part == "heldout":
-            rows = rows[len(rows) - heldout_count :]
-        else:
-            rows = rows[first : first + wanted] if wanted else rows
-        if len(rows) < wanted:
-            raise InputError(f"{problems.name} has {len(rows)} usable problems for {part}, not {wanted}; lower the count")
+        rows = _part(read_problems(problems, workers, deadline), part, problems, heldout_count)
     print(f"{len(rows)} problems")
     write_atomic(output, rows)
+
+
+def _part(rows: list[dict], part: str, problems: Problems, heldout_count: int) -> list[dict]:
+    """Return the rows of one part of a source."""
+    count = problems.count or len(rows) - heldout_count
+    needed = count + heldout_count
+    if count < 1 or needed > len(rows):
+        wanted = f"{problems.count or 'some'} and {heldout_count} held-out" if heldout_count else f"{problems.count}"
+        raise InputError(
+            f"{problems.name} has {len(rows)} usable problems, but {wanted} are asked for; lower the count"
+        )
+    return rows[count:needed] if part == "heldout" else rows[:count]

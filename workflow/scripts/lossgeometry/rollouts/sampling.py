@@ -13,7 +13,13 @@ from lossgeometry.settings.rollouts import Engine, Sampling
 
 
 def sample_rollouts(
-    cfg: dict[str, Any], code: dict[str, str], teacher: Path | None, prompts: list[Path], shard: tuple[int, int], output: Path
+    cfg: dict[str, Any],
+    speed: dict[str, Any],
+    code: dict[str, str],
+    teacher: Path | None,
+    prompts: list[Path],
+    shard: tuple[int, int],
+    output: Path,
 ) -> None:
     """Write the completions of one shard of the prompts: every prompt whose number is `shard[0]` modulo `shard[1]`.
 
@@ -21,19 +27,21 @@ def sample_rollouts(
     ----------
     cfg
         Prompt suffix, samples per prompt, sampling, engine and seed.
+    speed
+        Keys of the engine on which no result depends: they may change while a job is continued.
     teacher
-        Model folder; None for an endpoint, which `cfg["model"]` names.
+        Model folder; None for an endpoint, whose model `cfg["model"]` names.
     prompts
         Files of problems; the samples of all of them are drawn alike.
     """
     problems = [row for path in prompts for row in read_lines(path)][shard[0] :: shard[1]]
-    sampling, engine = Sampling(**cfg["sampling"]), Engine(**cfg["engine"])
+    sampling, engine = Sampling(**cfg["sampling"]), Engine(**cfg["engine"], **speed)
     digest = digest_of([cfg, code, shard, digest_of_files([*prompts, *([teacher] if teacher else [])])])
     generate_resumably(
         rollout_requests(problems, cfg["samples_per_prompt"], cfg["seed"]),
         sampling,
-        lambda: make_engine(engine, teacher or cfg["model"]["name"], None, cfg["prompt_suffix"], sampling.max_new_tokens),
-        engine.batch_size,
+        lambda: make_engine(engine, teacher or cfg["model"], None, cfg["prompt_suffix"], sampling.max_new_tokens),
+        engine.batch_size if teacher else 1,
         checkpoint_root(output.parent.parent.parent, "rollouts", output.stem),
         digest,
         output,

@@ -29,7 +29,9 @@ class TransformersEngine:
         self.tokens = Tokenization(model_folder, prompt_suffix)
         self.model = AutoModelForCausalLM.from_pretrained(model_folder, dtype="auto").eval()
         # A model's own generation settings may penalise repetitions or sample; here only the request decides.
-        self.model.generation_config = GenerationConfig(eos_token_id=self.tokens.end_ids, pad_token_id=self.tokens.pad_id)
+        self.model.generation_config = GenerationConfig(
+            eos_token_id=self.tokens.end_ids, pad_token_id=self.tokens.pad_id
+        )
         if adapter_folder is not None:
             from peft import PeftModel
 
@@ -49,7 +51,9 @@ class TransformersEngine:
         prompts = self.tokens.prompts(requests)
         width = max(map(len, prompts))
         padding = [width - len(prompt) for prompt in prompts]
-        tokens = torch.tensor([[self.tokens.pad_id] * pad + prompt for pad, prompt in zip(padding, prompts, strict=True)])
+        tokens = torch.tensor(
+            [[self.tokens.pad_id] * pad + prompt for pad, prompt in zip(padding, prompts, strict=True)]
+        )
         mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in padding])  # (batch, width), as the tokens
         generated = self.model.generate(
             input_ids=tokens.to(self.model.device),

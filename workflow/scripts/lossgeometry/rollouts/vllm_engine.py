@@ -51,12 +51,16 @@ class VllmEngine:
         self.llm = LLM(
             model=str(model),
             # Left alone, vLLM would round a float32 model to bfloat16.
-            dtype=str(AutoConfig.from_pretrained(model).get_text_config().dtype or torch.float32).removeprefix("torch."),
+            dtype=str(AutoConfig.from_pretrained(model).get_text_config().dtype or torch.float32).removeprefix(
+                "torch."
+            ),
             enable_prefix_caching=True,
             gpu_memory_utilization=engine.gpu_memory_utilization,
             kv_cache_memory_bytes=None if on_gpu else CPU_CACHE_BYTES,
             max_model_len=-1,  # as much of the model's context as the cache holds
-            enable_chunked_prefill=None if on_gpu else False,  # the CPU build cannot chunk a request with a seed of its own
+            enable_chunked_prefill=None
+            if on_gpu
+            else False,  # the CPU build cannot chunk a request with a seed of its own
             enforce_eager=not on_gpu,  # compiling for a CPU takes longer than what the CPU build is used for
             enable_lora=adapter is not None,
             max_lora_rank=LORA_RANKS[0] if adapter is None else _allotted_rank(adapter),
@@ -100,7 +104,9 @@ class VllmEngine:
         (result,) = output.outputs
         completion = self.tokens.completion(request, result.token_ids)
         if completion.finish_reason != result.finish_reason:
-            raise RuntimeError(f"vLLM ended the completion of problem {request.problem_id} with {result.finish_reason!r}")
+            raise RuntimeError(
+                f"vLLM ended the completion of problem {request.problem_id} with {result.finish_reason!r}"
+            )
         return completion
 
 
@@ -116,5 +122,7 @@ def _allotted_rank(adapter: Path) -> int:
     rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
     allotted = next((size for size in LORA_RANKS if size >= rank), None)
     if allotted is None:
-        raise InputError(f"the adapter {adapter} has rank {rank}, and vLLM takes {LORA_RANKS[-1]} at most; use transformers")
+        raise InputError(
+            f"the adapter {adapter} has rank {rank}, and vLLM takes {LORA_RANKS[-1]} at most; use transformers"
+        )
     return allotted

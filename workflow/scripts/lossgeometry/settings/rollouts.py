@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lossgeometry.settings.block import Block
 
@@ -35,6 +35,11 @@ class Engine(Block):
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
     """Share of the device memory that vLLM may take."""
 
+    @property
+    def speed_keys(self) -> tuple[str, ...]:
+        """The keys that change no completion. In a local engine even the batch size does: it changes rounding."""
+        return ("batch_size", "timeout_seconds") if self.name == "openai" else ()
+
 
 class Rollouts(Block):
     """The one fixed data set of every offline method."""
@@ -52,7 +57,14 @@ class Rollouts(Block):
     seed: int = Field(0, ge=0)
     """Seed of sampling: sample s of prompt p has a seed of its own, whatever batch or shard it falls into."""
     file: str = ""
-    """Import these rollouts (JSONL or parquet with problem, answer, completion) instead of sampling any."""
+    """Import these rollouts (JSONL or parquet with problem, answer, completion, and where known sample and finish_reason)
+    instead of sampling any; their problems are the prompts, so `prompts` stays away."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Rollouts":
+        if self.engine.name == "openai" and not self.engine.base_url:
+            raise ValueError("engine: openai needs base_url, the address of the endpoint")
+        return self
 
 
 class Grading(Block):

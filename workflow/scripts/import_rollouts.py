@@ -1,0 +1,21 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.rollouts.importing import import_rollouts
+
+    import_rollouts(
+        cfg=snakemake.params.cfg,
+        file=Path(snakemake.input.file),
+        student=Path(snakemake.input.student),
+        workers=snakemake.threads,
+        train=Path(snakemake.output.train),
+        heldout=Path(snakemake.output.heldout),
+        completions=Path(snakemake.output.completions),
+    )
