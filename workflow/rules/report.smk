@@ -68,6 +68,30 @@ if EVALUATED:
     TABLES["mcnemar"] = results("tables/mcnemar.csv")
 
 
+rule tabulate_sensitivity:
+    input:
+        **{name: path for name, path in TABLES.items() if name in ("geometry", "barriers", "accuracy")},
+    output:
+        results("tables/sensitivity.csv"),
+    log:
+        log_of("tabulate_sensitivity"),
+    benchmark:
+        benchmark_of("tabulate_sensitivity")
+    conda:
+        CPU
+    params:
+        cfg={},
+        code=code_digests("tabulate_sensitivity.py"),
+    message:
+        "Setting seeds and learning rates beside the losses"
+    script:
+        "../scripts/tabulate_sensitivity.py"
+
+
+if swept_runs() and CONFIG.pairs:
+    TABLES["sensitivity"] = results("tables/sensitivity.csv")
+
+
 # Its content counts, not its date, which a fresh clone renews.
 PAPER = "resources/paper_reference.yaml"
 CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "accuracy", "mcnemar")

@@ -11,6 +11,7 @@ from lossgeometry.atomic import atomic_file
 from lossgeometry.connectivity.summary import connectivity_summary
 from lossgeometry.evaluation.claims import claims_section
 from lossgeometry.report.markdown import table
+from lossgeometry.report.sensitivity import sensitivity_summary
 from lossgeometry.representations.summary import representations_summary
 from lossgeometry.runs import BASE
 
@@ -195,4 +196,5 @@ SECTIONS: dict[str, Callable[[pd.DataFrame], str]] = {
     "barriers": connectivity_summary,
     "cka": representations_summary,
     "accuracy": _accuracy,
+    "sensitivity": sensitivity_summary,
 }

@@ -1,0 +1,15 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    import pandas as pd
+
+    from lossgeometry.geometry.tables import write_csv
+    from lossgeometry.report.sensitivity import sensitivity_table
+
+    tables = {name: pd.read_csv(path) for name, path in snakemake.input.items()}
+    write_csv(snakemake.output[0], sensitivity_table(**tables))
