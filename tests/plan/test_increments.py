@@ -39,8 +39,9 @@ TABLES = (
     "tabulate_geometry",
     "tabulate_representations",
     "tabulate_runs",
+    "tabulate_sensitivity",
 )
-REPORT = ("write_summary",)
+REPORT = ("tabulate_claims", "write_summary", "write_bundle", "write_explorer", "draw_figures")
 
 
 def runs_of(method: str) -> list[str]:

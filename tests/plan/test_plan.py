@@ -70,7 +70,7 @@ def test_the_slurm_profile_knows_every_heavy_rule_and_no_other(profiles):
     rules = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"))
     known = set(re.findall(r"^ *rule (\w+):", rules, re.M)) | set(re.findall(r" as (\w+) with:", rules))
     light = {rule for rule in known if re.match(r"(write|tabulate|join|fetch|compare_sweeps|provide)", rule)}
-    assert set(profiles["slurm"]["set-resources"]) == known - light - {"explore", "render_figures"}
+    assert set(profiles["slurm"]["set-resources"]) == known - light - {"draw_figures"}
 
 
 def test_the_slurm_profile_asks_for_more_at_each_attempt(profiles):

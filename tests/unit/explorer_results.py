@@ -1,4 +1,4 @@
-"""Made-up results of an experiment of any size, in the tables' columns, for the tests of the page and of the figures."""
+"""Made-up results of an experiment of any size, in the tables' columns, for tests of the page and the figures."""
 
 import json
 from itertools import combinations

@@ -1,7 +1,8 @@
 """The explorer page and the publication figures, both from one bundle of all tables."""
 
-from lossgeometry.explorer.outputs import ASSETS, figures_of
+from lossgeometry.explorer.outputs import ASSET_FOLDER, ASSETS, figures_of
 from lossgeometry.explorer.outputs import TABLES as SHOWN_TABLES
+from lossgeometry.provenance import digest_of_files
 
 FIGURES = figures_of(
     pairs=CONFIG.pairs,
@@ -44,7 +45,7 @@ def figure_files():
     return [results(f"figures/{figure.name}.{suffix}") for suffix in ("svg", "png") for figure in FIGURES]
 
 
-rule gather_explorer:
+rule write_bundle:
     input:
         **EXPLORED,
         config=results("config.yaml"),
@@ -59,9 +60,9 @@ rule gather_explorer:
     output:
         results("explorer.json"),
     log:
-        log_of("gather_explorer"),
+        log_of("write_bundle"),
     benchmark:
-        benchmark_of("gather_explorer")
+        benchmark_of("write_bundle")
     conda:
         CPU
     params:
@@ -72,17 +73,16 @@ rule gather_explorer:
             "methods": method_entries(),
             "tables": sorted(EXPLORED),
         },
-        code=code_digests("gather_explorer.py"),
+        code=code_digests("write_bundle.py"),
     message:
         "Gathering all tables for the page and the figures"
     script:
-        "../scripts/gather_explorer.py"
+        "../scripts/write_bundle.py"
 
 
 rule write_explorer:
     input:
-        bundle=results("explorer.json"),
-        assets=[f"resources/explorer/{name}" for name in ASSETS],
+        results("explorer.json"),
     output:
         report(
             results("explorer.html"),
@@ -98,6 +98,8 @@ rule write_explorer:
         CPU
     params:
         code=code_digests("write_explorer.py"),
+        # What the page is made of counts by content, not by date, which a fresh clone renews.
+        assets=digest_of_files(ASSET_FOLDER / name for name in ASSETS),
     message:
         "Writing the explorer page"
     script:

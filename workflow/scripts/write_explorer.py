@@ -11,5 +11,5 @@ with job(snakemake):
 
     from lossgeometry.explorer.page import write_page
 
-    bundle = json.loads(Path(snakemake.input.bundle).read_text(encoding="utf-8"))
-    write_page(bundle, Path(snakemake.input.assets[0]).parent, Path(snakemake.output[0]))
+    bundle = json.loads(Path(snakemake.input[0]).read_text(encoding="utf-8"))
+    write_page(bundle, Path(snakemake.output[0]))

@@ -48,8 +48,8 @@ def gather(
     Parameters
     ----------
     cfg
-        `experiment`, `reference`, `facts` (name to text, for the head of the page), `methods`: title, objective and citation of
-        every label.
+        `experiment`, `reference`, `facts` (name to text, for the head of the page), `methods`: title, objective and
+        citation of every label.
     tables
         The tables by their name; `runs` is required.
     training

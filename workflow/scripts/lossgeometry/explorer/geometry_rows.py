@@ -1,7 +1,8 @@
 """The pairwise geometry, from its tidy tables to one dense block per metric: pairs by places.
 
-A place is the whole model, one projection of it, a layer, or one projection of a layer, written as `[layer, projection]` with
--1 and "" for all of them. Dense blocks keep the page small: 30 runs of a 36-layer model have some 200,000 values.
+A place is the whole model, one projection of it, a layer, or one projection of a layer, written as `[layer,
+projection]` with -1 and "" for all of them. Dense blocks keep the page small: 30 runs of a 36-layer model have some
+200,000 values.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +40,8 @@ def read_geometry(files: Iterable[Path]) -> pd.DataFrame:
 def directions_compared(frame: pd.DataFrame) -> dict[str, int]:
     """Return the k of every metric that takes one: the largest that is defined for every pair over the whole model.
 
-    Where adapters have fewer directions than asked for, the tables hold angles at two k, of which the larger is undefined.
+    Where adapters have fewer directions than asked for, the tables hold angles at two k, of which the larger is
+    undefined.
     """
     whole = frame[(frame.layer == -1) & (frame.projection == "") & (frame.k > 0) & frame.key.isin(list(METRICS))]
     chosen = {}
@@ -51,9 +53,12 @@ def directions_compared(frame: pd.DataFrame) -> dict[str, int]:
 
 
 def dense_blocks(frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], ks: Mapping[str, int]) -> dict[str, Any]:
-    """Return `places`, of which the first is the whole model, and, per metric, `value` (pairs, places), its chance band `low` and `high`, and the global `spread`.
+    """Return `places`, the first of them the whole model, and per metric its values, bands and spreads.
 
-    A band that is the same for all pairs is stored once, (places,). Undefined values are None. `notes` says why, by pair.
+    `value`, and the chance band `low` and `high`, are (pairs, places); `spread` is the global one of each pair.
+
+    A band that is the same for all pairs is stored once, (places,). Undefined values are None. `notes` says why, by
+    pair.
     """
     frame = frame[frame.key.isin(list(METRICS)) & ((frame.k <= 0) | (frame.k == frame.key.map(ks)))]
     position = {pair: index for index, pair in enumerate(pairs)}

@@ -1,4 +1,4 @@
-"""How runs and pairs are called and drawn: short names, colours, and what sets a run apart from its method's default."""
+"""How runs and pairs are called and drawn: short names, colours, what sets a run apart from its method's first."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -62,7 +62,7 @@ def name_runs(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> l
 
 
 def name_pairs(pairs: Sequence[tuple[str, str]], runs: Mapping[str, Run], reference: str) -> list[Pair]:
-    """Return the pairs in their order; of a pair with the reference method, the line takes the other method's colour."""
+    """Return the pairs in their order; the line of a pair with the reference method takes the other's colour."""
     named = []
     for a, b in pairs:
         first, second = runs[a], runs[b]

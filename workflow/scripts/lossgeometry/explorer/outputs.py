@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from lossgeometry.provenance import SCRIPTS
+
 TABLES = (
     *("runs", "rollouts", "claims", "geometry", "layers", "modules"),
     *("connectivity", "barriers", "cka", "accuracy", "mcnemar"),
@@ -14,7 +16,8 @@ CODE = (
     *("pair.js", "panels.js", "controls.js", "main.js"),
 )
 ASSETS = ("page.html", "style.css", "definitions.json", *CODE)
-"""What the page is made of, in resources/explorer; the code in the order in which it runs."""
+"""What the page is made of; the code in the order in which it runs."""
+ASSET_FOLDER = SCRIPTS.parents[1] / "resources" / "explorer"
 
 
 class Figure(NamedTuple):

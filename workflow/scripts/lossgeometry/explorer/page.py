@@ -1,4 +1,4 @@
-"""One self-contained HTML page: the bundle, the compiled charts, the Vega runtime, and the page's own code and style."""
+"""One self-contained HTML page: the bundle, the compiled charts, the Vega runtime, code and style."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from lossgeometry.explorer.charts.parts import Frame
 from lossgeometry.explorer.charts.planes import basis_chart, path_chart, training_chart
 from lossgeometry.explorer.charts.spread import SERIES, accuracy_chart, bar_chart, robustness_chart, whisker_chart
 from lossgeometry.explorer.geometry_rows import PROJECTED
-from lossgeometry.explorer.outputs import ASSETS, CODE
+from lossgeometry.explorer.outputs import ASSET_FOLDER, ASSETS, CODE
 from lossgeometry.explorer.palette import BASE
 from lossgeometry.explorer.training_curves import QUANTITIES
 
@@ -43,8 +43,8 @@ def page_specs(layers: int) -> dict[str, dict[str, Any]]:
 def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
     """Return the page.
 
-    Data goes into a script element that the browser does not run, with every `<` escaped, and from there into text nodes only.
-    The page's policy lets the browser run the scripts named by their digests and fetch nothing at all.
+    Data goes into a script element that the browser does not run, with every `<` escaped, and from there into text
+    nodes only. The page's policy lets the browser run the scripts named by their digests and fetch nothing at all.
     """
     complete = {
         **bundle,
@@ -90,8 +90,8 @@ def _policy(*scripts: str) -> str:
     return f"default-src 'none'; script-src {allowed}; {rest}"
 
 
-def write_page(bundle: Mapping[str, Any], assets: Path, output: Path) -> None:
-    """Write the page from the assets in a folder."""
-    texts = {name: (assets / name).read_text(encoding="utf-8") for name in ASSETS}
+def write_page(bundle: Mapping[str, Any], output: Path) -> None:
+    """Write the page."""
+    texts = {name: (ASSET_FOLDER / name).read_text(encoding="utf-8") for name in ASSETS}
     with atomic_file(output) as partial:
         partial.write_text(render_page(bundle, texts), encoding="utf-8")

@@ -35,8 +35,8 @@ BACKGROUND = Colour("#ffffff", "#15181d")
 def colours_of(labels: Iterable[str]) -> dict[str, Colour]:
     """Return the colour of every method label.
 
-    Variants (`dpo@beta0.05`) share their method's colour. Labels without a colour of their own, such as adapters brought by
-    the user, take those that no method here uses, in order, and start again when none is left.
+    Variants (`dpo@beta0.05`) share their method's colour. Labels without a colour of their own, such as adapters
+    brought by the user, take those that no method here uses, in order, and start again when none is left.
     """
     labels = list(labels)
     methods = {label: label.partition("@")[0] for label in labels}

@@ -1,4 +1,4 @@
-"""The rows that the charts of a figure show. The page builds the same rows from the same bundle as its controls turn."""
+"""The rows behind the charts of a figure; the page builds the same ones as its controls turn."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

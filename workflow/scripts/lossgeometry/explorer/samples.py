@@ -1,4 +1,7 @@
-"""A few model outputs of every verdict, for the sample browser. They are hostile text: kept as they are, shown as text only."""
+"""A few model outputs of every verdict, for the sample browser.
+
+They are hostile text: kept as they are, shown as text only.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -25,7 +25,7 @@ QUANTITIES = {
 
 
 def training_rows(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    """Yield `run, quantity, step, value`: means over at most `POINTS` stretches of equal length; `step` is the last of each."""
+    """Yield `run, quantity, step, value`: means over at most `POINTS` equal stretches, `step` the last of each."""
     for path in files:
         curve = pd.read_csv(path)
         stretch = max(1, -(-len(curve) // POINTS))

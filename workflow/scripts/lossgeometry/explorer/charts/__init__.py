@@ -1,4 +1,5 @@
-"""Chart definitions: each function returns one Altair chart over the data set `rows`, for the page and for the figures alike.
+"""Chart definitions, for the page and for the figures alike: each function returns one chart over the data set `rows`.
 
-The page replaces `rows` and the parameters (`layer`, `focus`, `dark`, ...) as its reader turns the controls; a figure fixes them.
+The page replaces `rows` and the parameters (`layer`, `focus`, `dark`, ...) as its reader turns the controls; a figure
+fixes them.
 """

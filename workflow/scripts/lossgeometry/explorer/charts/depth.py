@@ -22,7 +22,9 @@ from lossgeometry.explorer.charts.parts import (
 
 
 def depth_chart(frame: Frame, layers: int, title: str = "") -> dict[str, Any]:
-    """Return the chart; rows hold `name, line, dot, id, dash, layer, value`, the chance band `low, high`, an interval `from, to`.
+    """Return the chart.
+
+    Rows hold `name, line, dot, id, dash, layer, value`, a chance band `low, high` and an interval `from, to`.
 
     Parameters
     ----------

@@ -14,8 +14,8 @@ DARK = ("#f0a04b", "#22272e", "#7db8ff")
 def map_chart(frame: Frame, cells: int) -> dict[str, Any]:
     """Return the chart; rows hold `row, column, row_order, column_order, text, similarity, inside`.
 
-    `similarity` in [-1, 1] colours a cell, `text` is what it says, `inside` whether it is what chance gives; the diagonal is
-    left out by its absence.
+    `similarity` in [-1, 1] colours a cell, `text` is what it says, `inside` whether it is what chance gives; the
+    diagonal is left out by its absence.
 
     Parameters
     ----------

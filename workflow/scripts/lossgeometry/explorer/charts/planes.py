@@ -22,7 +22,8 @@ _LINE = "datum.id === focus ? 3.4 : 1.7"
 def basis_chart(frame: Frame, title: str = "") -> dict[str, Any]:
     """Return a measurement of the outputs against the raw cosine, with both chance bands.
 
-    Rows hold `name, id, line, dot, on, cosine, cosine_low, cosine_high, value, low, high`; pairs that are not `on` recede.
+    Rows hold `name, id, line, dot, on, cosine, cosine_low, cosine_high, value, low, high`; pairs that are not `on`
+    recede.
     """
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value) && isValid(datum.cosine)")
     x = alt.X(

@@ -25,7 +25,9 @@ _HEAVY = "datum.id === focus ? 4 : 2.2"
 
 
 def whisker_chart(frame: Frame, title: str = "", last: bool = False) -> dict[str, Any]:
-    """Return dots with whiskers; rows hold `name, order, id, line, dot, value`, a whisker `from, to`, a chance band `low, high`.
+    """Return dots with whiskers.
+
+    Rows hold `name, order, id, line, dot, value`, a whisker `from, to` and a chance band `low, high`.
 
     Parameters
     ----------
@@ -107,7 +109,10 @@ SERIES = {
 
 
 def robustness_chart(frame: Frame) -> dict[str, Any]:
-    """Return what changes with the seed or the learning rate: `name, order, id, line, series, value` and the band of the cosine."""
+    """Return what changes with the seed or the learning rate.
+
+    Rows hold `name, order, id, line, series, value` and, for the cosine, its chance band `low, high`.
+    """
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
     title = "similarity of two runs of one method" if frame.figure else None
     x, y = alt.X("value:Q", title=title, scale=bounded_scale(), axis=bounded_axis(6)), names_axis()
