@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from lossgeometry.connectivity.barriers import chord_barrier, mean_and_error, mean_barrier, path_norms
+from lossgeometry.connectivity.barriers import chord_barrier, inner_excess, mean_and_error, mean_barrier, path_norms
 from lossgeometry.connectivity.endpoints import EndPoint, check_same_sequences, read_endpoint, write_endpoint
 from lossgeometry.connectivity.paths import BARRIER_COLUMNS, Lengths, barrier_row, lengths_of, shrinkage, whole_grid
 from lossgeometry.geometry.adapters import Adapter
@@ -26,8 +26,16 @@ def test_a_straight_path_has_no_barrier_however_steep():
     assert mean_barrier(POINTS, losses).t == 1.0
 
 
-def test_a_convex_path_has_no_barrier():
-    assert chord_barrier(POINTS, curves(lambda t: (t - 0.3) ** 2)).value == pytest.approx(0, abs=1e-12)
+def test_a_convex_path_has_no_barrier_and_the_excess_between_its_ends_is_negative():
+    losses = curves(lambda t: (t - 0.3) ** 2)
+    assert chord_barrier(POINTS, losses).value == pytest.approx(0, abs=1e-12)
+    assert inner_excess(POINTS, losses).value == pytest.approx(-0.09)  # -t (1 - t) at t = 0.1
+    assert np.isnan(inner_excess(POINTS[[0, -1]], losses[[0, -1]]).value)
+
+
+def test_a_barrier_is_the_excess_between_the_ends():
+    losses = curves(lambda t: np.sin(3 * t))
+    assert inner_excess(POINTS, losses) == chord_barrier(POINTS, losses)
 
 
 def test_the_height_of_a_parabola_over_its_chord():

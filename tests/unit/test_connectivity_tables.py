@@ -56,3 +56,9 @@ def test_the_summary_shows_the_last_layer_and_names_what_is_undefined(tmp_path):
     ]
     text = representations_summary(gathered(tmp_path, COLUMNS, [pair, pair]))
     assert "| sft - dpo | 0.9000 (0.8000, 1.0000) | undefined: a reason | 0.5000 in layer 0 |" in text
+
+
+def test_without_a_barrier_the_summary_says_how_far_below_its_chord_a_path_is(tmp_path):
+    row = dict.fromkeys(BARRIER_COLUMNS, 0.0) | {"loss": "reference_solution", "inner_excess": -0.25}
+    text = connectivity_summary(gathered(tmp_path, BARRIER_COLUMNS, [[tuple(row.values())]] * 2))
+    assert "| none: -0.2500 (0.0000) |  | 0.0000 |" in text

@@ -43,8 +43,25 @@ def chord_barrier(points: np.ndarray, losses: np.ndarray) -> Barrier:
     losses
         (points, sequences).
     """
+    return _largest(points, over_chord(points, losses), (points >= 0) & (points <= 1))
+
+
+def inner_excess(points: np.ndarray, losses: np.ndarray) -> Barrier:
+    """Return the same maximum over 0 < t < 1 only: negative where the whole path lies below its chord.
+
+    The barrier itself is then 0, at an end, and says nothing about how far from one the path is. NaN without inner
+    points.
+    """
+    inner = (points > 0) & (points < 1)
+    if not inner.any():
+        return Barrier(float("nan"), float("nan"), float("nan"))
+    return _largest(points, over_chord(points, losses), inner)
+
+
+def over_chord(points: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Return L(t) - ((1 - t) L(0) + t L(1)) of every sequence, (points, sequences)."""
     weight = points[:, None]
-    return _largest(points, losses - ((1 - weight) * _at(points, losses, 0.0) + weight * _at(points, losses, 1.0)))
+    return losses - ((1 - weight) * _at(points, losses, 0.0) + weight * _at(points, losses, 1.0))
 
 
 def mean_barrier(points: np.ndarray, losses: np.ndarray) -> Barrier:
@@ -53,18 +70,18 @@ def mean_barrier(points: np.ndarray, losses: np.ndarray) -> Barrier:
     Frankle et al., Linear Mode Connectivity and the Lottery Ticket Hypothesis, ICML 2020, section 2 (arXiv 1912.05671).
     It reads a difference between the two ends as a barrier. Arguments as for `chord_barrier`.
     """
-    return _largest(points, losses - (_at(points, losses, 0.0) + _at(points, losses, 1.0)) / 2)
+    over_mean = losses - (_at(points, losses, 0.0) + _at(points, losses, 1.0)) / 2
+    return _largest(points, over_mean, (points >= 0) & (points <= 1))
 
 
 def _at(points: np.ndarray, losses: np.ndarray, t: float) -> np.ndarray:
     return losses[int(np.flatnonzero(points == t)[0])]
 
 
-def _largest(points: np.ndarray, excess: np.ndarray) -> Barrier:
-    inside = np.flatnonzero((points >= 0) & (points <= 1))
-    mean, error = mean_and_error(excess[inside])
+def _largest(points: np.ndarray, excess: np.ndarray, considered: np.ndarray) -> Barrier:
+    mean, error = mean_and_error(excess[considered])
     best = int(np.argmax(mean))
-    return Barrier(float(mean[best]), float(error[best]), float(points[inside][best]))
+    return Barrier(float(mean[best]), float(error[best]), float(points[considered][best]))
 
 
 def path_norms(points: np.ndarray, norm_a: float, norm_b: float, inner: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossgeometry.connectivity.barriers import chord_barrier, mean_and_error, mean_barrier, path_norms
+from lossgeometry.connectivity.barriers import chord_barrier, inner_excess, mean_and_error, mean_barrier, path_norms
 from lossgeometry.connectivity.endpoints import EndPoint
 from lossgeometry.geometry.adapters import Adapter
 
@@ -19,6 +19,8 @@ BARRIER_COLUMNS = (
     "barrier_se",
     "barrier_t",
     "barrier_of_shrinking",
+    "inner_excess",
+    "inner_excess_se",
     "frankle",
     "frankle_se",
     "frankle_t",
@@ -73,6 +75,7 @@ def barrier_row(
     """
     mean, _ = mean_and_error(losses)
     entezari, frankle = chord_barrier(points, losses), mean_barrier(points, losses)
+    inner = inner_excess(points, losses)
     t, share = entezari.t, shrinkage(entezari.t, lengths)
     ends = [float(mean[int(np.flatnonzero(points == end)[0])]) for end in (0.0, 1.0)]
     shrunk = [_loss_at_multiple(end, base, share) for end in (a, b)]
@@ -83,6 +86,7 @@ def barrier_row(
         float(base.at(0.0).mean()),
         *(entezari.value, entezari.se, entezari.t),
         control,
+        *(inner.value, inner.se),
         *(frankle.value, frankle.se, frankle.t),
     )
 

@@ -1,5 +1,7 @@
 """What the summary says about linear mode connectivity."""
 
+from typing import Any
+
 import pandas as pd
 
 LOSS_NAMES = {
@@ -22,7 +24,8 @@ def connectivity_summary(barriers: pd.DataFrame) -> str:
             "## Linear mode connectivity",
             "The loss along W0 + (1 - t) dW_a + t dW_b, in nats per token. The barrier is the largest excess over the"
             " straight line between the two ends (Entezari et al. 2022), with its standard error over sequences; a pair"
-            " is separated by a barrier where it exceeds twice that error. Of it, *of shrinking* is what both updates"
+            " is separated by a barrier where it exceeds twice that error. Where the path has none, its largest excess"
+            " between the ends is given, which is then negative. Of it, *of shrinking* is what both updates"
             " show when each is shrunk alone as much as the path is shortened there. Frankle's variant measures from"
             " the mean of the ends, so that it reads a difference between them as a barrier.",
             *sections,
@@ -43,7 +46,14 @@ def _section(loss: str, rows: pd.DataFrame) -> str:
     for row in rows.itertuples():
         lines.append(
             f"| {row.run_a} - {row.run_b} | {row.loss_a:.4f} | {row.loss_b:.4f}"
-            f" | {row.barrier:.4f} ({row.barrier_se:.4f}) | {row.barrier_t:g} | {row.barrier_of_shrinking:.4f}"
+            f" | {_barrier(row)} | {row.barrier_of_shrinking:.4f}"
             f" | {row.frankle:.4f} ({row.frankle_se:.4f}) |"
         )
     return "\n".join(lines)
+
+
+def _barrier(row: Any) -> str:
+    """Return the barrier and its place; where there is none, how far below the chord the path stays."""
+    if row.barrier_t in (0.0, 1.0):
+        return f"none: {row.inner_excess:.4f} ({row.inner_excess_se:.4f}) | "
+    return f"{row.barrier:.4f} ({row.barrier_se:.4f}) | {row.barrier_t:g}"
