@@ -1,6 +1,7 @@
 """An HTTP proxy on loopback that fails on purpose, and a small endpoint to put behind it."""
 
 import json
+import sys
 import threading
 import time
 from collections import Counter
@@ -181,9 +182,18 @@ def chat_reply(text: str | None, finish_reason: str, tokens: int | None) -> dict
     return reply
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address):
+        """Clients that hang up are what is tested; other errors are shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def serve(handler) -> ThreadingHTTPServer:
     """Start a server on a free port of loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     return server
