@@ -1,11 +1,8 @@
 """The student, the teacher and the problems."""
 
-
 if CONFIG.student.source == "tiny":
 
     rule build_student:
-        message:
-            "Pre-training the tiny student"
         output:
             directory(student_folder()),
         log:
@@ -19,14 +16,14 @@ if CONFIG.student.source == "tiny":
         params:
             cfg=plain(CONFIG.student.tiny),
             code=code_digests("build_student.py"),
+        message:
+            "Pre-training the tiny student"
         script:
             "../scripts/build_student.py"
 
 else:
 
     rule fetch_student:
-        message:
-            "Fetching the student at its pinned revision"
         output:
             directory(student_folder()),
         log:
@@ -39,6 +36,8 @@ else:
         params:
             cfg=plain(CONFIG.student),
             code=code_digests("fetch_model.py"),
+        message:
+            "Fetching the student at its pinned revision"
         script:
             "../scripts/fetch_model.py"
 
@@ -46,8 +45,6 @@ else:
 if CONFIG.teacher.source == "tiny":
 
     use rule build_student as build_teacher with:
-        message:
-            "Pre-training the tiny teacher"
         output:
             directory(teacher_folder()),
         log:
@@ -57,12 +54,12 @@ if CONFIG.teacher.source == "tiny":
         params:
             cfg=plain(CONFIG.teacher.tiny),
             code=code_digests("build_student.py"),
+        message:
+            "Pre-training the tiny teacher"
 
 elif CONFIG.teacher.source != "endpoint":
 
     rule provide_teacher:
-        message:
-            "Providing the teacher"
         input:
             student_folder() if CONFIG.teacher.source == "student" else [],
         output:
@@ -77,6 +74,8 @@ elif CONFIG.teacher.source != "endpoint":
         params:
             cfg=plain(CONFIG.teacher),
             code=code_digests("fetch_model.py"),
+        message:
+            "Providing the teacher"
         script:
             "../scripts/fetch_model.py"
 
@@ -85,30 +84,29 @@ elif CONFIG.teacher.source != "endpoint":
 PROBLEM_SETS = [*([] if CONFIG.rollouts.file else ROLLOUT_SETS), *CONFIG.evaluation.benchmarks]
 
 
-def problem_source(wildcards):
-    return CONFIG.prompts if wildcards.set in ROLLOUT_SETS else CONFIG.evaluation.benchmarks[wildcards.set]
+def source_of(name):
+    return CONFIG.prompts if name in ROLLOUT_SETS else CONFIG.evaluation.benchmarks[name]
+
+
+def sets_from(*sources):
+    """Return the constraint of `set` to the problems that come from these sources."""
+    names = [name for name in PROBLEM_SETS if source_of(name) and source_of(name).source in sources]
+    return "|".join(names) or "(?!)"
 
 
 def problem_cfg(wildcards):
     """Return what a set of problems depends on; `train` and `heldout` are two parts of one source."""
-    cfg = {"part": "benchmark", **plain(problem_source(wildcards))}
+    source = source_of(wildcards.set)
+    cfg = {"part": "benchmark", **plain(source)}
     if wildcards.set in ROLLOUT_SETS:
         cfg |= {"part": wildcards.set, "heldout_count": CONFIG.rollouts.heldout_prompts}
-    if problem_source(wildcards).source != "generated":
+    if source.source != "generated":
         cfg["deadline_seconds"] = CONFIG.grading.deadline_seconds
     return cfg
 
 
-def problem_file(wildcards):
-    source = problem_source(wildcards)
-    return source.name if source.source == "file" else []
-
-
+# Two rules, so that a change in how data sets are read and checked does not make the generated problems anew, and all after.
 rule write_prompts:
-    message:
-        "Writing the problems of {wildcards.set}"
-    input:
-        problem_file,
     output:
         results("prompts/{set}.jsonl"),
     log:
@@ -116,13 +114,38 @@ rule write_prompts:
     benchmark:
         benchmark_of("write_prompts/{set}")
     wildcard_constraints:
-        set="|".join(PROBLEM_SETS) or "(?!)",
+        set=sets_from("generated"),
+    localrule: True
+    conda:
+        CPU
+    params:
+        cfg=problem_cfg,
+        code=code_digests("write_prompts.py"),
+    message:
+        "Writing the problems of {wildcards.set}"
+    script:
+        "../scripts/write_prompts.py"
+
+
+rule fetch_prompts:
+    input:
+        lambda wildcards: source_of(wildcards.set).name if source_of(wildcards.set).source == "file" else [],
+    output:
+        results("prompts/{set}.jsonl"),
+    log:
+        log_of("fetch_prompts/{set}"),
+    benchmark:
+        benchmark_of("fetch_prompts/{set}")
+    wildcard_constraints:
+        set=sets_from("hub", "file"),
     localrule: True
     conda:
         CPU
     threads: CONFIG.grading.workers
     params:
         cfg=problem_cfg,
-        code=code_digests("write_prompts.py"),
+        code=code_digests("fetch_prompts.py"),
+    message:
+        "Fetching and checking the problems of {wildcards.set}"
     script:
-        "../scripts/write_prompts.py"
+        "../scripts/fetch_prompts.py"

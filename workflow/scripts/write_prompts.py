@@ -8,6 +8,6 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.rollouts.prompts import write_prompts
+    from lossgeometry.tiny.problem_sets import write_prompts
 
-    write_prompts(snakemake.params.cfg, snakemake.threads, Path(snakemake.output[0]))
+    write_prompts(snakemake.params.cfg, Path(snakemake.output[0]))

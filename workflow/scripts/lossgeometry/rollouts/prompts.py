@@ -1,6 +1,5 @@
-"""The problems of the experiment, as JSONL of {"id", "problem", "answer"}."""
+"""Problems from the hub or a file, as JSONL of {"id", "problem", "answer"}."""
 
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +7,17 @@ from lossgeometry.job import InputError
 from lossgeometry.jsonl import write_atomic
 from lossgeometry.rollouts.datasets import read_problems
 from lossgeometry.settings.models import Problems
-from lossgeometry.tiny.problems import draw_problems
 
 
-def write_prompts(cfg: dict[str, Any], workers: int, output: Path) -> None:
-    """Write one set of problems.
+def fetch_prompts(cfg: dict[str, Any], workers: int, output: Path) -> None:
+    """Write one set of problems from the hub or a file.
 
     Parameters
     ----------
     cfg
-        The `Problems` block, with `part`: `train` takes the first `count` problems of the source (all but the held-out ones
-        where `count` is 0), `heldout` the next `heldout_count`, so that the two are disjoint; `benchmark` takes `count`
-        problems of the tests' part. `deadline_seconds` is what checking one gold answer may take.
+        The `Problems` block, with `part`: `train` takes the first `count` problems of the source (all but the held-out
+        ones where `count` is 0), `heldout` the next `heldout_count`, so that the two are disjoint; `benchmark` takes
+        `count`. `deadline_seconds` is what checking one gold answer may take.
     workers
         Processes that check gold answers.
 
@@ -29,17 +27,9 @@ def write_prompts(cfg: dict[str, Any], workers: int, output: Path) -> None:
         If the source cannot be read or holds fewer problems than asked for.
     """
     cfg = dict(cfg)
-    part, heldout_count, deadline = cfg.pop("part"), cfg.pop("heldout_count", 0), cfg.pop("deadline_seconds", 0.0)
+    part, heldout_count, deadline = cfg.pop("part"), cfg.pop("heldout_count", 0), cfg.pop("deadline_seconds")
     problems = Problems(**cfg)
-    if problems.source == "generated":
-        first, wanted = (problems.count, heldout_count) if part == "heldout" else (0, problems.count)
-        stream = draw_problems(problems.seed, problems.difficulty, "tests" if part == "benchmark" else "rollouts")
-        rows = [
-            {"id": f"{part}-{index:05d}", "problem": problem.text, "answer": str(problem.answer)}
-            for index, problem in enumerate(islice(stream, first, first + wanted))
-        ]
-    else:
-        rows = _part(read_problems(problems, workers, deadline), part, problems, heldout_count)
+    rows = _part(read_problems(problems, workers, deadline), part, problems, heldout_count)
     print(f"{len(rows)} problems")
     write_atomic(output, rows)
 

@@ -1,0 +1,13 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.rollouts.prompts import fetch_prompts
+
+    fetch_prompts(snakemake.params.cfg, snakemake.threads, Path(snakemake.output[0]))
