@@ -19,8 +19,8 @@ class InputError(Exception):
 def job(snakemake) -> Iterator[None]:
     """Run the body with the job's threads and log; import numerical libraries inside it, after the threads are pinned.
 
-    Standard output and error go to the rule's log file, from this process and from its children. Errors that carry a sentence for the
-    user end the job with exit status 1 and that sentence alone; every other exception keeps its traceback.
+    Standard output and error go to the rule's log file, from this process and from its children. Errors that carry a sentence
+    for the user end the job with exit status 1 and that sentence alone; every other exception keeps its traceback.
     """
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(snakemake.threads)
