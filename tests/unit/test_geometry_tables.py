@@ -46,7 +46,8 @@ def test_every_value_lands_in_one_table(folder):
     source = pd.read_parquet(folder / "ac.parquet").set_index(["scope", "projection", "metric", "side"])
     key = ("projection", "q", "cosine", "none")
     assert geometry.loc[("a", "c", *key)].value == source.loc[[key]].value.iloc[0]
-    assert geometry.loc[("a", "c", *key)].method_b == "c"
+    row = geometry.loc[("a", "c", *key)]
+    assert (row.method_b, row.shared_init, row.reference) == ("c", False, "a")
     maps = gather_maps(entries(), [folder / f"{pair}.maps" for pair in ("ab", "ac", "bc")])
     assert set(maps.scope) == {"global", "projection"} and len(maps) == 3 * 3 * 2 * 9
 

@@ -42,7 +42,7 @@ def gather_pairs(
     -------
     geometry
         Global values and those of each projection, with the runs' method, learning rate and seed, whether they share an
-        initialisation, and at global scope the spread over layers (`depth_low`, `depth_high`).
+        initialisation, the one that the orthogonal fraction is measured against (`reference`), and at global scope the spread over layers (`depth_low`, `depth_high`).
     layers, modules
         The same without those.
     """
@@ -67,6 +67,7 @@ def gather_pairs(
             "run_b",
             *identity,
             "shared_init",
+            "reference",
             "scope",
             "projection",
             *VALUE[:-1],
@@ -110,7 +111,7 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
 
 def _identity(pair: PairEntry, runs: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
     fields = {f"{key}_{side}": runs[pair[side]][key] for side in ("a", "b") for key in RUN}
-    return {**fields, "shared_init": pair["shared_init"]}
+    return {**fields, "shared_init": pair["shared_init"], "reference": pair["ab"[pair["reference"]]]}
 
 
 def _depth(modules: pd.DataFrame, measured: str) -> dict[tuple[str, str, int], tuple[float, float]]:
