@@ -31,6 +31,7 @@ RANK, K = 32, 10
 def write_adapters(folder: Path, layers: int, count: int) -> list[Path]:
     """Write random float32 adapters; they share nothing."""
     import numpy as np
+
     from lossgeometry.geometry.tensors import write_tensors
 
     config = {"peft_type": "LORA", "r": RANK, "lora_alpha": 2 * RANK}

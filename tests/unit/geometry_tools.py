@@ -5,6 +5,7 @@ import math
 
 import ml_dtypes
 import numpy as np
+
 from lossgeometry.geometry.adapters import Adapter
 from lossgeometry.geometry.deltas import Delta, reduce_adapter
 from lossgeometry.geometry.pairs import compare_pair

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 from geometry_tools import name, random_factors, write_adapter
+
 from lossgeometry.geometry.adapters import Adapter, natural_order
 from lossgeometry.geometry.tensors import write_tensors
 from lossgeometry.job import InputError

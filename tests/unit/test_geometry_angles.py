@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from geometry_tools import compare, name
+
 from lossgeometry.geometry.angles import principal_angles
 
 PLANTED = np.array([1e-6, 3e-6, 1e-4, 0.01, 1.0, 2.4, 2.6, 44.9, 45.1, 60.0])

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from geometry_tools import dense_metrics, name, random_factors, write_adapter
+
 from lossgeometry.geometry import checkpoints, tensors
 from lossgeometry.geometry.checkpoints import reduce_checkpoints, truncated_svd
 from lossgeometry.geometry.deltas import Delta

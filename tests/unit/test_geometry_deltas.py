@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from geometry_tools import delta_of, name, random_factors, write_adapter
+
 from lossgeometry.geometry.adapters import Adapter
 from lossgeometry.geometry.deltas import Delta, reduce_adapter
 from lossgeometry.geometry.factored import GRAM_LIMIT, compact_svd, orthonormal_basis

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 from geometry_tools import assert_within_four_standard_errors
+
 from lossgeometry.geometry import nulls
 from lossgeometry.geometry.angle_nulls import median_angle, sample_extreme_angles
 from lossgeometry.geometry.angles import principal_angles

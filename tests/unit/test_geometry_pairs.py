@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from geometry_tools import by_key, compare, delta_of, dense_metrics, name, random_factors, values, write_adapter
+
 from lossgeometry.geometry.pairs import compare_pair
 from lossgeometry.geometry.scopes import place_of
 from lossgeometry.job import InputError

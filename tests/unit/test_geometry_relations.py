@@ -6,6 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from geometry_tools import assert_within_four_standard_errors, delta_of, name, random_factors
+
 from lossgeometry.geometry.base_spectra import BaseSpectra, decompose_base
 from lossgeometry.geometry.factored import compact_svd
 from lossgeometry.geometry.nulls import Null

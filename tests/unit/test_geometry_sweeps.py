@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from geometry_tools import delta_of, name, random_factors
+
 from lossgeometry.geometry.grams import normalised, run_grams
 from lossgeometry.geometry.sweeps import RunLabel, compare_sweeps, decompose, noise_ceilings, rotations
 from lossgeometry.job import InputError

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from geometry_tools import delta_of, name, random_factors
+
 from lossgeometry.geometry.depth import depth_intervals
 from lossgeometry.geometry.pairs import MapRow, compare_pair
 from lossgeometry.geometry.scopes import Row

@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
+
 from lossgeometry.geometry.tensors import TensorFile, TensorFolder, write_tensors
 from lossgeometry.job import InputError
 

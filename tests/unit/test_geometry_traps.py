@@ -6,6 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from geometry_tools import compare, delta_of, name, random_factors
+
 from lossgeometry.geometry.checkpoints import reduce_checkpoints
 from lossgeometry.geometry.deltas import Delta
 from lossgeometry.geometry.pairs import compare_pair

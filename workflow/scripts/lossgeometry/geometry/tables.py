@@ -42,7 +42,8 @@ def gather_pairs(
     -------
     geometry
         Global values and those of each projection, with the runs' method, learning rate and seed, whether they share an
-        initialisation, the one that the orthogonal fraction is measured against (`reference`), and at global scope the spread over layers (`depth_low`, `depth_high`).
+        initialisation, the run that the orthogonal fraction is measured against (`reference`), and at global scope the
+        spread over layers (`depth_low`, `depth_high`).
     layers, modules
         The same without those.
     """
