@@ -31,7 +31,8 @@ def training_cfg(wildcards):
     run = run_of(wildcards)
     method = CONFIG.methods[run.label]
     training = plain(CONFIG.training)
-    threads = training.pop("threads")
+    for key in ("threads", *CONFIG.training.speed_keys):
+        training.pop(key)
     training["steps"] = method.steps or training["steps"]
     return {
         "run": run.id,
@@ -44,6 +45,17 @@ def training_cfg(wildcards):
         "prompt_suffix": CONFIG.prompt_suffix,
         "reward": {"deadline_seconds": CONFIG.grading.deadline_seconds},
     }
+
+
+def training_processes(wildcards):
+    """Return the processes that train a run together; an on-policy method takes one."""
+    return CONFIG.training.processes if method_module(run_of(wildcards).method).OFFLINE else 1
+
+
+# As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
+def training_speed(wildcards, input):
+    training = plain(CONFIG.training)
+    return {key: training[key] for key in CONFIG.training.speed_keys} | {"processes": training_processes(wildcards)}
 
 
 def training_data(wildcards):
@@ -76,9 +88,10 @@ rule train_adapter:
         CPU if CONFIG.training.precision == "float32" else GPU
     threads: CONFIG.training.threads
     resources:
-        gpu=int(CONFIG.training.precision != "float32"),
+        gpu=lambda wildcards: training_processes(wildcards) if CONFIG.training.precision != "float32" else 0,
     params:
         cfg=training_cfg,
+        speed=training_speed,
         code=lambda wildcards: code_digests("train_adapter.py", method_path(run_of(wildcards))),
     script:
         "../scripts/train_adapter.py"

@@ -13,6 +13,7 @@ with job(snakemake):
     output = Path(snakemake.output.adapter).parent
     train(
         cfg=snakemake.params.cfg,
+        speed=snakemake.params.speed,
         code=snakemake.params.code,
         student=Path(snakemake.input.student),
         initialisation=Path(snakemake.input.initialisation).parent,

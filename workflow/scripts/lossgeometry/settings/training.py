@@ -30,7 +30,10 @@ class Training(Block):
     batch_size: int = Field(32, ge=1)
     """Rows (or preference pairs) per optimiser step."""
     micro_batch_size: int = Field(32, ge=1)
-    """Rows per forward pass; must divide `batch_size`. The result does not depend on it, up to rounding."""
+    """Most rows (or pairs) per forward pass; must divide `batch_size`. The result does not depend on it, up to rounding."""
+    tokens_per_micro_batch: int = Field(0, ge=0)
+    """Most padded tokens per forward pass; 0 sets no limit. Rows of one optimiser batch are put together by length, so that
+    little is padding. A row that is longer is a micro-batch of its own. On-policy methods go by `micro_batch_size` alone."""
     warmup_ratio: float = Field(0.05, ge=0, lt=1)
     """Share of the schedule spent in linear warm-up."""
     weight_decay: float = Field(0.01, ge=0)
@@ -40,11 +43,28 @@ class Training(Block):
     max_length: int = Field(256, ge=8)
     """Longest prompt plus completion, in tokens. Longer rows are dropped and counted, never cut."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Type of the frozen base weights and of the forward pass; the LoRA factors are always float32."""
+    """Type of the frozen base weights and of the forward pass; the LoRA factors are always float32. In `bfloat16`,
+    training.csv also tells the tokens per second and the MFU."""
+    gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
+    """Whether activations are computed again in the backward pass, a third more arithmetic for a fraction of the memory.
+    `auto`: only where the memory formula of lossgeometry/training/memory.py says that they do not fit the GPU."""
+    processes: int = Field(1, ge=1)
+    """Processes, and on a GPU machine GPUs, of one training job: data parallel on one node; must divide `batch_size`. The
+    result does not depend on it, up to rounding. On-policy methods take one."""
     checkpoint_every: int = Field(50, ge=1)
     """Steps between checkpoints, from which a killed job resumes."""
     threads: int = Field(1, ge=1)
     """Cores of one training job."""
+
+    @property
+    def speed_keys(self) -> tuple[str, ...]:
+        """The keys that change no result but for rounding, which bfloat16 on a GPU does not repeat anyway.
+
+        In float32 results are compared byte for byte, and there only the number of processes is among them.
+        """
+        if self.precision == "float32":
+            return ("processes",)
+        return ("micro_batch_size", "tokens_per_micro_batch", "gradient_checkpointing", "processes", "checkpoint_every")
 
 
 class Seeds(Block):

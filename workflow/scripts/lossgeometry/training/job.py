@@ -28,6 +28,8 @@ class TrainingJob:
     output: Path
     checkpoints: Path
     digest: str
+    rank: int = 0
+    """Number of this process among those that train the run together; only the first writes."""
     reward: dict[str, Any] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     """Why rows were left out, and how many: each method adds to it, and run.json lists it."""

@@ -20,7 +20,7 @@ from lossgeometry.training.on_policy_sampling import Sample, TransformersSampler
 from lossgeometry.training.order import training_order
 from lossgeometry.training.results import write_adapter, write_training_csv
 from lossgeometry.training.resumable import ResumableTrainer, train_resumably
-from lossgeometry.training.setup import common_arguments, load_tokenizer, load_trainable_model
+from lossgeometry.training.setup import accumulating_arguments, load_tokenizer, load_trainable_model
 
 # Column of training.csv: key of TRL's log, or of `OnPolicyTrainer.log`. Sampling's are NaN on steps that reuse a batch.
 SIGNALS = {
@@ -172,7 +172,8 @@ def make_on_policy_trainer(
             f"{job.run}: options.generations must divide training.batch_size {training.batch_size}; change one of them"
         )
     updates = options.updates_per_generation
-    common = common_arguments(job)
+    # The share of the GPU that vLLM leaves to the trainer.
+    common = accumulating_arguments(job, 1 - options.gpu_memory_utilization * (options.engine == "vllm"))
     accumulation = common["gradient_accumulation_steps"]
     save_steps = math.ceil(training.checkpoint_every / updates) * updates
     arguments = GRPOConfig(
@@ -233,7 +234,8 @@ def train_on_policy(
         rollouts = Rollouts(job, options, sampler, prompts, grader, max_rounds, overlong_cache)
         trainer = make_on_policy_trainer(job, options, rollouts, loss)
         log = train_resumably(trainer, job)
-    write_training_csv(job, without_nones(log), tokens_seen(log), len(prompts) * options.generations, SIGNALS)
+    steps = sequences_seen(log, job.training.batch_size)
+    write_training_csv(job, without_nones(log), steps, len(prompts) * options.generations, SIGNALS)
     write_adapter(job, trainer.accelerator.unwrap_model(trainer.model))
 
 
@@ -242,9 +244,14 @@ def without_nones(log: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
     return [{key: math.nan if value is None else value for key, value in entry.items()} for entry in log]
 
 
-def tokens_seen(log: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the tokens of all batches generated up to each step, prompts included; refused groups are not counted."""
-    totals: list[int] = []
+def sequences_seen(log: Sequence[Mapping[str, Any]], size: int) -> list[list[int]]:
+    """Return the lengths of the sequences generated for each step, prompts included, as if all of a step's were alike.
+
+    None for a step that reuses a batch; refused groups are not counted.
+    """
+    steps, total = [], 0
     for entry in log:
-        totals.append(int(entry["num_tokens"]) if "num_tokens" in entry else totals[-1])
-    return totals
+        tokens = int(entry.get("num_tokens", total)) - total
+        total += tokens
+        steps.append([(tokens + place) // size for place in range(size)])
+    return steps

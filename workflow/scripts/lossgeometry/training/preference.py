@@ -8,12 +8,13 @@ from trl import DPOConfig, DPOTrainer
 
 from lossgeometry.rollouts.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.training.job import TrainingJob
+from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.order import training_order
 from lossgeometry.training.pairing import PairRule, preference_pairs
-from lossgeometry.training.results import write_adapter, write_training_csv
+from lossgeometry.training.results import finish
 from lossgeometry.training.resumable import ResumableTrainer, train_resumably
-from lossgeometry.training.rows import cumulative_tokens, read_rollouts
-from lossgeometry.training.setup import common_arguments, load_tokenizer, load_trainable_model
+from lossgeometry.training.rows import read_rollouts
+from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
 
 # Column of training.csv: key of TRL's log. Both log-probabilities are there because a growing margin may hide that the
 # chosen completion becomes less likely too.
@@ -29,9 +30,11 @@ SIGNALS = {
 }
 
 
-class PreferenceTrainer(ResumableTrainer, DPOTrainer):
+class PreferenceTrainer(MicroBatchTrainer, ResumableTrainer, DPOTrainer):
     """TRL's DPO trainer on pairs that are tokenised already, with the reference's log-probabilities computed once per
     pair."""
+
+    sides = 2
 
     def __init__(self, *args, order: list[int], **kwargs):
         self.order = order
@@ -42,12 +45,12 @@ class PreferenceTrainer(ResumableTrainer, DPOTrainer):
 
     def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
         """Compute them on the distinct pairs, then lay the pairs out in training order."""
-        return super()._precompute_ref_logps(dataset, name, batch_size).select(self.order)
+        return self.with_reference(dataset, ("ref_chosen_logps", "ref_rejected_logps")).select(self.order)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the mean lengths of this step's completions."""
         if "loss" in logs:
-            size = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+            size = self.args.per_device_train_batch_size * self.accelerator.num_processes
             last = self.state.global_step * size
             batch = self.train_dataset[last - size : last]
             for side in ("chosen", "rejected"):
@@ -98,11 +101,12 @@ def make_preference_trainer(
 ) -> PreferenceTrainer:
     """Return the trainer; `arguments` are the loss's own, as TRL's DPOConfig names them."""
     return trainer_class(
-        model=load_trainable_model(job),
+        model=offline_model(job),
         args=DPOConfig(max_length=None, precompute_ref_log_probs=True, **arguments, **common_arguments(job)),
         train_dataset=pairs,
         processing_class=tokenizer,
         order=training_order(pairs["key"], job.row_count, job.order_seed),
+        micro_batch=micro_batch(job),
     )
 
 
@@ -116,10 +120,8 @@ def train_preference(
     tokenizer = load_tokenizer(job)
     pairs = tokenize_pairs(job, rule, tokenizer)
     trainer = make_preference_trainer(job, pairs, tokenizer, arguments, trainer_class)
-    lengths = [
-        2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in trainer.train_dataset
+    sequences = [
+        tuple(len(row["prompt_ids"]) + len(row[f"{side}_ids"]) for side in ("chosen", "rejected"))
+        for row in trainer.train_dataset
     ]
-    log = train_resumably(trainer, job)
-    tokens = cumulative_tokens(lengths, job.training.batch_size)
-    write_training_csv(job, log, tokens, len(pairs), SIGNALS)
-    write_adapter(job, trainer.accelerator.unwrap_model(trainer.model))
+    finish(job, trainer, train_resumably(trainer, job), sequences, len(pairs), SIGNALS)

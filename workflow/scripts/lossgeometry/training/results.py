@@ -1,49 +1,96 @@
 """What a finished run leaves behind: the adapter, its training curve, its provenance."""
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
+import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 
 from lossgeometry.atomic import atomic_file
+from lossgeometry.settings.training import Lora
 from lossgeometry.training.initialisation import write_adapter_config
 from lossgeometry.training.job import TrainingJob
+from lossgeometry.training.memory import peak_flops, shape_of, step_flops
 
 LEADING_COLUMNS = ("step", "tokens", "epoch", "loss", "learning_rate", "grad_norm")
+SPEED_COLUMNS = ("tokens_per_second", "mfu")
+
+
+def finish(
+    job: TrainingJob,
+    trainer,
+    log: Sequence[Mapping],
+    sequences: Sequence[Sequence[int]],
+    rows: int,
+    signals: Mapping[str, str],
+) -> None:
+    """Write what an offline run leaves behind.
+
+    Parameters
+    ----------
+    sequences
+        Lengths in tokens, prompts included, of the sequences that each row of the data is to the model, in training order.
+    rows, signals
+        As `write_training_csv` takes them.
+    """
+    size = job.training.batch_size
+    steps = [list(chain.from_iterable(sequences[start : start + size])) for start in range(0, len(sequences), size)]
+    write_training_csv(job, log, steps, rows, signals)
+    write_adapter(job, trainer.accelerator.unwrap_model(trainer.model))
 
 
 def write_training_csv(
-    job: TrainingJob, log: Sequence[Mapping], tokens: Sequence[int], rows: int, signals: Mapping
+    job: TrainingJob, log: Sequence[Mapping], steps: Sequence[Sequence[int]], rows: int, signals: Mapping[str, str]
 ) -> None:
-    """Write one line per optimiser step.
+    """Write one line per optimiser step; in bfloat16 with the speed, which no two runs share.
 
     Parameters
     ----------
     log
         Entries of the trainer's history.
-    tokens
-        Tokens seen after each step.
+    steps
+        Lengths of the sequences of each step.
     rows
         Distinct rows (or pairs): `epoch` is the number of passes over them.
     signals
         {column: key of the trainer's log} of the method's own signals.
     """
+    if job.rank:
+        return
+    timed = job.training.precision == "bfloat16"
+    arithmetic = _arithmetic(job, steps) if timed else []
     with atomic_file(job.output / "training.csv") as path, open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*LEADING_COLUMNS, *signals])
-        for entry in log:
-            step = entry["step"]
-            values = [step, tokens[step - 1], step * job.training.batch_size / rows]
+        writer.writerow([*LEADING_COLUMNS, *(SPEED_COLUMNS if timed else ()), *signals])
+        total = 0
+        for entry, lengths in zip(log, steps, strict=False):
+            total += sum(lengths)
+            values = [entry["step"], total, entry["step"] * job.training.batch_size / rows]
             values += [entry["loss"], entry["learning_rate"], entry["grad_norm"]]
+            if timed:
+                values += [sum(lengths) / entry["seconds"], arithmetic[entry["step"] - 1] / entry["seconds"]]
             values += [entry.get(key, float("nan")) for key in signals.values()]
             writer.writerow([value if isinstance(value, int) else f"{value:.9g}" for value in values])
 
 
+def _arithmetic(job: TrainingJob, steps: Sequence[Sequence[int]]) -> list[float]:
+    """Return the seconds that each step would take at the peak of all its GPUs; NaN where there is none that is known."""
+    shape = shape_of(json.loads((job.student / "config.json").read_text()))
+    adapter = json.loads((job.initialisation / "adapter_config.json").read_text())
+    lora = Lora(rank=adapter["r"], target_modules=adapter["target_modules"])
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    peak = peak_flops(name) * job.training.processes
+    return [step_flops(shape, lora, lengths) / peak for lengths in steps]
+
+
 def write_adapter(job: TrainingJob, model: PeftModel) -> None:
     """Write the trained adapter where the workflow looks for it."""
-    save_adapter(job.output, model)
+    if not job.rank:
+        save_adapter(job.output, model)
 
 
 def save_adapter(folder: Path, model: PeftModel) -> None:

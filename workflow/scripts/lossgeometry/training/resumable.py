@@ -1,14 +1,18 @@
 """Training that survives being killed: checkpoints that are complete or absent, and a stop at the next safe point."""
 
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
+from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from lossgeometry.checkpoints import CheckpointFolder
 from lossgeometry.job import InputError
-from lossgeometry.stopping import StopSignals
+from lossgeometry.stopping import Stopped, StopSignals
 from lossgeometry.training.job import TrainingJob
 
 PROGRESS_EVERY = 20
@@ -17,8 +21,11 @@ PROGRESS_EVERY = 20
 class ResumableTrainer:
     """To be mixed in before a TRL trainer: sequential data, a schedule of its own length, atomic checkpoints."""
 
-    checkpoint_folder: CheckpointFolder
+    checkpoint_folder: CheckpointFolder | None
+    """None in all processes but the first, which alone saves."""
     schedule_steps: int
+    clock: float | None = None
+    """When the last step was logged; None where steps are not timed."""
     safe_every: int = 1
     """Steps after which the state of the run is in its checkpoint; in between a trainer may hold what a checkpoint has
     not."""
@@ -31,6 +38,13 @@ class ResumableTrainer:
         """Go through the rows as they are: `in_training_order` has put them into their order."""
         return torch.utils.data.SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add how long the step took, all that came between it and the one before included."""
+        if self.clock is not None and "loss" in logs:
+            now = time.perf_counter()
+            logs["seconds"], self.clock = now - self.clock, now
+        super().log(logs, start_time)
+
     def create_model_card(self, *args, **kwargs) -> None:
         """Write none: a checkpoint is no publication."""
 
@@ -41,6 +55,8 @@ class ResumableTrainer:
 
     def _save_checkpoint(self, model, trial) -> None:
         """Let transformers write its checkpoint into a folder that becomes visible only when complete."""
+        if self.checkpoint_folder is None:
+            return
         save, output_dir = super()._save_checkpoint, self.args.output_dir
 
         def write(folder: Path) -> None:
@@ -56,8 +72,8 @@ class ResumableTrainer:
 class StopAndReport(TrainerCallback):
     """Print a line now and then, and save and stop when a signal came."""
 
-    def __init__(self, stop: StopSignals, safe_every: int):
-        self.stop, self.safe_every = stop, safe_every
+    def __init__(self, stop: StopSignals, safe_every: int, agree: Callable[[bool], bool]):
+        self.stop, self.safe_every, self.agree = stop, safe_every, agree
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:
         """Print the loss of every PROGRESS_EVERY-th step."""
@@ -67,7 +83,8 @@ class StopAndReport(TrainerCallback):
 
     def on_step_end(self, args, state, control, **kwargs) -> None:
         """Ask for a checkpoint and the end of training once a signal came, at the next safe step."""
-        if self.stop.requested and state.global_step < state.max_steps and state.global_step % self.safe_every == 0:
+        safe = state.global_step < state.max_steps and state.global_step % self.safe_every == 0
+        if safe and self.agree(self.stop.requested is not None):
             control.should_save = True
             control.should_training_stop = True
 
@@ -80,14 +97,27 @@ def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[st
     InputError
         If the loss became undefined: a diverged adapter is not a result.
     """
-    with CheckpointFolder(job.checkpoints, job.digest) as folder, StopSignals() as stop:
+
+    def agree(asked: bool) -> bool:
+        """Return whether any process was asked to stop: all must stop after the same step."""
+        flag = torch.tensor(float(asked), device=trainer.accelerator.device)
+        return bool(trainer.accelerator.reduce(flag, "sum"))
+
+    with ExitStack() as stack:
+        folder = None if job.rank else stack.enter_context(CheckpointFolder(job.checkpoints, job.digest))
+        stop = stack.enter_context(StopSignals())
         trainer.checkpoint_folder, trainer.schedule_steps = folder, job.schedule_steps
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(StopAndReport(stop, trainer.safe_every))
-        checkpoint = folder.latest()
-        resume = str(checkpoint.path / f"checkpoint-{checkpoint.step}") if checkpoint else None
-        trainer.train(resume_from_checkpoint=resume)
+        trainer.add_callback(StopAndReport(stop, trainer.safe_every, agree))
+        checkpoint = folder.latest() if folder else None
+        path = [str(checkpoint.path / f"checkpoint-{checkpoint.step}") if checkpoint else None]
+        broadcast_object_list(path)
+        if job.training.precision == "bfloat16":
+            trainer.clock = time.perf_counter()
+        trainer.train(resume_from_checkpoint=path[0])
         if trainer.state.global_step < job.training.steps:
+            if job.rank:
+                raise Stopped
             stop.leave(f"step {trainer.state.global_step} of {job.training.steps}")
     log = [entry for entry in trainer.state.log_history if "loss" in entry]
     if any(entry["loss"] != entry["loss"] for entry in log):

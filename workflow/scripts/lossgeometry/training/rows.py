@@ -1,7 +1,5 @@
 """From rollouts to tokenised rows."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 from datasets import Dataset
 
@@ -60,12 +58,3 @@ def tokenize_rows(rows: pd.DataFrame, tokenizer, job: TrainingJob) -> Dataset:
 def in_training_order(rows: Dataset, job: TrainingJob) -> Dataset:
     """Return the rows as the run sees them, repeated over epochs: one sequential pass over it is the whole training."""
     return rows.select(training_order(rows["key"], job.row_count, job.order_seed))
-
-
-def cumulative_tokens(lengths: Sequence[int], batch_size: int) -> list[int]:
-    """Return the tokens seen after each optimiser step, prompts included."""
-    totals, total = [], 0
-    for start in range(0, len(lengths), batch_size):
-        total += sum(lengths[start : start + batch_size])
-        totals.append(total)
-    return totals

@@ -1,6 +1,7 @@
 """One training run, from the files of the workflow to the files of the workflow."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from lossgeometry.jsonl import read_lines
 from lossgeometry.methods import method_module
 from lossgeometry.provenance import digest_of, provenance
 from lossgeometry.settings.training import Training
+from lossgeometry.training.data_parallel import launch
 from lossgeometry.training.job import TrainingJob
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
@@ -17,6 +19,7 @@ PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "s
 
 def train(
     cfg: dict[str, Any],
+    speed: dict[str, Any],
     code: dict[str, str],
     student: Path,
     initialisation: Path,
@@ -28,7 +31,17 @@ def train(
     """Train the run that `cfg` describes and write its adapter, training.csv and run.json into `output`.
 
     A killed call continues from its last checkpoint when it is made again with the same configuration, code and inputs.
+
+    Parameters
+    ----------
+    speed
+        Settings of training that change no result, and so keep no checkpoint from being continued.
     """
+    training = Training(**cfg["training"], **speed)
+    if training.processes > 1 and "RANK" not in os.environ:
+        paths = (student, initialisation, prompts, rollouts, output, results)
+        launch([cfg, speed, code, *(str(path) if path else None for path in paths)], training.processes)
+        return
     inputs = [student, initialisation, prompts, *([rollouts] if rollouts else [])]
     origin = provenance(cfg, code, inputs, PACKAGES)
     method = method_module(cfg["method"])
@@ -36,7 +49,7 @@ def train(
         run=cfg["run"],
         learning_rate=cfg["learning_rate"],
         order_seed=cfg["order_seed"],
-        training=Training(**cfg["training"]),
+        training=training,
         prompt_suffix=cfg["prompt_suffix"],
         student=student,
         initialisation=initialisation,
@@ -45,9 +58,12 @@ def train(
         output=output,
         checkpoints=checkpoint_root(results, "train", cfg["run"]),
         digest=digest_of(origin),
+        rank=int(os.environ.get("RANK", "0")),
         reward=cfg["reward"],
     )
     method.train(job, method.Options(**cfg["options"]))
+    if job.rank:
+        return
     with atomic_file(output / "run.json") as path:
         record = {"run": job.run, "skipped": job.skipped, "counted": job.counted, "citation": method.CITATION, **origin}
         path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")

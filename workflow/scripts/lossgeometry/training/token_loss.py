@@ -13,12 +13,23 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from lossgeometry.training.job import TrainingJob
-from lossgeometry.training.results import write_adapter, write_training_csv
+from lossgeometry.training.micro_batches import MicroBatchTrainer
+from lossgeometry.training.results import finish
 from lossgeometry.training.resumable import ResumableTrainer, train_resumably
-from lossgeometry.training.rows import cumulative_tokens, in_training_order, read_rollouts, tokenize_rows
-from lossgeometry.training.setup import common_arguments, load_tokenizer, load_trainable_model
+from lossgeometry.training.rows import in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
 
 SIGNALS = ("log_prob_positive", "log_prob_negative", "gradient_share_negative", "loss_share_negative")
+SUMS = (
+    "log_prob_positive",
+    "log_prob_negative",
+    "tokens_positive",
+    "tokens_negative",
+    "pull_negative",
+    "pull",
+    "loss_negative",
+    "loss",
+)
 
 
 @dataclass(frozen=True)
@@ -49,13 +60,15 @@ class _WeightCollator(DataCollatorForLanguageModeling):
         return batch
 
 
-class TokenLossTrainer(ResumableTrainer, SFTTrainer):
+class TokenLossTrainer(MicroBatchTrainer, ResumableTrainer, SFTTrainer):
     """TRL's SFT trainer with another loss per token, averaged over the tokens of the whole optimiser batch."""
+
+    mean_over_rows = False
 
     def __init__(self, *args, token_loss: TokenLoss, options: Any, needs_reference: bool, **kwargs):
         super().__init__(*args, **kwargs)
         self.token_loss, self.options, self.needs_reference = token_loss, options, needs_reference
-        self._sums: dict[str, float] = {}
+        self._sums = torch.zeros(len(SUMS), dtype=torch.float64)
 
     def _set_signature_columns_if_needed(self):
         self._signature_columns = ["input_ids", "labels", "weight", "reward"]
@@ -84,22 +97,25 @@ class TokenLossTrainer(ResumableTrainer, SFTTrainer):
             pull = torch.autograd.grad((again * tokens.mask).sum(), leaf)[0].abs()
         negative = tokens.mask * (reward <= 0)
         positive = tokens.mask - negative
-        for name, value in (
-            ("log_prob_positive", tokens.log_probs * positive),
-            ("log_prob_negative", tokens.log_probs * negative),
-            ("tokens_positive", positive),
-            ("tokens_negative", negative),
-            ("pull_negative", pull * negative),
-            ("pull", pull * tokens.mask),
-            ("loss_negative", losses.abs() * negative),
-            ("loss", losses.abs()),
-        ):
-            self._sums[name] = self._sums.get(name, 0.0) + value.detach().double().sum().item()
+        values = (
+            tokens.log_probs * positive,
+            tokens.log_probs * negative,
+            positive,
+            negative,
+            pull * negative,
+            pull * tokens.mask,
+            losses.abs() * negative,
+            losses.abs(),
+        )
+        sums = torch.stack([value.detach().double().sum() for value in values])
+        # They stay on the device, which need not wait for the host in every micro-batch.
+        self._sums = self._sums.to(sums.device) + sums
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the signals of this optimiser step to its log entry."""
-        if self._sums:
-            sums, self._sums = self._sums, {}
+        if "loss" in logs:
+            totals = self.accelerator.reduce(self._sums, "sum").tolist()
+            sums, self._sums = dict(zip(SUMS, totals, strict=True)), torch.zeros_like(self._sums)
 
             def ratio(above: str, below: str) -> float:
                 return sums[above] / sums[below] if sums[below] else float("nan")
@@ -124,11 +140,8 @@ def train_token_loss(
     tokenizer = load_tokenizer(job)
     rows = tokenize_rows(select(read_rollouts(job), options, job), tokenizer, job)
     trainer = make_trainer(job, options, in_training_order(rows, job), tokenizer, token_loss, needs_reference)
-    lengths = [len(token_ids) for token_ids in trainer.train_dataset["input_ids"]]
-    log = train_resumably(trainer, job)
-    tokens = cumulative_tokens(lengths, job.training.batch_size)
-    write_training_csv(job, log, tokens, len(rows), {name: name for name in SIGNALS})
-    write_adapter(job, trainer.accelerator.unwrap_model(trainer.model))
+    sequences = [(len(token_ids),) for token_ids in trainer.train_dataset["input_ids"]]
+    finish(job, trainer, train_resumably(trainer, job), sequences, len(rows), {name: name for name in SIGNALS})
 
 
 def make_trainer(
@@ -137,7 +150,7 @@ def make_trainer(
     """Return the trainer of rows that are tokenised and in their order."""
     arguments = SFTConfig(max_length=None, dataset_kwargs={"skip_prepare_dataset": True}, **common_arguments(job))
     return TokenLossTrainer(
-        model=load_trainable_model(job),
+        model=offline_model(job),
         args=arguments,
         train_dataset=ordered,
         processing_class=tokenizer,
@@ -145,4 +158,5 @@ def make_trainer(
         token_loss=token_loss,
         options=options,
         needs_reference=needs_reference,
+        micro_batch=micro_batch(job),
     )

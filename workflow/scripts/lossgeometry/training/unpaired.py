@@ -6,10 +6,11 @@ from trl import KTOConfig, KTOTrainer
 
 from lossgeometry.settings.block import Block
 from lossgeometry.training.job import TrainingJob
-from lossgeometry.training.results import write_adapter, write_training_csv
+from lossgeometry.training.micro_batches import MicroBatchTrainer
+from lossgeometry.training.results import finish
 from lossgeometry.training.resumable import ResumableTrainer, train_resumably
-from lossgeometry.training.rows import IGNORED, cumulative_tokens, in_training_order, read_rollouts, tokenize_rows
-from lossgeometry.training.setup import common_arguments, load_tokenizer, load_trainable_model
+from lossgeometry.training.rows import IGNORED, in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
 
 # Column of training.csv: key of TRL's log. A step without a wrong rollout has no value for `rejected`.
 SIGNALS = {
@@ -22,7 +23,7 @@ SIGNALS = {
 }
 
 
-class UnpairedTrainer(ResumableTrainer, KTOTrainer):
+class UnpairedTrainer(MicroBatchTrainer, ResumableTrainer, KTOTrainer):
     """TRL's KTO trainer on rows that are tokenised and in their order, with one reference point per optimiser batch.
 
     TRL estimates the reference point z on each micro-batch, so that the loss would depend on how a batch is split.
@@ -33,12 +34,31 @@ class UnpairedTrainer(ResumableTrainer, KTOTrainer):
     def _prepare_dataset(self, dataset, processing_class, args, dataset_name):
         return dataset
 
+    def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
+        return self.with_reference(dataset, ("ref_logps", "ref_KL_logps"))
+
+    def metric_weight(self, key, part):
+        """Return the rows that a mean over correct, over wrong or over all rows is taken of."""
+        chosen = int(self.accelerator.gather(part["label"]).sum())
+        rows = len(part["label"]) * self.accelerator.num_processes
+        return chosen if key.endswith("/chosen") else rows - chosen if key.endswith("/rejected") else rows
+
+    def log(self, logs, start_time=None):
+        """Take the margin between the step's means: TRL has it only in micro-batches with rows of both kinds."""
+        metrics = self._metrics["train"]
+        sides = [metrics[f"rewards/{side}"] for side in ("chosen", "rejected") if metrics.get(f"rewards/{side}")]
+        if len(sides) == 2:
+            chosen, rejected = (sum(values) / len(values) for values in sides)
+            metrics["rewards/margins"] = [chosen - rejected]
+        super().log(logs, start_time)
+
     def get_batch_samples(self, epoch_iterator, num_batches, device):
         """Estimate the reference point on all micro-batches of the coming step."""
         batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
         gaps = [
-            KTOTrainer._compute_kl_logps(self, self.model, batch) - batch["ref_KL_logps"]
+            KTOTrainer._compute_kl_logps(self, self.model, part) - part["ref_KL_logps"]
             for batch in map(self._prepare_inputs, batches)
+            for part in self.split(batch, "KL_")
         ]
         if gaps:
             self.reference_point = torch.cat(gaps).mean()
@@ -81,7 +101,11 @@ def make_unpaired_trainer(job: TrainingJob, options: Block, rows: Dataset, token
         **common_arguments(job),
     )
     return UnpairedTrainer(
-        model=load_trainable_model(job), args=arguments, train_dataset=rows, processing_class=tokenizer
+        model=offline_model(job),
+        args=arguments,
+        train_dataset=rows,
+        processing_class=tokenizer,
+        micro_batch=micro_batch(job),
     )
 
 
@@ -92,7 +116,5 @@ def train_unpaired(job: TrainingJob, options: Block) -> None:
     rows = tokenize_rows(rollouts.assign(weight=1.0), tokenizer, job)
     ordered = in_training_order(rows, job)
     trainer = make_unpaired_trainer(job, options, unpaired_rows(ordered, job.training.batch_size), tokenizer)
-    log = train_resumably(trainer, job)
-    tokens = cumulative_tokens([len(ids) for ids in ordered["input_ids"]], job.training.batch_size)
-    write_training_csv(job, log, tokens, len(rows), SIGNALS)
-    write_adapter(job, trainer.accelerator.unwrap_model(trainer.model))
+    sequences = [(len(ids),) for ids in ordered["input_ids"]]
+    finish(job, trainer, train_resumably(trainer, job), sequences, len(rows), SIGNALS)
