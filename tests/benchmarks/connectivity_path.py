@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from peft import PeftModel
+from small_models import dense_update, save_adapter, small_model
+
 from lossgeometry.connectivity.adapted_model import attached
 from lossgeometry.connectivity.losses import padded, sequence_losses
 from lossgeometry.connectivity.sequences import TokenSequence
 from lossgeometry.geometry.adapters import Adapter
-from peft import PeftModel
-from small_models import dense_update, save_adapter, small_model
 
 SHAPE = {
     "layers": 4,

@@ -48,9 +48,10 @@ def _report(sender, function: Callable, arguments: tuple) -> None:
 def extraction(folder: str, tokens: int) -> Callable[[], None]:
     """Prepare the extraction of that many tokens from a model of width 256 and 6 layers."""
     import torch
+    from small_models import small_model
+
     from lossgeometry.connectivity.sequences import TokenSequence
     from lossgeometry.representations.extraction import extract
-    from small_models import small_model
 
     torch.set_num_threads(1)
     model = small_model(layers=6, hidden_size=256, intermediate_size=512, num_attention_heads=4, head_dim=64)

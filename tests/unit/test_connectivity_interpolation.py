@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from small_models import dense_update, save_adapter, small_model
+
 from lossgeometry.connectivity.adapted_model import attached
 from lossgeometry.connectivity.losses import sequence_losses
 from lossgeometry.connectivity.sequences import TokenSequence
 from lossgeometry.geometry.adapters import Adapter
 from lossgeometry.job import InputError
-from small_models import dense_update, save_adapter, small_model
 
 POINTS = (-0.5, 0.0, 0.3, 1.0, 1.5)
 PAIRS = {

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_models import save_adapter, small_model
+
 from lossgeometry.connectivity.accuracy import path_accuracies
 from lossgeometry.connectivity.endpoints import write_endpoint
 from lossgeometry.connectivity.measurement import measure_endpoint, measure_losses
@@ -18,7 +20,6 @@ from lossgeometry.jsonl import write_atomic
 from lossgeometry.representations.collection import collect
 from lossgeometry.representations.comparison import open_states
 from lossgeometry.tiny.tokenizer import train_tokenizer
-from small_models import save_adapter, small_model
 
 TEXTS = ["Ann has 14 books. She buys 3 more.", "First 14 + 3 = 17. The answer is \\boxed{17}."]
 CFG = {

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+
 from lossgeometry.connectivity.csv_files import write_rows
 from lossgeometry.connectivity.endpoints import EndPoint, write_endpoint
 from lossgeometry.connectivity.paths import BARRIER_COLUMNS

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from lossgeometry.representations.cka import cka
 from lossgeometry.representations.features import centred
 from lossgeometry.representations.half_samples import half_samples, interval

@@ -5,6 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
+from small_models import save_adapter, small_model
+
 from lossgeometry.connectivity.adapted_model import attached
 from lossgeometry.connectivity.sequences import TokenSequence
 from lossgeometry.geometry.adapters import Adapter
@@ -13,8 +16,6 @@ from lossgeometry.representations.collection import first_tokens, until_enough_t
 from lossgeometry.representations.comparison import COLUMNS, RANGES, compare, layers_of_block, open_states
 from lossgeometry.representations.extraction import extract
 from lossgeometry.representations.storage import RowWriter, open_rows
-from safetensors.numpy import load_file
-from small_models import save_adapter, small_model
 
 DRAW = np.random.default_rng(0)
 
