@@ -145,7 +145,7 @@ AccountingStoragePort=$dbd_port
 AccountingStoragePass=$dir/run/munge.socket
 AccountingStorageTRES=gres/gpu
 GresTypes=gpu
-NodeName=$name NodeAddr=127.0.0.1 CPUs=8 RealMemory=512000 Gres=gpu:2 State=UNKNOWN
+NodeName=$name NodeAddr=127.0.0.1 CPUs=4 RealMemory=512000 Gres=gpu:2 State=UNKNOWN
 PartitionName=work Nodes=$name Default=YES MaxTime=INFINITE State=UP PriorityTier=1
 PartitionName=urgent Nodes=$name MaxTime=INFINITE State=UP PriorityTier=2
 CONF

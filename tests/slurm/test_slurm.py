@@ -31,7 +31,7 @@ pytestmark = [
 ON_SLURM = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "3", "--verbose")
 
 
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 240) -> Any:
+def wait_for(what: str, condition: Callable[[], Any], seconds: float = 600) -> Any:
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
@@ -149,7 +149,7 @@ def test_a_cancelled_a_timed_out_and_a_preempted_training_continue_and_end_with_
 
         preempted = next_attempt(cancelled, timed_out)
         # The same job starts again.
-        slurm("sbatch", "--partition=urgent", "--cpus-per-task=8", "--output=/dev/null", "--wrap=sleep 1")
+        slurm("sbatch", "--partition=urgent", "--cpus-per-task=4", "--output=/dev/null", "--wrap=sleep 1")
         wait_for("the preemption", lambda: not jobs_of(slurm, "train_adapter", "RUNNING"))
         assert next_attempt(cancelled, timed_out) == preempted
         assert controller.wait(600) == 0, workflow.said()[-6000:]
