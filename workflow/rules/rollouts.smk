@@ -10,8 +10,6 @@ if CONFIG.rollouts.file:
 
     # The prompts are the file's too, so that no other source of problems can disagree with it.
     rule import_rollouts:
-        message:
-            "Importing the rollouts of {input.file}"
         input:
             file=CONFIG.rollouts.file,
             student=student_folder(),
@@ -33,6 +31,8 @@ if CONFIG.rollouts.file:
                 "deadline_seconds": CONFIG.grading.deadline_seconds,
             },
             code=code_digests("import_rollouts.py"),
+        message:
+            "Importing the rollouts of {input.file}"
         script:
             "../scripts/import_rollouts.py"
 
@@ -56,8 +56,6 @@ else:
         return {key: engine[key] for key in CONFIG.rollouts.engine.speed_keys}
 
     rule generate_rollouts:
-        message:
-            "Sampling the teacher, part {wildcards.scatteritem}"
         input:
             teacher=teacher_folder() if CONFIG.teacher.source != "endpoint" else [],
             prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
@@ -77,13 +75,13 @@ else:
             cfg=sampling_cfg(),
             speed=sampling_speed,
             code=code_digests("generate_rollouts.py"),
+        message:
+            "Sampling the teacher, part {wildcards.scatteritem}"
         script:
             "../scripts/generate_rollouts.py"
 
 
 rule grade_rollouts:
-    message:
-        "Grading the rollouts"
     input:
         prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
         shards=gather.rollouts(results("rollouts/shards/{scatteritem}.jsonl")),
@@ -99,7 +97,9 @@ rule grade_rollouts:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds},
+        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds} | ({"pretend": True} if CONFIG.smoke else {}),
         code=code_digests("grade_rollouts.py"),
+    message:
+        "Grading the rollouts"
     script:
         "../scripts/grade_rollouts.py"

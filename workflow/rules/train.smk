@@ -2,8 +2,6 @@
 
 
 rule initialise_adapter:
-    message:
-        "Drawing the LoRA initialisation of seed {wildcards.seed}"
     input:
         student_folder(),
     output:
@@ -18,6 +16,8 @@ rule initialise_adapter:
     params:
         cfg=plain(CONFIG.lora),
         code=code_digests("initialise_adapter.py"),
+    message:
+        "Drawing the LoRA initialisation of seed {wildcards.seed}"
     script:
         "../scripts/initialise_adapter.py"
 
@@ -70,8 +70,6 @@ def training_data(wildcards):
 
 
 rule train_adapter:
-    message:
-        "Training {wildcards.run}"
     input:
         unpack(training_data),
         student=student_folder(),
@@ -93,5 +91,7 @@ rule train_adapter:
         cfg=training_cfg,
         speed=training_speed,
         code=lambda wildcards: code_digests("train_adapter.py", method_path(run_of(wildcards))),
+    message:
+        "Training {wildcards.run}"
     script:
         "../scripts/train_adapter.py"

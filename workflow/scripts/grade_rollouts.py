@@ -9,13 +9,18 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.rollouts.grading import grade_rollouts
+    from lossgeometry.rollouts.pretending import pretend_grades
 
+    prompts, shards = ([Path(path) for path in snakemake.input.get(name)] for name in ("prompts", "shards"))
+    rollouts, heldout = Path(snakemake.output.rollouts), Path(snakemake.output.heldout)
     grade_rollouts(
-        prompts=[Path(path) for path in snakemake.input.prompts],
-        shards=[Path(path) for path in snakemake.input.shards],
+        prompts=prompts,
+        shards=shards,
         workers=snakemake.threads,
         deadline_seconds=snakemake.params.cfg["deadline_seconds"],
-        rollouts=Path(snakemake.output.rollouts),
-        heldout=Path(snakemake.output.heldout),
+        rollouts=rollouts,
+        heldout=heldout,
         summary=Path(snakemake.output.summary),
     )
+    if snakemake.params.cfg.get("pretend"):
+        pretend_grades(rollouts, heldout, prompts[1], shards)

@@ -18,6 +18,7 @@ from lossgeometry.settings.models import Model, Problems
 from lossgeometry.settings.representations import Representations
 from lossgeometry.settings.rollouts import Grading, Rollouts
 from lossgeometry.settings.training import Lora, Method, Seeds, Training
+from lossgeometry.smoke import shrink
 
 LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
 NAME = re.compile(r"[A-Za-z0-9_.]+(-[A-Za-z0-9_.]+)*")
@@ -32,6 +33,9 @@ class Config(Block):
 
     experiment: str = Field(pattern=rf"^{NAME.pattern}$")
     """Name of the experiment; everything is written below results/<experiment>/."""
+    smoke: bool = False
+    """Run every stage on 8 prompts and 4 steps below results/<experiment>-smoke/, to try a set-up: nothing is measured, and half
+    of the rollouts are declared correct. Meant for the command line: `--config smoke=true`."""
     student: Model = Model(source="tiny")
     """The base model that every adapter is trained on."""
     teacher: Model = Model(source="student")
@@ -115,11 +119,17 @@ class Config(Block):
         if self.methods and self.prompts is None and not self.rollouts.file:
             raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
         if self.student.source in ("student", "endpoint"):
-            raise ValueError(f"student.source: {self.student.source} is for the teacher only; choose tiny, hub or folder")
+            raise ValueError(
+                f"student.source: {self.student.source} is for the teacher only; choose tiny, hub or folder"
+            )
         if (self.teacher.source == "endpoint") != (self.rollouts.engine.name == "openai"):
-            raise ValueError("teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither")
+            raise ValueError(
+                "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
+            )
         if self.training.batch_size % self.training.micro_batch_size:
             raise ValueError("training.micro_batch_size: it must divide training.batch_size")
+        if self.training.batch_size % self.training.processes:
+            raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
         self._check_runs()
         return self
 
@@ -129,8 +139,14 @@ class Config(Block):
         for run_id in ids:
             if ids.count(run_id) > 1:
                 label = run_id.partition(".lr")[0]
-                raise ValueError(f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate")
-        for key, stage in (("", self), ("connectivity.", self.connectivity), ("representations.", self.representations)):
+                raise ValueError(
+                    f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate"
+                )
+        for key, stage in (
+            ("", self),
+            ("connectivity.", self.connectivity),
+            ("representations.", self.representations),
+        ):
             try:
                 pairs = expand_pairs(runs, stage.comparisons) if stage.comparisons else []
             except KeyError as error:
@@ -154,7 +170,9 @@ def _check_method(label: str, method: Method) -> None:
     if not LABEL.fullmatch(label):
         raise ValueError(f"methods.{label}: write <method> or <method>@<variant>, such as dpo@beta0.05")
     if importlib.util.find_spec(f"lossgeometry.methods.{name}") is None:
-        raise ValueError(f"methods.{label}: there is no method {name}; add workflow/scripts/lossgeometry/methods/{name}.py")
+        raise ValueError(
+            f"methods.{label}: there is no method {name}; add workflow/scripts/lossgeometry/methods/{name}.py"
+        )
     try:
         method_module(name).Options(**method.options)
     except ValidationError as error:
@@ -170,7 +188,8 @@ def load_config(values: dict[str, Any]) -> Config:
         With one sentence that names the first offending key and the cure.
     """
     try:
-        return Config(**values)
+        config = Config(**values)
+        return Config(**shrink(config.model_dump(by_alias=True))) if config.smoke else config
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
 

@@ -16,14 +16,17 @@ class InputError(Exception):
 
 
 @contextmanager
-def job(snakemake) -> Iterator[None]:
+def job(snakemake, network: bool = False) -> Iterator[None]:
     """Run the body with the job's threads and log; import numerical libraries inside it, after the threads are pinned.
 
+    Only a job with `network` may ask the hub for anything: models and data were fetched before, at their revisions.
     Standard output and error go to the rule's log file, from this process and from its children. Errors that carry a sentence
     for the user end the job with exit status 1 and that sentence alone; every other exception keeps its traceback.
     """
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(snakemake.threads)
+    if not network:
+        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Progress bars of the libraries fill a log with control characters; jobs that take long print lines of their own.
     os.environ.setdefault("TQDM_DISABLE", "1")

@@ -70,8 +70,8 @@ class MicroBatchTrainer:
     """To be mixed in before a TRL trainer of offline data: each process is given its share of the optimiser batch whole,
     and divides it here.
 
-    `micro_batch` are the most rows and the most padded tokens of a micro-batch (0: no limit). A subclass whose loss is a mean over rows needs nothing else; one whose loss is divided by `num_items_in_batch` sets
-    `mean_over_rows` to False.
+    `micro_batch` are the most rows and the most padded tokens of a micro-batch (0: no limit). A subclass whose loss is a
+    mean over rows needs nothing else; one whose loss is divided by `num_items_in_batch` sets `mean_over_rows` to False.
     """
 
     mean_over_rows: bool = True
