@@ -26,7 +26,13 @@ SETS = {
     ],
     "math500": [
         (
-            {"problem": "Halve.", "solution": "s", "answer": r"\frac{1}{2}", "subject": "a", "unique_id": "test/1.json"},
+            {
+                "problem": "Halve.",
+                "solution": "s",
+                "answer": r"\frac{1}{2}",
+                "subject": "a",
+                "unique_id": "test/1.json",
+            },
             ("Halve.", r"\frac{1}{2}"),
         ),
     ],
@@ -53,7 +59,9 @@ def no_cache(tmp_path, monkeypatch):
 def test_a_data_set_of_each_schema_is_read_as_the_hub_serves_it(tmp_path, schema, capsys):
     folder = tmp_path / "repository"
     (folder / "main").mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist([row for row, _ in SETS[schema]]), folder / "main" / "test-00000-of-00001.parquet")
+    pq.write_table(
+        pa.Table.from_pylist([row for row, _ in SETS[schema]]), folder / "main" / "test-00000-of-00001.parquet"
+    )
     front = {"configs": [{"config_name": "main", "data_files": [{"split": "test", "path": "main/test-*"}]}]}
     (folder / "README.md").write_text(f"---\n{json.dumps(front)}\n---\n")
     block = Problems(source="hub", name=str(folder), subset="main", split="test", revision=REVISION, schema=schema)
@@ -117,7 +125,8 @@ def test_errors_say_what_to_change(tmp_path, file):
 
 
 def test_a_data_set_that_cannot_be_loaded_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (tmp_path / "repository").mkdir()
     (tmp_path / "repository" / "test.jsonl").write_text('{"problem": "1+1", "answer": "2"}\n')
     for name, more in (("repository", {"split": "train"}), ("repository", {"subset": "none"}), ("absent/set", {})):

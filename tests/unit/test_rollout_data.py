@@ -65,7 +65,9 @@ def test_rollouts_are_ordered_by_prompt_and_sample_whatever_the_shards(tmp_path)
     again, _, _ = graded(two, train, held, [rows[5:], rows[2:5], rows[:2]])
     assert (one / "rollouts.parquet").read_bytes() == (two / "rollouts.parquet").read_bytes()
     assert list(frame.columns) == ROLLOUTS.names and len(frame) == len(again) == 15
-    assert list(zip(frame.prompt_id, frame["sample"], strict=True)) == [(f"t{i}", s) for i in range(5) for s in range(3)]
+    assert list(zip(frame.prompt_id, frame["sample"], strict=True)) == [
+        (f"t{i}", s) for i in range(5) for s in range(3)
+    ]
     assert list(frame.reward) == [1.0, 0.0, 1.0] * 5 and list(frame.verdict) == ["correct", "wrong", "correct"] * 5
     assert solutions == [{**row, "completion": rf"\boxed{{{row['answer']}}}"} for row in held]
     assert (summary.prompts, summary.rollouts, summary.tokens) == (5, 15, 30)

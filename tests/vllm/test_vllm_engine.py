@@ -1,0 +1,184 @@
+"""vLLM and transformers are one engine to everything after them: text, reasons, counts and log-probabilities."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from itertools import chain, islice
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from fault_proxy import FAULTS, FaultProxy
+from lossgeometry.job import InputError
+from lossgeometry.jsonl import read_lines
+from lossgeometry.rollouts.generation import SAMPLED, evaluation_requests, rollout_requests
+from lossgeometry.rollouts.openai_engine import OpenAIEngine
+from lossgeometry.rollouts.transformers_engine import TransformersEngine
+from lossgeometry.rollouts.vllm_engine import VllmEngine
+from lossgeometry.settings.rollouts import Engine, Sampling
+from lossgeometry.tiny.problems import draw_problems
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+from vllm import SamplingParams, TokensPrompt
+from vllm.lora.request import LoRARequest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROBLEMS = [
+    {"id": f"p{index}", "problem": problem.text}
+    for index, problem in enumerate(islice(draw_problems(5, "reachable", "tests"), 100))
+]
+BUDGET = 64
+
+
+def completions(engine, requests, **sampling):
+    return list(chain.from_iterable(engine.generate(requests, Sampling(**{"max_new_tokens": BUDGET, **sampling}))))
+
+
+@pytest.fixture(scope="module")
+def engine(student, adapters):
+    """One load for all tests in this process; adapter `one` is applied."""
+    settings = Engine(name="vllm", batch_size=32)
+    return VllmEngine(student, adapters["one"], "", settings, BUDGET)
+
+
+def test_completions_are_those_of_transformers_under_the_same_adapter(engine, student, adapters):
+    requests = evaluation_requests(PROBLEMS, greedy=True, samples=0, seed=0)
+    reference = TransformersEngine(student, adapters["one"], "", 50)
+    for budget in (BUDGET, 12):  # complete ones, and cut ones
+        ours, theirs = (completions(one, requests, max_new_tokens=budget) for one in (engine, reference))
+        assert sum(a == b for a, b in zip(ours, theirs, strict=True)) >= 0.99 * len(requests)
+        reasons = {one.finish_reason for one in ours}
+        assert reasons == ({"length"} if budget == 12 else {"stop"}) or budget == BUDGET
+        assert all(one.n_tokens == budget for one in ours if one.finish_reason == "length")
+
+
+def test_sampled_completions_follow_their_own_seeds_whatever_the_batch(engine):
+    requests = rollout_requests(PROBLEMS[:12], 4, seed=1)
+    engine.batch_size = 48
+    whole = completions(engine, requests, temperature=1.0, top_k=20, top_p=0.9)
+    engine.batch_size = 5
+    parts = completions(engine, requests[::-1], temperature=1.0, top_k=20, top_p=0.9)[::-1]
+    engine.batch_size = 32
+    assert sum(a == b for a, b in zip(whole, parts, strict=True)) >= 0.97 * len(requests)
+    assert all(one.decoding == SAMPLED for one in whole)
+    assert len({one.completion for one in whole}) > 24, "samples of one problem must differ"
+
+
+def test_log_probabilities_of_base_and_adapters_agree(engine, student, adapters):
+    requests = evaluation_requests(PROBLEMS[:40], greedy=True, samples=0, seed=0)
+    prompts = engine.tokens.prompts(requests)
+    texts = [one.completion for one in completions(engine, requests)]
+    sequences = [
+        prompt + engine.tokens.tokenizer(text)["input_ids"] for prompt, text in zip(prompts, texts, strict=True)
+    ]
+    base = AutoModelForCausalLM.from_pretrained(student)
+    found = {}
+    for number, name in enumerate([None, *adapters], start=1):
+        lora = name and LoRARequest(f"again-{name}", 10 + number, str(adapters[name]))
+        outputs = engine.llm.generate(
+            [TokensPrompt(prompt_token_ids=tokens) for tokens in sequences],
+            SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False),
+            lora_request=lora,
+            use_tqdm=False,
+        )
+        model = PeftModel.from_pretrained(base, adapters[name], adapter_name=name) if name else base
+        worst = 0.0
+        for tokens, output in zip(sequences, outputs, strict=True):
+            theirs = [entry[token].logprob for token, entry in zip(tokens[1:], output.prompt_logprobs[1:], strict=True)]
+            with torch.no_grad():
+                logits = model(torch.tensor([tokens])).logits[0, :-1].log_softmax(-1)
+            ours = logits.gather(1, torch.tensor(tokens[1:])[:, None])[:, 0]
+            worst = max(worst, (ours - torch.tensor(theirs)).abs().max().item())
+        base = model.unload() if name else model
+        found[name] = worst
+    print(f"largest difference of a log-probability: {found}")
+    assert max(found.values()) < 1e-3
+
+
+def test_a_prompt_beyond_the_context_is_refused_by_name(engine):
+    rows = [*PROBLEMS[:2], {"id": "long", "problem": "1 + " * 1200}]
+    with pytest.raises(InputError, match="the prompt of problem long has .* exceeds the 1024 tokens"):
+        completions(engine, rollout_requests(rows, 1, 0))
+
+
+def test_the_workflow_evaluates_base_and_adapters_alike_with_both_engines(tmp_path, student, adapters):
+    found = {}
+    for name in ("vllm", "transformers"):
+        values = {
+            "experiment": name,
+            "student": {"source": "folder", "name": str(student)},
+            "adapters": {name: str(folder) for name, folder in adapters.items()},
+            "evaluation": {
+                "benchmarks": {"reachable": {"source": "generated", "count": 100, "seed": 4}},
+                "sampling": {"max_new_tokens": BUDGET},
+                "engine": {"name": name, "batch_size": 64},
+            },
+        }
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(values))
+        targets = [
+            f"results/{name}/completions/{run}/reachable.jsonl" for run in ("base", "external.one", "external.two")
+        ]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
+        command += ["--cores", "1", "--configfile", tmp_path / f"{name}.yaml", "--", *targets]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-5000:]
+        found[name] = [list(read_lines(tmp_path / target)) for target in targets]
+    for ours, theirs in zip(*found.values(), strict=True):
+        assert len(ours) == 100
+        assert sum(a == b for a, b in zip(ours, theirs, strict=True)) >= 99
+    base, one, two = ([row["completion"] for row in rows] for rows in found["vllm"])
+    changed = [sum(a != b for a, b in zip(base, other, strict=True)) for other in (one, two)]
+    assert min(changed) > 10, "adapters that change nothing would agree whatever an engine did with them"
+
+
+@pytest.fixture(scope="module")
+def server(student, tmp_path_factory):
+    """vLLM's own HTTP server on loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log"
+    command = [Path(sys.executable).with_name("vllm"), "serve", student, "--served-model-name", "tiny"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager"]
+    command += ["--no-enable-chunked-prefill", "--generation-config", "vllm"]
+    settings = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | settings)
+    try:
+        deadline = time.monotonic() + 300
+        while not _healthy(port):
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()[-5000:]
+            time.sleep(0.5)
+        yield "127.0.0.1", port
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+def test_the_endpoint_engine_loses_nothing_between_faults_and_says_what_transformers_says(server, student, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    proxy = FaultProxy(server, hang_seconds=11)
+    settings = Engine(name="openai", base_url=proxy.url, batch_size=16, timeout_seconds=10)
+    greedy = evaluation_requests(PROBLEMS[:60], greedy=True, samples=0, seed=0)
+    sampled = rollout_requests(PROBLEMS[:6], 4, seed=2)
+    found = completions(OpenAIEngine("tiny", "", settings), greedy)
+    assert all(proxy.injected[fault] for fault in FAULTS)
+    again = [completions(OpenAIEngine("tiny", "", settings), sampled, temperature=1.0, top_k=20) for _ in range(2)]
+    proxy.close()
+    reference = completions(TransformersEngine(student, None, "", 60), greedy)
+    assert [(one.problem_id, one.sample) for one in found] == [(one.problem_id, one.sample) for one in reference]
+    assert sum(a == b for a, b in zip(found, reference, strict=True)) >= 0.99 * len(greedy) - 1
+    assert sum(a == b for a, b in zip(*again, strict=True)) >= 0.95 * len(sampled), "the seeds are passed on"
+    assert len({one.completion for one in again[0]}) > 12
