@@ -108,7 +108,7 @@ function brief(pair) {
   const similar = table("cka").filter((row) => row.pair === pair.id && row.estimator === "debiased" && isNumber(row.value));
   if (similar.length) {
     const low = similar.reduce((least, row) => (row.value < least.value ? row : least));
-    rows.push({ name: term("cka", "CKA, debiased"), value: `at least ${short(low.value)}`, chance: "0", layers: `lowest in ${low.layer}` });
+    rows.push({ name: term("cka", "CKA, debiased"), value: `at least ${low.value.toFixed(4)}`, chance: "0", layers: `lowest in ${low.layer}` });
   }
   const percent = (row) => (row ? `${(100 * row.accuracy).toFixed(1)} %` : "–");
   for (const benchmark of new Set(table("accuracy").map((row) => row.benchmark))) {

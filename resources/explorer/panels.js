@@ -6,7 +6,7 @@ function buildHead() {
   const listed = [...facts, ["runs", bundle.runs.length], ["pairs", bundle.pairs.length]];
   if (rollouts) {
     listed.push(["rollouts", `${rollouts.rollouts} for ${rollouts.prompts} prompts`], ["correct", percent(rollouts.correct)]);
-    if (isNumber(rollouts.groups_mixed)) listed.push(["prompts with right and wrong ones", percent(rollouts.groups_mixed)]);
+    if (isNumber(rollouts.groups_mixed)) listed.push([term("mixed", "mixed prompts"), percent(rollouts.groups_mixed)]);
   }
   const trained = table("training").length > 0;
   const themes = { "": "system", light: "light", dark: "dark" };

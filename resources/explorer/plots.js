@@ -96,12 +96,15 @@ function range(metric) {
   };
 }
 
+// Decimals that tell a fifth of a range apart.
+const decimals = (span) => Math.min(7, Math.max(1, Math.ceil(1 - Math.log10(span || 1))));
+
 function freeRange(rows) {
   const all = values(rows);
   if (!all.length) return {};
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const margin = 0.06 * (high - low || Math.abs(high) || 1);
-  return { floor: low - margin, ceiling: high + margin, form: high - low < 0.02 ? ".2~e" : ".3~f" };
+  return { floor: low - margin, ceiling: high + margin, form: `.${decimals(high - low)}f` };
 }
 
 function values(rows) {

@@ -22,6 +22,7 @@ function buildPaths() {
 
 function buildSimilarity() {
   const estimators = [...new Set(table("cka").map((row) => row.estimator))].map((name) => [name, bundle.estimators[name] ?? name]);
+  const fixed = (value) => (isNumber(value) ? value.toFixed(4).replace("-", "−") : "–");
   const title = () => bundle.estimators[state.estimator] ?? state.estimator;
   const controls = [select("estimator", "Show", estimators)];
   const plot = new Plot({
@@ -31,8 +32,8 @@ function buildSimilarity() {
   });
   const legend = pairLegend("Pairs whose hidden states are compared", () => `${title()} at layer ${state.layer}`, () => {
     const found = new Map(table("cka").filter((row) => row.estimator === state.estimator && row.layer === state.layer).map((row) => [row.pair, row]));
-    return [...measuredPairs("cka")].map((id) => ({ pair: pairs.get(id), found: { value: found.get(id)?.value }, text: short(found.get(id)?.value ?? null), row: found.get(id) }));
-  }, [{ title: "95 %", number: true, show: ({ row }) => el("span", { class: "quiet" }, row && isNumber(row.low) ? `${short(row.low)} to ${short(row.high)}` : "–") }]);
+    return [...measuredPairs("cka")].map((id) => ({ pair: pairs.get(id), found: { value: found.get(id)?.value }, text: fixed(found.get(id)?.value), row: found.get(id) }));
+  }, [{ title: "95 %", number: true, show: ({ row }) => el("span", { class: "quiet" }, row && isNumber(row.low) ? `${fixed(row.low)} to ${fixed(row.high)}` : "–") }]);
   section("representations", "Does it compute something else?", ["Updates may differ and still make the same model. ", term("cka"), " compares hidden states on the same tokens, with the layer slider above."],
     { controls, plots: [plot], legend, layout: "legend" });
 }

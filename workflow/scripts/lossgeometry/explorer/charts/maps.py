@@ -47,10 +47,12 @@ def map_chart(frame: Frame, cells: int) -> dict[str, Any]:
     # White on the saturated end in light, black on it in dark; grey for what chance gives.
     ink = "abs(datum.similarity) > 0.5 ? (dark ? '#0b0d10' : '#ffffff') : (dark ? '#e8ebef' : '#1c2127')"
     quiet = "dark ? '#9aa4b2' : '#5b6470'"
+    # Numbers that would run into each other are left to the tooltip and the table.
     text = base.mark_text(
         fontSize=8 if small else 11,
         color=expression(f"datum.inside ? ({quiet}) : ({ink})"),
         fontStyle=expression("datum.inside ? 'italic' : 'normal'"),
+        opacity=expression(f"bandwidth('x') < {24 if small else 33} ? 0 : 1"),
     ).encode(x=x, y=y, text="text:N")
     chart = alt.layer(cell, text).add_params(param("dark", False), param("focus", ""))
     return finish(chart, frame, alt.Step(20 if small else 34))

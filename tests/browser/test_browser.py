@@ -1,0 +1,151 @@
+"""The page in headless Chromium: silent, accessible, whole at both widths, and in step with its controls.
+
+Chromium is Debian's package of that name; the two npm packages of package.json go to a scratch folder.
+"""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent / "unit"))
+
+from explorer_results import HOSTILE, write_results  # noqa: E402
+
+from lossgeometry.explorer.bundle import gather  # noqa: E402
+from lossgeometry.explorer.page import write_page  # noqa: E402
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed; install the Debian package chromium"),
+    pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed; install the Debian package npm"),
+]
+
+WEIGHTS = {"map", "layers", "projections", "basis", "angles", "sizes-norm", "sizes-rank", "robustness"}
+FUNCTION = {"path", "barriers", "similarity"}
+ANSWERS = {"accuracy-reachable", "accuracy-hard"}
+EXPERIMENTS = {
+    "paper": {"methods": 6, "seeds": 2, "rates": 1},
+    "large": {"methods": 10, "seeds": 2, "rates": 1, "layers": 36},
+    "two": {"methods": 2, "evaluation": False, "function": False},
+    "own": {"methods": 0, "external": 2, "evaluation": False, "function": False},
+    "one": {"methods": 1, "function": False},
+}
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """The scratch folder with the packages, kept between runs; ignored by git."""
+    folder = HERE.parents[1] / "build" / "browser"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(HERE / "package.json", folder)
+    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
+    subprocess.run(command, cwd=folder, check=True, timeout=300)
+    shutil.copy(HERE / "inspect_page.mjs", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    for name, size in EXPERIMENTS.items():
+        write_page(gather(**write_results(folder / name, **size)), folder / f"{name}.html")
+    return {name: folder / f"{name}.html" for name in EXPERIMENTS}
+
+
+@pytest.fixture(scope="session")
+def inspect(tools, pages):
+    seen: dict[tuple, dict] = {}
+
+    def inspect_page(name: str, width: int = 1400, theme: str = "light", fragment: str = "") -> dict:
+        key = (name, width, theme, fragment)
+        if key not in seen:
+            command = ["node", "inspect_page.mjs", CHROMIUM, str(pages[name]), str(width), theme, fragment]
+            done = subprocess.run(command, cwd=tools, capture_output=True, text=True, timeout=240)
+            assert done.returncode == 0, done.stderr
+            seen[key] = json.loads(done.stdout)
+        return seen[key]
+
+    return inspect_page
+
+
+EVERY_VIEW = [
+    ("paper", 1400, "light", ""),
+    ("paper", 1400, "dark", "#arms=default,seed,learning_rate&at=layer"),
+    ("paper", 390, "light", ""),
+    ("paper", 390, "dark", "#projection=q"),
+    ("large", 1400, "light", "#arms=default,seed"),
+    ("large", 390, "light", ""),
+    *((name, width, "light", "") for name in ("two", "own", "one") for width in (1400, 390)),
+]
+
+
+@pytest.mark.parametrize(("name", "width", "theme", "fragment"), EVERY_VIEW)
+def test_a_view_is_silent_accessible_and_whole(inspect, name, width, theme, fragment):
+    found = inspect(name, width, theme, fragment)
+    assert found["requests"] == []
+    assert found["messages"] == []
+    assert found["axe"] == []
+    assert found["overflow"] <= 0
+    assert found["cut"] == []
+    assert found["overlapping"] == []
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_each_control_changes_every_chart_that_it_should(inspect, width):
+    steps = {name: set(charts) for name, charts in inspect("paper", width)["steps"].items()}
+    assert steps["layer"] == {"layers", "similarity"}
+    assert steps["at"] == WEIGHTS - {"layers"}
+    assert steps["layer and at"] == WEIGHTS | {"similarity"}
+    assert steps["projection"] >= {"map", "layers", "basis", "angles", "robustness"}
+    assert steps["pair"] == {"layers", "basis", "angles"} | FUNCTION
+    assert steps["method"] == (WEIGHTS | FUNCTION | ANSWERS | {"training"}) - {"projections"}
+    assert steps["map"] == {"map"} and steps["basis"] == {"basis"} and steps["rank"] == {"sizes-rank"}
+    assert steps["depth"] >= {"layers"} and steps["side"] == {"angles"}
+    assert steps["loss"] == {"path", "barriers"} and steps["estimator"] == {"similarity"}
+    assert steps["decoding"] == ANSWERS and steps["quantity"] == {"training"}
+    assert steps["theme"] >= {"map", "layers", "training"}
+
+
+def test_the_address_holds_the_view(inspect):
+    assert inspect("paper")["sameView"] and inspect("large", fragment="#arms=default,seed")["sameView"]
+
+
+def test_the_theme_can_be_chosen(inspect):
+    assert inspect("paper")["theme"] == "dark"
+
+
+def test_definitions_show_on_focus_and_go_with_escape(inspect):
+    found = inspect("paper")
+    assert len(found["tip"]) > 60 and found["tipGone"]
+
+
+def test_hostile_model_output_is_text(inspect):
+    found = inspect("paper")
+    assert found["hacked"] is None
+    assert HOSTILE in found["samples"]
+
+
+def test_the_csv_is_what_is_shown(inspect):
+    rows = list(csv.DictReader(io.StringIO(inspect("paper")["csv"])))
+    shown = [row for row in rows if row["chart"] == "layers"]
+    assert {row["layer"] for row in shown} == {"0", "1", "2", "3"}
+    assert all(-1 <= float(row["value"]) <= 1 for row in shown)
+    assert "RFT" not in "".join(row["name"] for row in shown if "SFT – RFT" == row["name"])
+
+
+def test_the_brief_says_how_similar_and_what_it_cost(inspect):
+    assert "cosine 0.9" in inspect("paper")["brief"] and "accuracy" in inspect("paper")["brief"]
+    assert "cosine" in inspect("own")["brief"]
+
+
+def test_the_page_adapts_to_what_ran(inspect):
+    assert set(inspect("own")["sections"]) == {"pair", "map", "layers", "outputs", "angles", "sizes", "definitions"}
+    assert "accuracy" not in inspect("two")["sections"] and "training" in inspect("two")["sections"]
+    assert "map" not in inspect("one")["sections"] and "accuracy" in inspect("one")["sections"]
