@@ -1,6 +1,7 @@
 """The checked configuration, and what the rules share: paths, parameters and lists of files."""
 
 import sys
+from os.path import relpath
 from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")

@@ -1,5 +1,9 @@
 """Linear mode connectivity: the ends once per run, the path once per pair."""
 
+
+include: "functions/connectivity.smk"
+
+
 PROBLEMS = results(f"prompts/{CONFIG.benchmark_of(CONFIG.connectivity)}.jsonl")
 
 # What each loss is measured on.
@@ -8,31 +12,6 @@ LOSS_FILES = {
     for loss in CONFIG.connectivity.losses
 }
 CONNECTED = list(dict.fromkeys(run for pair in CONFIG.connectivity_pairs for run in pair))
-
-
-def loss_cfg():
-    """Return what every loss of this stage depends on."""
-    connectivity = plain(CONFIG.connectivity)
-    keys = ("losses", "sequences", "precision", "tokens_per_batch")
-    return {"prompt_suffix": CONFIG.prompt_suffix, **{key: connectivity[key] for key in keys}}
-
-
-def endpoint_cfg(wildcards):
-    """Return what one end depends on; the base is not shrunk towards itself."""
-    shrink_points = [] if wildcards.run == BASE else list(CONFIG.connectivity.shrink_points)
-    return {**loss_cfg(), "shrink_points": shrink_points}
-
-
-def accuracy_cfg():
-    """Return what the accuracy along a path depends on."""
-    return {
-        "points": list(CONFIG.connectivity.accuracy_points),
-        "problems": CONFIG.connectivity.accuracy_problems,
-        "prompt_suffix": CONFIG.prompt_suffix,
-        "batch_size": CONFIG.evaluation.engine.batch_size,
-        "max_new_tokens": CONFIG.evaluation.sampling.max_new_tokens,
-        "deadline_seconds": CONFIG.grading.deadline_seconds,
-    }
 
 
 rule measure_endpoints:

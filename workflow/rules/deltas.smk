@@ -1,6 +1,9 @@
 """The update of every run as a compact singular value decomposition, and its relation to the weights that it changes."""
 
 
+include: "functions/deltas.smk"
+
+
 # `external.<name>` is also a possible run id in the eyes of the rule that trains.
 ruleorder: fetch_adapter > train_adapter
 
@@ -23,12 +26,6 @@ rule fetch_adapter:
         "Fetching the adapter {wildcards.name}"
     script:
         "../scripts/fetch_adapter.py"
-
-
-def adapter_weights(wildcards):
-    """Return the two files of a run's adapter by name."""
-    weights, config = adapter_inputs(wildcards.run)
-    return {"weights": weights, "config": config}
 
 
 rule reduce_adapter:

@@ -1,15 +1,7 @@
 """Answers of the base and of every adapter, and their grades."""
 
 
-def generation_cfg():
-    return {
-        "prompt_suffix": CONFIG.prompt_suffix,
-        "greedy": CONFIG.evaluation.greedy,
-        "samples": CONFIG.evaluation.samples,
-        "sampling": plain(CONFIG.evaluation.sampling),
-        "engine": plain(CONFIG.evaluation.engine),
-        "seed": CONFIG.evaluation.seed,
-    }
+include: "functions/evaluate.smk"
 
 
 # An engine that loads in seconds gets one job per benchmark, one that takes minutes gets one job per run: see the key
@@ -23,8 +15,6 @@ else:
 
 
 rule generate_answers:
-    message:
-        "Answering as {wildcards}"
     input:
         student=student_folder(),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
@@ -43,13 +33,13 @@ rule generate_answers:
     params:
         cfg=generation_cfg(),
         code=code_digests("generate_answers.py"),
+    message:
+        "Answering as {wildcards}"
     script:
         "../scripts/generate_answers.py"
 
 
 rule grade_answers:
-    message:
-        "Grading {wildcards.run} on {wildcards.benchmark}"
     input:
         completions=results("completions/{run}/{benchmark}.jsonl"),
         prompts=results("prompts/{benchmark}.jsonl"),
@@ -65,13 +55,13 @@ rule grade_answers:
     params:
         cfg={"deadline_seconds": CONFIG.grading.deadline_seconds},
         code=code_digests("grade_answers.py"),
+    message:
+        "Grading {wildcards.run} on {wildcards.benchmark}"
     script:
         "../scripts/grade_answers.py"
 
 
 rule tabulate_accuracy:
-    message:
-        "Tabulating accuracies"
     input:
         evaluation_files(),
     output:
@@ -91,5 +81,7 @@ rule tabulate_accuracy:
             "bootstrap": CONFIG.evaluation.bootstrap,
         },
         code=code_digests("tabulate_accuracy.py"),
+    message:
+        "Tabulating accuracies"
     script:
         "../scripts/tabulate_accuracy.py"

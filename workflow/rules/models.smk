@@ -1,5 +1,9 @@
 """The student, the teacher and the problems."""
 
+
+include: "functions/models.smk"
+
+
 if CONFIG.student.source == "tiny":
 
     rule build_student:
@@ -82,27 +86,6 @@ elif CONFIG.teacher.source != "endpoint":
 
 # Problems that this experiment takes from a source of their own; those of imported rollouts come with the rollouts.
 PROBLEM_SETS = [*([] if CONFIG.rollouts.file else ROLLOUT_SETS), *CONFIG.evaluation.benchmarks]
-
-
-def source_of(name):
-    return CONFIG.prompts if name in ROLLOUT_SETS else CONFIG.evaluation.benchmarks[name]
-
-
-def sets_from(*sources):
-    """Return the constraint of `set` to the problems that come from these sources."""
-    names = [name for name in PROBLEM_SETS if source_of(name) and source_of(name).source in sources]
-    return "|".join(names) or "(?!)"
-
-
-def problem_cfg(wildcards):
-    """Return what a set of problems depends on; `train` and `heldout` are two parts of one source."""
-    source = source_of(wildcards.set)
-    cfg = {"part": "benchmark", **plain(source)}
-    if wildcards.set in ROLLOUT_SETS:
-        cfg |= {"part": wildcards.set, "heldout_count": CONFIG.rollouts.heldout_prompts}
-    if source.source != "generated":
-        cfg["deadline_seconds"] = CONFIG.grading.deadline_seconds
-    return cfg
 
 
 # Two rules, so that a change in how data sets are read and checked does not make the generated problems anew, and all after.

@@ -93,7 +93,8 @@ if swept_runs() and CONFIG.pairs:
 
 
 # Its content counts, not its date, which a fresh clone renews.
-PAPER = "resources/paper_reference.yaml"
+# Relative, so that a moved clone plans the same jobs; and found from any folder that Snakemake is called in.
+PAPER = relpath(f"{workflow.basedir}/resources/paper_reference.yaml")
 CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "accuracy", "mcnemar")
 
 

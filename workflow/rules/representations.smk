@@ -1,6 +1,9 @@
 """Hidden states of the base and of every adapter, once per run, and their similarity, once per pair and block of layers."""
 
 
+include: "functions/representations.smk"
+
+
 scattergather:
     layers=CONFIG.representations.layer_blocks,
 
@@ -8,13 +11,6 @@ scattergather:
 # By default the layers are rows of one job; asked for blocks, each block is a job and a file of its own.
 SPLIT = CONFIG.representations.layer_blocks > 1
 BLOCK = "{a}--{b}/cka/{scatteritem}" if SPLIT else "{a}--{b}/cka"
-
-
-def collection_cfg():
-    """Return what the hidden states depend on."""
-    representations = plain(CONFIG.representations)
-    keys = ("tokens", "sequence_tokens", "prompts", "prompt_pooling", "precision", "tokens_per_batch")
-    return {"prompt_suffix": CONFIG.prompt_suffix, **{key: representations[key] for key in keys}}
 
 
 rule extract_representations:

@@ -1,6 +1,9 @@
 """Sampling the teacher, and grading what it wrote: the one data set of every offline method."""
 
 
+include: "functions/rollouts.smk"
+
+
 # An imported file is one part; sampling can be split.
 scattergather:
     rollouts=1 if CONFIG.rollouts.file else CONFIG.rollouts.shards,
@@ -37,23 +40,6 @@ if CONFIG.rollouts.file:
             "../scripts/import_rollouts.py"
 
 else:
-
-    def sampling_cfg():
-        """Return what generation depends on."""
-        engine = plain(CONFIG.rollouts.engine)
-        return {
-            "model": CONFIG.teacher.name if CONFIG.teacher.source == "endpoint" else "",
-            "prompt_suffix": CONFIG.prompt_suffix,
-            "samples_per_prompt": CONFIG.rollouts.samples_per_prompt,
-            "sampling": plain(CONFIG.rollouts.sampling),
-            "engine": {key: engine[key] for key in engine if key not in CONFIG.rollouts.engine.speed_keys},
-            "seed": CONFIG.rollouts.seed,
-        }
-
-    # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
-    def sampling_speed(wildcards, input):
-        engine = plain(CONFIG.rollouts.engine)
-        return {key: engine[key] for key in CONFIG.rollouts.engine.speed_keys}
 
     rule generate_rollouts:
         input:
