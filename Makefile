@@ -6,10 +6,14 @@ BIN := $(VENV)/bin
 CONFIG ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: all test plan lint reference clean
+.PHONY: all test preflight plan lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES) $(CONFIGFILE) all
+
+# What the experiment needs of this machine (GPU memory, disk, revisions, versions, endpoint), and what it would cost.
+preflight: $(VENV)/installed
+	$(BIN)/python workflow/scripts/check_setup.py $(CONFIGFILE)
 
 # Jobs that a change would run, and what they are expected to cost.
 plan: $(VENV)/installed

@@ -5,7 +5,7 @@ from lossgeometry.job import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake):
+with job(snakemake, network=True):
     from pathlib import Path
 
     from lossgeometry.rollouts.prompts import fetch_prompts

@@ -5,7 +5,7 @@ from lossgeometry.job import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake, network=True):
+with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.tiny.problem_sets import write_prompts

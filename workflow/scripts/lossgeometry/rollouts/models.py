@@ -84,8 +84,9 @@ def count_parameters(file: Path) -> int:
 
 def _download(model: Model, folder: Path) -> None:
     """Download a model's files at its revision and compare the large ones with the digests that the hub keeps of them."""
+    import httpx
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import GatedRepoError
 
     try:
         files = HfApi().model_info(model.name, revision=model.revision, files_metadata=True).siblings or []
@@ -94,7 +95,7 @@ def _download(model: Model, folder: Path) -> None:
         raise InputError(
             f"the model {model.name} is gated; accept its licence on the hub, then run `hf auth login` as the same user"
         ) from None
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (httpx.HTTPError, OSError) as error:
         raise InputError(
             f"cannot fetch {model.name} at {model.revision[:12]} ({type(error).__name__}); check name and revision, and that "
             "this machine reaches the hub, or download the folder elsewhere and use source: folder"

@@ -1,0 +1,86 @@
+"""Check what an experiment needs of this machine, and print what it would cost, before anything is run.
+
+Exit status 1 if something is missing.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+from lossgeometry import preflight
+from lossgeometry.budget import REFERENCE_DEVICE, budget, format_budget
+from lossgeometry.config import Config, ConfigError, load_config
+from lossgeometry.jsonl import read_lines
+from lossgeometry.plan import format_plan, plan
+from lossgeometry.training.memory import Shape, shape_of
+
+PROJECT = Path(__file__).resolve().parents[2]
+SIZES = {"openai/gsm8k": 1319, "MathArena/aime_2026": 30, "HuggingFaceH4/MATH-500": 500}
+SIZES["agentica-org/DeepScaleR-Preview-Dataset"] = 40315
+
+
+def main() -> None:
+    """Read the command line, check, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--configfile", type=Path, default=PROJECT / "config" / "config.yaml", help="as for snakemake")
+    parser.add_argument("--offline", action="store_true", help="ask neither the hub nor the endpoint")
+    arguments = parser.parse_args()
+    try:
+        config = load_config(yaml.safe_load(arguments.configfile.read_text(encoding="utf-8")))
+    except ConfigError as error:
+        sys.exit(f"The configuration cannot run. {error}.")
+    results = PROJECT / "results" / config.experiment
+    gpu = preflight.needs_gpu(config)
+    hub = (
+        []
+        if arguments.offline
+        else list(preflight.check_revisions(preflight.hub_sources(config, results), preflight.commit_on_hub))
+    )
+    shape = student_shape(config, results, all(finding.state == preflight.READY for finding in hub) and bool(hub))
+    environment = PROJECT / "envs" / ("gpu.yaml" if gpu else "cpu.yaml")
+    findings = [preflight.check_versions(preflight.pinned_versions(environment))]
+    findings += [*preflight.check_gpus(config, shape, preflight.list_gpus()), *hub]
+    if config.teacher.source == "endpoint" and not arguments.offline:
+        findings.append(preflight.check_endpoint(config.teacher, config.rollouts.engine.base_url))
+    stages = budget(config, shape, lambda name: size_of(config, results, name)) if shape and gpu else []
+    if stages:
+        findings.append(preflight.check_disk(results, sum(stage.disk_bytes for stage in stages)))
+    for finding in findings:
+        print(f"{finding.state:<8} {finding.text}")
+    if stages:
+        print(f"\n{format_budget(stages, REFERENCE_DEVICE)}\n")
+    print("Jobs that would run, and what the same jobs took here before:")
+    print(format_plan(plan(PROJECT, [arguments.configfile.resolve()]), PROJECT))
+    sys.exit(int(any(finding.state == preflight.MISSING for finding in findings)))
+
+
+def student_shape(config: Config, results: Path, hub: bool) -> Shape | None:
+    """Return the student's shape from its folder, or from the hub; None where neither can be read, and for the tiny model."""
+    folders = [
+        results / "models" / "student",
+        *([Path(config.student.name)] if config.student.source == "folder" else []),
+    ]
+    path = next((folder / "config.json" for folder in folders if (folder / "config.json").is_file()), None)
+    if path is None and config.student.source == "hub" and hub:
+        from huggingface_hub import hf_hub_download
+
+        path = Path(hf_hub_download(config.student.name, "config.json", revision=config.student.revision))
+    return shape_of(json.loads(path.read_text(encoding="utf-8"))) if path else None
+
+
+def size_of(config: Config, results: Path, name: str) -> int:
+    """Return the problems of a set: what the configuration asks for, what lies there, or the published size of the data set."""
+    problems = config.prompts if name == "train" else config.evaluation.benchmarks[name]
+    written = results / "prompts" / f"{name}.jsonl"
+    if problems is None or not problems.count:
+        if written.is_file():
+            return sum(1 for _ in read_lines(written))
+        return SIZES.get(problems.name, 1000) if problems else 0
+    return problems.count
+
+
+if __name__ == "__main__":
+    main()
