@@ -38,7 +38,7 @@ def tables(tmp_path_factory):
         "seeds": [1, 2],
         "geometry": {"k": 3, "reference": "dft"},
     }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "--configfile", "config.yaml"]
     targets = [f"results/stage/tables/{table}.csv" for table in TABLES]
     rules = ["reduce_adapter", "compare_pair", "compare_sweeps", "tabulate_geometry"]
