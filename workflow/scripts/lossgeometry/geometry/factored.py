@@ -51,19 +51,29 @@ def orthonormal_basis(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
     -------
     Y of shape (d, p), T of shape (p, p) and R of shape (p, r), with p = min(d, r).
     """
-    rows, columns = x.shape
-    gram = x.T @ x
-    length = np.sqrt(np.diag(gram))
-    if columns < rows and length.all():
-        scaled = gram / np.outer(length, length)
-        # The trace of the scaled Gram matrix is r, which bounds its largest eigenvalue.
-        if np.linalg.eigvalsh(scaled)[0] * GRAM_LIMIT > columns:
-            first = np.linalg.cholesky(scaled).T * length
-            y = x @ np.linalg.inv(first)
+    if x.shape[1] < x.shape[0]:
+        gram = x.T @ x
+        length = np.sqrt(np.diag(gram))
+        first = _inverse_factor(gram / np.outer(length, length)) if length.all() else None
+        if first is not None:
+            y = x @ (first[1] / length[:, None])
             second = np.linalg.cholesky(y.T @ y).T
-            return y, np.linalg.inv(second), second @ first
+            return y, np.linalg.inv(second), second @ (first[0] * length)
     q, r = np.linalg.qr(x)
     return q, np.eye(len(r)), r
+
+
+def _inverse_factor(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the upper Cholesky factor of a Gram matrix with unit diagonal and its inverse; None past `GRAM_LIMIT`.
+
+    The squared Frobenius norm of the inverse bounds the inverse of the smallest eigenvalue, and the trace the largest.
+    """
+    try:
+        factor = np.linalg.cholesky(gram).T
+    except np.linalg.LinAlgError:
+        return None
+    inverse = np.linalg.inv(factor)
+    return (factor, inverse) if len(gram) * np.sum(inverse**2) < GRAM_LIMIT else None
 
 
 def compact_svd(b: np.ndarray, a: np.ndarray, scale: float = 1.0) -> CompactSVD:
