@@ -104,7 +104,7 @@ function freeRange(rows) {
   if (!all.length) return {};
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const margin = 0.06 * (high - low || Math.abs(high) || 1);
-  return { floor: low - margin, ceiling: high + margin, form: `.${decimals(high - low)}f` };
+  return { floor: low - margin, ceiling: high + margin, form: `.${decimals(high - low + 2 * margin)}f` };
 }
 
 function values(rows) {

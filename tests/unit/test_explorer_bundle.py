@@ -4,6 +4,7 @@ import json
 
 import pytest
 from explorer_results import HOSTILE, write_results
+
 from lossgeometry.explorer.bundle import gather
 from lossgeometry.explorer.columns import columns_of, rounded, rows_of
 from lossgeometry.explorer.rows import Rows

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 from explorer_results import HOSTILE, write_results
+
 from lossgeometry.explorer.bundle import gather
 from lossgeometry.explorer.figures import draw_figures, figure_specs
 from lossgeometry.explorer.outputs import figures_of

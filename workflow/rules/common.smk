@@ -39,6 +39,12 @@ def results(path):
     return f"results/{CONFIG.experiment}/{path}"
 
 
+def reported(name):
+    """Return a table's path, marked for `snakemake --report`."""
+    caption = f"../../resources/captions/table_{name}.rst"
+    return report(results(f"tables/{name}.csv"), caption=caption, category="Tables", labels={"table": name})
+
+
 def log_of(path):
     return results(f"logs/{path}.log")
 

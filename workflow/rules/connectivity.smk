@@ -105,7 +105,7 @@ rule tabulate_connectivity:
         endpoints=[results(f"connectivity/{run}.csv") for run in [BASE, *CONNECTED]],
     output:
         curves=results("tables/connectivity.csv"),
-        barriers=results("tables/barriers.csv"),
+        barriers=reported("barriers"),
         shrinkage=results("tables/shrinkage.csv"),
     log:
         log_of("tabulate_connectivity"),

@@ -65,8 +65,8 @@ rule tabulate_accuracy:
     input:
         evaluation_files(),
     output:
-        accuracy=results("tables/accuracy.csv"),
-        mcnemar=results("tables/mcnemar.csv"),
+        accuracy=reported("accuracy"),
+        mcnemar=reported("mcnemar"),
     log:
         log_of("tabulate_accuracy"),
     benchmark:

@@ -34,7 +34,7 @@ rule tabulate_geometry:
         geometry=pair_files("geometry.parquet"),
         grassmann=pair_files("grassmann.parquet"),
     output:
-        geometry=results("tables/geometry.csv"),
+        geometry=reported("geometry"),
         layers=results("tables/layers.csv"),
         modules=results("tables/modules.parquet"),
         grassmann=results("tables/grassmann.csv"),

@@ -26,7 +26,7 @@ rule tabulate_runs:
         training=[results(f"adapters/{run}/training.csv") for run in TRAINED],
         provenance=[results(f"adapters/{run}/run.json") for run in TRAINED],
     output:
-        results("tables/runs.csv"),
+        reported("runs"),
     log:
         log_of("tabulate_runs"),
     benchmark:
@@ -103,7 +103,7 @@ rule tabulate_claims:
         **{name: path for name, path in TABLES.items() if name in CLAIM_TABLES},
         reference=ancient(PAPER),
     output:
-        results("tables/claims.csv"),
+        reported("claims"),
     log:
         log_of("tabulate_claims"),
     benchmark:

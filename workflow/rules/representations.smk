@@ -96,7 +96,7 @@ rule tabulate_representations:
     input:
         pair_files("cka.csv", CONFIG.representation_pairs),
     output:
-        results("tables/cka.csv"),
+        reported("cka"),
     log:
         log_of("tabulate_representations"),
     benchmark:

@@ -74,7 +74,7 @@ rule grade_rollouts:
     output:
         rollouts=results("rollouts/rollouts.parquet"),
         heldout=results("rollouts/heldout.jsonl"),
-        summary=results("tables/rollouts.csv"),
+        summary=reported("rollouts"),
     log:
         log_of("grade_rollouts"),
     benchmark:

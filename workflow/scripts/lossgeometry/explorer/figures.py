@@ -1,6 +1,7 @@
 """The publication figures: the charts' definitions with their rows filled in, as SVG and PNG, without a browser."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,12 +107,7 @@ def _bounded(spec: dict[str, Any], rows: list[dict[str, Any]], metric) -> dict[s
 
 
 def _ranged(
-    spec: dict[str, Any],
-    rows: list[dict[str, Any]],
-    field: str,
-    low: float | None,
-    high: float | None,
-    form: str = ".2~f",
+    spec: dict[str, Any], rows: list[dict[str, Any]], field: str, low: float | None, high: float | None, form: str = ""
 ) -> dict[str, Any] | None:
     fields = (field, "low", "from", "to", "high") if field == "value" else (field, f"{field}_low")
     values = [row[name] for row in rows for name in fields if row.get(name) is not None]
@@ -120,7 +116,10 @@ def _ranged(
     margin = 0.06 * ((max(values) - min(values)) or 1)
     floor = min(values) - margin if low is None or low < 0 else low
     ceiling = max(values) + margin if high is None else high
-    return _filled(spec, rows, floor=floor if low is None else max(floor, low), ceiling=ceiling, form=form)
+    # As many decimals as tell a fifth of the range apart.
+    decimals = min(7, max(1, math.ceil(1 - math.log10(ceiling - floor))))
+    bounded = floor if low is None else max(floor, low)
+    return _filled(spec, rows, floor=bounded, ceiling=ceiling, form=form or f".{decimals}f")
 
 
 def draw_figures(bundle: Mapping[str, Any], outputs: Sequence[Path]) -> None:

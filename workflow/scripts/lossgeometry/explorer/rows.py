@@ -87,8 +87,19 @@ class Rows:
         for pair in pairs:
             cosine, other = self.value("cosine", pair), self.value(metric, pair)
             found = {"cosine": cosine["value"], "cosine_low": cosine["low"], "cosine_high": cosine["high"]}
-            rows.append({**self.look(pair), **found, **other, "on": True, "tag": "", "shift": 0})
-        return rows
+            rows.append({**self.look(pair), **found, **other, "on": True, "tag": self._tag(pair), "shift": 0})
+        return _dodged(rows)
+
+    def _tag(self, pair_id: str) -> str:
+        """Return what sets a pair apart in a chart of pairs with the reference: the other run."""
+        first, second = (self.runs[self.pairs[pair_id][end]] for end in "ab")
+        if first["label"] == self.bundle["reference"] != second["label"]:
+            return second["name"]
+        return (
+            first["name"]
+            if second["label"] == self.bundle["reference"] != first["label"]
+            else self.pairs[pair_id]["name"]
+        )
 
     def angles(self, side: str, pairs: Iterable[str]) -> list[dict[str, Any]]:
         """Return the first angle with a whisker up to the last one, and the chance band of the first."""
@@ -159,6 +170,18 @@ class Rows:
         if run is None:
             return {"id": run_id, "name": run_id, "line": BASE.light, "dash": DASHES["default"], "order": order}
         return {"id": run_id, "name": run["name"], "line": run["colour"][0], "dash": DASHES[run["arm"]], "order": order}
+
+
+def _dodged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Set the labels of points that lie close to each other below one another."""
+    placed: list[tuple[float, float]] = []
+    for row in sorted((row for row in rows if row["value"] is not None), key=lambda row: -row["value"]):
+        y = row["value"]
+        while any(abs(other_y - y) < 0.055 and abs(other_x - row["cosine"]) < 0.3 for other_x, other_y in placed):
+            y -= 0.0275
+        placed.append((row["cosine"], y))
+        row["shift"] = round((row["value"] - y) * 240)
+    return rows
 
 
 def _cell(pair, found, metric, runs, order, turned) -> dict[str, Any]:
