@@ -9,7 +9,7 @@ CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 .PHONY: all test preflight plan lint reference clean
 
 all: $(VENV)/installed
-	$(BIN)/snakemake --cores $(CORES) $(CONFIGFILE) all
+	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
 
 # What the experiment needs of this machine (GPU memory, disk, revisions, versions, endpoint), and what it would cost.
 preflight: $(VENV)/installed
@@ -27,9 +27,10 @@ lint: $(VENV)/installed
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
-# config/README.md and config/schema.json, from the configuration's models.
+# config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions.
 reference: $(VENV)/installed
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.config_reference
+	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.explorer.glossary
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -26,7 +26,7 @@ def copy_workflow(folder: Path) -> Path:
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run Snakemake on the integration configuration, on two cores."""
-    call = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "config/integration.yaml", *arguments]
+    call = [sys.executable, "-m", "snakemake", "--configfile", "config/integration.yaml", "--cores", "2", *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     return subprocess.run(call, cwd=folder, capture_output=True, text=True, env=environment)
 
