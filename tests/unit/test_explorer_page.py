@@ -101,3 +101,12 @@ def test_every_figure_has_a_caption():
     figures = figures_of([("a", "b")], {"a": "x", "b": "x"}, ["l"], ["e"], ["b"], True)
     for figure in figures:
         assert (ASSET_FOLDER.parent / "captions" / f"{figure.kind}.rst").read_text(encoding="utf-8").strip()
+
+
+def test_the_document_of_measurements_is_what_the_page_says():
+    from lossgeometry.explorer.glossary import measurements
+    from lossgeometry.provenance import SCRIPTS
+
+    assert (SCRIPTS.parents[1] / "docs/measurements.md").read_text(encoding="utf-8") == measurements(), (
+        "run make reference"
+    )
