@@ -24,6 +24,20 @@ def random_factors(rng, m, r, n, spread=0.0):
     return rng.standard_normal((m, r)) * np.logspace(0, -spread, r), rng.standard_normal((r, n)) / np.sqrt(n)
 
 
+def pair_of_factors(rng, m, r, n, spread=0.0):
+    """Return two related updates, so that no value sits at chance."""
+    b, a = random_factors(rng, m, r, n, spread)
+    c, d = random_factors(rng, m, r, n, spread)
+    return (b, a), (0.7 * b + c, a + 0.2 * d)
+
+
+def model(rng, layers=3):
+    """Return two updates of a small model whose projections differ in shape."""
+    shapes = {"q": (24, 4, 12), "k": (8, 4, 12), "v": (8, 4, 12), "o": (12, 4, 24)}
+    pairs = {name(i, p): pair_of_factors(rng, *shape) for i in range(layers) for p, shape in shapes.items()}
+    return {m: pair[0] for m, pair in pairs.items()}, {m: pair[1] for m, pair in pairs.items()}
+
+
 def write_adapter(folder, factors, dtype="float64", suffix="", prefix=PREFIX, **config):
     """Write a PEFT folder from {module: (B, A)}; float64 is allowed so that tests control every digit."""
     ranks = {module: len(a) for module, (_, a) in factors.items()}
