@@ -6,15 +6,17 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
+from training_tools import REWARDS, ByHand, build_world, disturb
+
 from lossgeometry.config import method_module
 from lossgeometry.evaluation.grading import Grader
 from lossgeometry.job import InputError
 from lossgeometry.rollouts.templating import completion_token_ids
+from lossgeometry.rollouts.tokenization import Tokenization
 from lossgeometry.training import on_policy
 from lossgeometry.training.on_policy_groups import Group, fill_batch, overlong_penalty, spare_prompts
 from lossgeometry.training.on_policy_sampling import Sample
 from lossgeometry.training.resumable import train_resumably
-from training_tools import REWARDS, ByHand, build_world, disturb
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +44,24 @@ class Recorded:
     """A sampler that returns the rollouts of the tests' world, as if another policy near this one had written them."""
 
     def __init__(self, world, by_hand, spread):
-        self.tokenizer, self.rows, self.by_hand, self.spread = world.tokenizer, world.frame, by_hand, spread
+        self.tokens, self.rows, self.by_hand, self.spread = (
+            Tokenization(world.student, ""),
+            world.frame,
+            by_hand,
+            spread,
+        )
 
     def sample(self, model, requests, prompts):
         samples = []
         for request, prompt in zip(requests, prompts, strict=True):
             rows = self.rows[(self.rows.prompt_id == request.problem_id) & (self.rows["sample"] == request.sample)]
             row = rows.iloc[0]
-            ids = completion_token_ids(self.tokenizer, row.completion, row.finish_reason == "stop")
+            ids = completion_token_ids(self.tokens.tokenizer, row.completion, row.finish_reason == "stop")
             log_probs = None
             if self.spread:
                 shift = noise(request.problem_id, request.sample, len(ids)) * self.spread
                 log_probs = (self.by_hand.of_tokens(prompt, ids).detach() + shift).tolist()
-            samples.append(Sample(ids, row.finish_reason == "stop", log_probs))
+            samples.append(Sample(ids, log_probs))
         return samples
 
 

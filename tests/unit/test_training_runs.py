@@ -141,6 +141,7 @@ def run_in_child(world, method, results):
     rollouts = world.rollouts if method_module(method).OFFLINE else None
     train(
         settings(method, STEPS),
+        {},
         {"code": "1"},
         world.student,
         world.initialisation,
@@ -210,7 +211,7 @@ def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, children, t
 def test_run_json_has_no_clock_and_lists_what_was_left_out(world, tmp_path):
     training = Training(steps=1, batch_size=8, micro_batch_size=8, max_length=30)
     cfg = settings("rift", 1) | {"training": training.model_dump()}
-    train(cfg, {}, world.student, world.initialisation, world.prompts, world.rollouts, tmp_path / "a", tmp_path)
+    train(cfg, {}, {}, world.student, world.initialisation, world.prompts, world.rollouts, tmp_path / "a", tmp_path)
     record = json.loads((tmp_path / "a/run.json").read_text())
     assert record["skipped"] == {"longer than max_length 30": 16 - record["counted"]["rows"]}
     assert 0 < record["counted"]["rows"] < 16

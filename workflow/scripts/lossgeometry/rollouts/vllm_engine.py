@@ -65,6 +65,7 @@ class VllmEngine:
             enable_lora=adapter is not None,
             max_lora_rank=LORA_RANKS[0] if adapter is None else _allotted_rank(adapter),
             disable_log_stats=True,
+            logprobs_mode="processed_logprobs",  # where on-policy training asks for them: those that were sampled from
         )
         self.tokens.context = self.llm.llm_engine.model_config.max_model_len
 

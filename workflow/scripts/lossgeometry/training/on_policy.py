@@ -106,9 +106,9 @@ class Rollouts:
         return groups
 
     def _answer(self, request: Request, sample: Sample) -> Answer:
-        text = self.sampler.tokenizer.decode(sample.completion_ids, skip_special_tokens=True)
+        completion = self.sampler.tokens.completion(request, sample.completion_ids)
         gold = self.job.prompts[request.problem_id]["answer"]
-        return Answer(gold, text, "stop" if sample.finished else "length")
+        return Answer(gold, completion.completion, completion.finish_reason)
 
 
 class OnPolicyTrainer(ResumableTrainer, GRPOTrainer):
@@ -200,19 +200,19 @@ def make_on_policy_trainer(
             reward_funcs=graded_reward,
             args=arguments,
             train_dataset=Dataset.from_dict({"prompt": [names[place] for place in order]}),
-            processing_class=rollouts.sampler.tokenizer,
+            processing_class=rollouts.sampler.tokens.tokenizer,
             rollout_func=rollouts,
         )
     trainer.safe_every = updates
     return trainer
 
 
-def make_sampler(job: TrainingJob, options: OnPolicy, tokenizer) -> TransformersSampler | VllmSampler:
+def make_sampler(job: TrainingJob, options: OnPolicy) -> TransformersSampler | VllmSampler:
     """Return the sampler that the options name."""
     sampling = Sampling(temperature=options.temperature, max_new_tokens=options.max_new_tokens)
     if options.engine == "vllm":
-        return VllmSampler(job, tokenizer, sampling, options.gpu_memory_utilization)
-    return TransformersSampler(tokenizer, sampling, chunk=max(job.training.batch_size, 256))
+        return VllmSampler(job, sampling, options.gpu_memory_utilization)
+    return TransformersSampler(job, sampling, chunk=max(job.training.batch_size, 256))
 
 
 def train_on_policy(
@@ -227,10 +227,9 @@ def train_on_policy(
     max_rounds, overlong_cache
         Of dynamic sampling and of overlong shaping; the defaults switch both off.
     """
-    tokenizer = load_tokenizer(job)
-    prompts = tokenize_prompts(job, options, tokenizer)
+    prompts = tokenize_prompts(job, options, load_tokenizer(job))
     with Grader(workers=1, **job.reward) as grader:
-        sampler = make_sampler(job, options, tokenizer)
+        sampler = make_sampler(job, options)
         rollouts = Rollouts(job, options, sampler, prompts, grader, max_rounds, overlong_cache)
         trainer = make_on_policy_trainer(job, options, rollouts, loss)
         log = train_resumably(trainer, job)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from peft import PeftConfig, PeftModel
-from transformers import LogitsProcessorList, PreTrainedTokenizerBase
+from peft import PeftModel
+from transformers import GenerationConfig, LogitsProcessorList
 
 from lossgeometry.rollouts.generation import Request
+from lossgeometry.rollouts.tokenization import Tokenization
 from lossgeometry.rollouts.transformers_engine import GumbelSampling
-from lossgeometry.settings.rollouts import Sampling
+from lossgeometry.settings.rollouts import Engine, Sampling
 from lossgeometry.training.job import TrainingJob
 from lossgeometry.training.results import save_adapter
 
@@ -21,8 +22,8 @@ class Sample:
     """One completion as token ids, the end token included where the model wrote it."""
 
     completion_ids: list[int]
-    finished: bool
     log_probs: list[float] | None = None
+    """Of each token, under the sampler; None where it is the trainer's own model."""
 
 
 class TransformersSampler:
@@ -34,12 +35,14 @@ class TransformersSampler:
         Completions generated together.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, sampling: Sampling, chunk: int):
-        self.tokenizer, self.sampling, self.chunk = tokenizer, sampling, chunk
+    def __init__(self, job: TrainingJob, sampling: Sampling, chunk: int):
+        self.tokens, self.sampling, self.chunk = Tokenization(job.student, job.prompt_suffix), sampling, chunk
 
     def sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
         """Return one completion per request; `prompts` are the token ids of each."""
         was_training = model.training
+        # The model's own generation settings may penalise repetitions or sample; here only the request decides.
+        model.generation_config = GenerationConfig(eos_token_id=self.tokens.end_ids, pad_token_id=self.tokens.pad_id)
         model.eval()
         samples = []
         for start in range(0, len(requests), self.chunk):
@@ -49,23 +52,23 @@ class TransformersSampler:
 
     @torch.no_grad()
     def _sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
-        pad, end = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
         width = max(map(len, prompts))
-        tokens = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts])  # (rows, width)
-        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        padding = [width - len(prompt) for prompt in prompts]
+        tokens = torch.tensor(
+            [[self.tokens.pad_id] * pad + prompt for pad, prompt in zip(padding, prompts, strict=True)]
+        )  # (rows, width)
+        mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in padding])
         generated = model.generate(
             input_ids=tokens.to(model.device),
             attention_mask=mask.to(model.device),
             logits_processor=LogitsProcessorList([GumbelSampling(requests, self.sampling, width)]),
-            do_sample=False,
-            temperature=None,
-            top_p=None,
-            top_k=None,
             max_new_tokens=self.sampling.max_new_tokens,
-            pad_token_id=pad,
-            eos_token_id=end,
         )[:, width:].tolist()
-        return [Sample(row[: row.index(end) + 1], True) if end in row else Sample(row, False) for row in generated]
+        return [Sample(self._until_the_end(row)) for row in generated]
+
+    def _until_the_end(self, row: list[int]) -> list[int]:
+        length = next((place for place, token in enumerate(row) if token in self.tokens.end_ids), len(row))
+        return row[: length + 1]
 
 
 class VllmSampler:
@@ -73,27 +76,23 @@ class VllmSampler:
 
     TRL's own coupling merges the update into the base in the model's type, and in bfloat16 most of a small update is
     lost to rounding: vLLM would sample from nearly the base. Reading the adapter's factors avoids that.
+
+    Parameters
+    ----------
+    memory
+        Share of the device memory that vLLM may take.
     """
 
-    def __init__(self, job: TrainingJob, tokenizer: PreTrainedTokenizerBase, sampling: Sampling, memory: float):
-        from vllm import LLM
+    def __init__(self, job: TrainingJob, sampling: Sampling, memory: float):
+        from lossgeometry.rollouts.vllm_engine import VllmEngine
 
-        self.tokenizer, self.sampling = tokenizer, sampling
-        rank = PeftConfig.from_pretrained(job.initialisation).r
-        self.engine = LLM(
-            str(job.student),
-            dtype=job.training.precision,
-            enable_lora=True,
-            max_lora_rank=next(size for size in (8, 16, 32, 64, 128, 256, 512) if size >= rank),
-            max_model_len=job.training.max_length,
-            gpu_memory_utilization=memory,
-            logprobs_mode="processed_logprobs",
-        )
-        self.calls = 0
+        settings = Engine(name="vllm", gpu_memory_utilization=memory)
+        self.engine = VllmEngine(job.student, job.initialisation, job.prompt_suffix, settings, sampling.max_new_tokens)
+        self.tokens, self.sampling, self.calls = self.engine.tokens, sampling, 0
 
     def sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
         """Return one completion per request, with the log-probabilities it was sampled at."""
-        from vllm import SamplingParams
+        from vllm import SamplingParams, TokensPrompt
         from vllm.lora.request import LoRARequest
 
         self.calls += 1
@@ -102,22 +101,25 @@ class VllmSampler:
                 temperature=self.sampling.temperature,
                 max_tokens=self.sampling.max_new_tokens,
                 seed=request.seed,
-                logprobs=0,
+                stop_token_ids=self.tokens.end_ids,
+                detokenize=False,
+                logprobs=0,  # of the sampled token alone
             )
             for request in requests
         ]
         with tempfile.TemporaryDirectory() as folder:
             save_adapter(Path(folder), model)
-            outputs = self.engine.generate(
-                [{"prompt_token_ids": prompt} for prompt in prompts],
+            outputs = self.engine.llm.generate(
+                [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts],
                 parameters,
                 use_tqdm=False,
-                lora_request=LoRARequest(f"policy-{self.calls}", self.calls, folder),
+                # A new number each time: vLLM keeps adapters by it.
+                lora_request=LoRARequest(f"policy-{self.calls + 1}", self.calls + 1, folder),
             )
         samples = []
         for output in outputs:
-            completion = output.outputs[0]
+            (completion,) = output.outputs
             ids = list(completion.token_ids)
             log_probs = [entry[token].logprob for token, entry in zip(ids, completion.logprobs, strict=True)]
-            samples.append(Sample(ids, completion.finish_reason == "stop", log_probs))
+            samples.append(Sample(ids, log_probs))
         return samples
