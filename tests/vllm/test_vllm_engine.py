@@ -13,6 +13,11 @@ import pytest
 import torch
 import yaml
 from fault_proxy import FAULTS, FaultProxy
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+from vllm import SamplingParams, TokensPrompt
+from vllm.lora.request import LoRARequest
+
 from lossgeometry.job import InputError
 from lossgeometry.jsonl import read_lines
 from lossgeometry.rollouts.generation import SAMPLED, evaluation_requests, rollout_requests
@@ -21,10 +26,6 @@ from lossgeometry.rollouts.transformers_engine import TransformersEngine
 from lossgeometry.rollouts.vllm_engine import VllmEngine
 from lossgeometry.settings.rollouts import Engine, Sampling
 from lossgeometry.tiny.problems import draw_problems
-from peft import PeftModel
-from transformers import AutoModelForCausalLM
-from vllm import SamplingParams, TokensPrompt
-from vllm.lora.request import LoRARequest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBLEMS = [
@@ -81,7 +82,7 @@ def test_log_probabilities_of_base_and_adapters_agree(engine, student, adapters)
         lora = name and LoRARequest(f"again-{name}", 10 + number, str(adapters[name]))
         outputs = engine.llm.generate(
             [TokensPrompt(prompt_token_ids=tokens) for tokens in sequences],
-            SamplingParams(max_tokens=1, prompt_logprobs=0, detokenize=False),
+            SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0, detokenize=False),
             lora_request=lora,
             use_tqdm=False,
         )
