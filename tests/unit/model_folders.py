@@ -4,9 +4,10 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
 from lossgeometry.tiny.problems import draw_problems
 from lossgeometry.tiny.tokenizer import train_tokenizer
-from transformers import Qwen3Config, Qwen3ForCausalLM
 
 
 def save_model(folder: Path, context: int = 256, **generation_settings) -> Path:

@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from lossgeometry.job import InputError
 from lossgeometry.jsonl import read_lines
 from lossgeometry.rollouts.datasets import read_problems

@@ -7,6 +7,9 @@ from random import Random
 import numpy as np
 import pytest
 import torch
+from model_folders import problem_rows, save_model
+from scipy.stats import chisquare, kstest
+
 from lossgeometry.job import InputError
 from lossgeometry.rollouts.generation import (
     GREEDY,
@@ -18,8 +21,6 @@ from lossgeometry.rollouts.generation import (
 )
 from lossgeometry.rollouts.transformers_engine import GumbelSampling, TransformersEngine, counter_uniform
 from lossgeometry.settings.rollouts import Sampling
-from model_folders import problem_rows, save_model
-from scipy.stats import chisquare, kstest
 
 DRAWS = 20_000
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from fault_proxy import FAULTS, Endpoint, FaultProxy, chat_reply
+
 from lossgeometry.job import InputError
 from lossgeometry.rollouts import openai_engine
 from lossgeometry.rollouts.generation import GREEDY, evaluation_requests, rollout_requests

@@ -9,6 +9,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+
 from lossgeometry.jsonl import append, read_lines
 from lossgeometry.rollouts.generation import Completion, rollout_requests, sample_seed
 from lossgeometry.rollouts.resumable import generate_resumably

@@ -7,16 +7,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from model_folders import save_model
+
 from lossgeometry.job import InputError
 from lossgeometry.jsonl import read_lines, write_atomic
 from lossgeometry.rollouts import grading
 from lossgeometry.rollouts.grading import ROLLOUTS, grade_answers, grade_rollouts
 from lossgeometry.rollouts.importing import import_rollouts
 from lossgeometry.text import well_formed
-from model_folders import save_model
 
 HOSTILE = [
-    r"lone \ud800 surrogates".encode().decode("unicode_escape"),
+    rb"lone \ud800 surrogates".decode("unicode_escape"),
     "".join(map(chr, range(32))) + "\x7f\x85\u2028",
     "</script><script>alert(1)</script>",
     "\u202eright to left\u2066",
