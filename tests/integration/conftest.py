@@ -14,6 +14,7 @@ PARTS = ("Snakefile", "config", "envs", "profiles", "resources", "workflow")
 
 def copy_workflow(folder: Path) -> Path:
     """Copy what a clone holds of the workflow into a folder, with the integration configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():

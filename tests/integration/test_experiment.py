@@ -82,7 +82,17 @@ def test_every_method_starts_from_the_initialisation_of_its_seed(experiment):
 def test_evaluation_lines_carry_what_the_contract_says(experiment):
     rows = list(read_lines(results(experiment) / f"evaluation/{SFT}/reachable.jsonl"))
     assert len(rows) == 24 * 2
-    wanted = {"problem_id", "sample", "seed", "completion", "finish_reason", "n_tokens", "extracted", "correct", "verdict"}
+    wanted = {
+        "problem_id",
+        "sample",
+        "seed",
+        "completion",
+        "finish_reason",
+        "n_tokens",
+        "extracted",
+        "correct",
+        "verdict",
+    }
     assert wanted <= rows[0].keys()
     base = list(read_lines(results(experiment) / "evaluation/base/reachable.jsonl"))
     assert [row["seed"] for row in rows] == [row["seed"] for row in base]
@@ -121,6 +131,8 @@ def test_the_same_configuration_in_another_folder_gives_the_same_bytes(experimen
     ]
     result = snakemake(again, *targets)
     assert result.returncode == 0, result.stderr[-6000:]
-    beside = [f"results/integration/adapters/{SFT}/{name}" for name in ("adapter_config.json", "training.csv", "run.json")]
+    beside = [
+        f"results/integration/adapters/{SFT}/{name}" for name in ("adapter_config.json", "training.csv", "run.json")
+    ]
     for target in [*targets, *beside, "results/integration/rollouts/rollouts.parquet"]:
         assert digest(again / target) == digest(experiment / target), target
