@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workflow_copy import WorkflowCopy
+from workflow_copy import WorkflowCopy, small_config
 
 LOCAL = ("--cores", "1")
 RUNS = ("sft.lr0.001.s1", "dpo.lr0.0001.s1")
 STEPS = {"steps": 40, "checkpoint_every": 4}
 
 
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 240) -> Any:
+def wait_for(what: str, condition: Callable[[], Any], seconds: float = 600) -> Any:
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
@@ -58,6 +58,14 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
+def small_experiment(experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> WorkflowCopy:
+    """The finished experiment; clone it before changing anything."""
+    root = tmp_path_factory.mktemp("small") / "project"
+    shutil.copytree(experiment, root)
+    return WorkflowCopy(root, small_config())
+
+
+@pytest.fixture(scope="module")
 def longer(small_experiment: WorkflowCopy, tmp_path_factory: pytest.TempPathFactory) -> WorkflowCopy:
     """The finished experiment, configured for trainings long enough to be interrupted, which are not yet run."""
     workflow = small_experiment.clone(tmp_path_factory.mktemp("longer") / "project")
@@ -92,7 +100,7 @@ def test_a_training_killed_at_random_moments_ends_with_the_bytes_of_an_undisturb
             time.sleep(moments.uniform(0, 0.2))
             (trainer,) = processes_of(workflow, "train_adapter.py")
             os.kill(trainer, number)
-            assert controller.wait(120) == 1
+            assert controller.wait(600) == 1
         assert "Error in rule train_adapter" in workflow.said()
         assert ("Stopped by SIGTERM: saved step" in log.read_text()) == (number == signal.SIGTERM)
         assert not (workflow.root / target).exists()
@@ -102,6 +110,48 @@ def test_a_training_killed_at_random_moments_ends_with_the_bytes_of_an_undisturb
     assert newest_step(workflow, run) == 0, "success clears the checkpoints"
 
 
+@pytest.fixture(scope="module")
+def in_small_batches(small_experiment: WorkflowCopy, tmp_path_factory: pytest.TempPathFactory) -> WorkflowCopy:
+    """The finished experiment, configured to answer in batches of four; those answers are not yet generated."""
+    workflow = small_experiment.clone(tmp_path_factory.mktemp("batches") / "project")
+    evaluation = workflow.values["evaluation"] | {"engine": {"batch_size": 4}}
+    workflow.configure({**workflow.values, "evaluation": evaluation})
+    return workflow
+
+
+@pytest.fixture(scope="module")
+def undisturbed_answers(in_small_batches: WorkflowCopy, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    workflow = in_small_batches.clone(tmp_path_factory.mktemp("undisturbed") / "project")
+    workflow.run(*LOCAL, workflow.path("completions/base/reachable.jsonl"))
+    return (workflow.results / "completions/base/reachable.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_generation_killed_at_random_moments_ends_with_the_bytes_of_an_undisturbed_one(
+    in_small_batches, undisturbed_answers, tmp_path, number
+):
+    workflow = in_small_batches.clone(tmp_path / "project")
+    target = workflow.path("completions/base/reachable.jsonl")
+    log = workflow.results / "logs" / "generate_answers" / "base" / "reachable.log"
+    moments = random.Random(f"answers {number}")
+
+    def saved() -> int:
+        files = (workflow.results / ".checkpoints").rglob("completions.jsonl")
+        return sum(len(file.read_bytes().splitlines()) for file in files)
+
+    for answers in (4, 20):
+        with workflow.running(*LOCAL, target) as controller:
+            wait_for("a batch", lambda answers=answers: saved() >= answers)
+            time.sleep(moments.uniform(0, 0.1))
+            (generator,) = processes_of(workflow, "generate_answers.py")
+            os.kill(generator, number)
+            assert controller.wait(600) == 1
+        assert not (workflow.root / target).exists()
+    workflow.run(*LOCAL, target)
+    assert "continuing after" in log.read_text()
+    assert (workflow.root / target).read_bytes() == undisturbed_answers
+
+
 def test_a_damaged_checkpoint_is_passed_over(workflow, undisturbed):
     run = RUNS[0]
     target = workflow.path(f"adapters/{run}/adapter_model.safetensors")
@@ -109,7 +159,7 @@ def test_a_damaged_checkpoint_is_passed_over(workflow, undisturbed):
         wait_for("two checkpoints", lambda: newest_step(workflow, run) >= 8)
         (trainer,) = processes_of(workflow, "train_adapter.py")
         os.kill(trainer, signal.SIGKILL)
-        controller.wait(120)
+        controller.wait(600)
     newest = newest_step(workflow, run)
     (damaged,) = (workflow.results / ".checkpoints").glob(f"train/*/*/step-{newest:08d}")
     victim = next(damaged.rglob("adapter_model.safetensors"))
