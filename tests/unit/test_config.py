@@ -44,6 +44,11 @@ BAD = [
     ("methods.magic", {"learning_rate": 1e-3}, r"methods\.magic: there is no method magic; add .*methods/magic\.py"),
     ("methods.dpo", {"learning_rate": 1e-4, "options": {"betta": 1}}, r"methods\.dpo\.options\.betta: .*README"),
     ("methods.dpo", {"learning_rate": 1e-4, "options": {"beta": -1}}, r"methods\.dpo\.options\.beta: .*greater than 0"),
+    (
+        "methods.online_grpo",
+        {"learning_rate": 1e-3, "options": {"generations": 5}},
+        r"methods\.online_grpo\.options\.generations: .*divisor of training\.batch_size",
+    ),
     ("methods", {}, r"methods: there is nothing to compare; name at least one method, or adapters"),
     ("seeds", [42, 42], r"methods\.sft: run sft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
     ("methods.sft", {"learning_rate": 1e-3, "learning_rates": [1e-3]}, r"methods\.sft: run .* appears twice"),

@@ -110,7 +110,7 @@ class Config(Block):
         if not self.methods and not self.adapters:
             raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
         for label, method in self.methods.items():
-            _check_method(label, method)
+            _check_method(label, method, self.training)
         for name in self.adapters:
             if not NAME.fullmatch(name):
                 raise ValueError(f"adapters.{name}: use letters, digits, dots, underscores and single hyphens")
@@ -165,7 +165,7 @@ class Config(Block):
             raise ValueError(f"{key}benchmark: this stage needs problems; configure one of evaluation.benchmarks")
 
 
-def _check_method(label: str, method: Method) -> None:
+def _check_method(label: str, method: Method, training: Training) -> None:
     name = label.partition("@")[0]
     if not LABEL.fullmatch(label):
         raise ValueError(f"methods.{label}: write <method> or <method>@<variant>, such as dpo@beta0.05")
@@ -173,10 +173,15 @@ def _check_method(label: str, method: Method) -> None:
         raise ValueError(
             f"methods.{label}: there is no method {name}; add workflow/scripts/lossgeometry/methods/{name}.py"
         )
+    module = method_module(name)
     try:
-        method_module(name).Options(**method.options)
+        options = module.Options(**method.options)
     except ValidationError as error:
         raise ValueError(f"methods.{label}.options.{_sentence(error)}") from None
+    if not module.OFFLINE and training.batch_size % options.generations:
+        raise ValueError(
+            f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"
+        )
 
 
 def load_config(values: dict[str, Any]) -> Config:

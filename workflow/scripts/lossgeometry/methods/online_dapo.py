@@ -22,7 +22,7 @@ class Options(OnPolicy):
     overlong_cache: int = Field(16, ge=0)
     """Tokens before the budget over which the reward falls by up to 1 (equation 13); 0 leaves the reward alone."""
     max_rounds: int = Field(10, ge=1)
-    """Most batches that are sampled to fill one with mixed groups."""
+    """Most rounds of sampling that fill a batch with mixed groups, the first included; later ones replace the others."""
 
 
 def train(job, options):

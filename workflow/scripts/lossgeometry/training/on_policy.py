@@ -9,7 +9,6 @@ from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
 from lossgeometry.evaluation.grading import Answer, Grader
-from lossgeometry.job import InputError
 from lossgeometry.rollouts.generation import SAMPLED, Request, sample_seed
 from lossgeometry.rollouts.templating import prompt_token_ids
 from lossgeometry.settings.on_policy import OnPolicy
@@ -159,18 +158,8 @@ def tokenize_prompts(job: TrainingJob, options: OnPolicy, tokenizer) -> dict[str
 def make_on_policy_trainer(
     job: TrainingJob, options: OnPolicy, rollouts: Rollouts, loss: Mapping[str, Any]
 ) -> OnPolicyTrainer:
-    """Return the trainer; `loss` are the arguments of TRL's GRPOConfig that define the objective.
-
-    Raises
-    ------
-    InputError
-        If the batch does not hold whole groups.
-    """
+    """Return the trainer; `loss` are the arguments of TRL's GRPOConfig that define the objective."""
     training = job.training
-    if training.batch_size % options.generations:
-        raise InputError(
-            f"{job.run}: options.generations must divide training.batch_size {training.batch_size}; change one of them"
-        )
     updates = options.updates_per_generation
     # The share of the GPU that vLLM leaves to the trainer.
     common = accumulating_arguments(job, 1 - options.gpu_memory_utilization * (options.engine == "vllm"))

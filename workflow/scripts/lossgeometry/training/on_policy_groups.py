@@ -63,7 +63,7 @@ def fill_batch(
     wanted
         Prompts of the batch.
     spares
-        Prompts to go on with, in order; each round takes as many as the batch has, so that rounds are few.
+        Prompts to go on with, in order; each round takes as many as there are groups to replace.
     sample
         Prompts to their groups, in order.
     max_rounds
@@ -82,7 +82,7 @@ def fill_batch(
         for group in sample(names):
             (mixed if group.mixed else uniform).append(group)
         rounds += 1
-        names = list(islice(spares, len(wanted)))
+        names = list(islice(spares, len(wanted) - len(mixed)))
     sampled = len(mixed) + len(uniform)
     if max_rounds == 1:
         position = {name: place for place, name in enumerate(wanted)}
