@@ -148,9 +148,10 @@ def test_a_cancelled_a_timed_out_and_a_preempted_training_continue_and_end_with_
         slurm("scontrol", "update", f"JobId={timed_out}", "TimeLimit=1")
 
         preempted = next_attempt(cancelled, timed_out)
-        # The same job starts again.
         slurm("sbatch", "--partition=urgent", "--cpus-per-task=4", "--output=/dev/null", "--wrap=sleep 1")
-        wait_for("the preemption", lambda: not jobs_of(slurm, "train_adapter", "RUNNING"))
+        wait_for("the preemption", lambda: preempted in jobs_of(slurm, "train_adapter", "PENDING"))
+        # SLURM lets a requeued job wait for two minutes.
+        slurm("scontrol", "update", f"JobId={preempted}", "StartTime=now")
         assert next_attempt(cancelled, timed_out) == preempted
         assert controller.wait(600) == 0, workflow.said()[-6000:]
 
