@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lossgeometry.config import load_config
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = ("Snakefile", "profiles", "workflow", "config", "envs", "resources")
@@ -48,6 +47,9 @@ class WorkflowCopy:
 
     def configure(self, values: dict[str, Any]) -> None:
         """Replace the configuration."""
+        # Imported here: the plan tests start processes that import this module, and that must find the copy's library first.
+        from lossgeometry.config import load_config
+
         self.values = values
         self.config = load_config(values)
         self.results = self.root / "results" / self.config.experiment
