@@ -1,6 +1,5 @@
 // The bundle as rows: the same rows that the figures are drawn from, chosen by the state of the controls.
 const DASHES = { default: [1, 0], seed: [6, 3], learning_rate: [2, 2] };
-const KIND_DASH = { methods: DASHES.default, seeds: DASHES.seed, learning_rates: DASHES.learning_rate };
 const BASE_COLOUR = bundle.base_colour;
 const runs = new Map(bundle.runs.map((run) => [run.id, run]));
 const pairs = new Map(bundle.pairs.map((pair, index) => [pair.id, { ...pair, index }]));
@@ -28,14 +27,17 @@ const visiblePairs = () => [...pairs.values()].filter(pairVisible);
 function chosenPairs() {
   const visible = visiblePairs();
   if (state.pairs) return visible.filter((pair) => state.pairs.includes(pair.id) || pair.id === state.focus);
-  // Another seed or learning rate brings its comparison with the default of its own method.
-  const usual = visible.filter((pair) => bundle.default_pairs.includes(pair.id) || pair.kind !== "methods");
+  // Another seed or learning rate brings its comparisons with the default of its own method and with the reference.
+  const usual = visible.filter((pair) => bundle.default_pairs.includes(pair.id) || pair.kind !== "methods" || withReference(pair));
   const first = usual.length ? usual : visible.slice(0, 8);
   return visible.filter((pair) => first.includes(pair) || pair.id === state.focus);
 }
 
+const withReference = (pair) => [pair.a, pair.b].some((id) => runs.get(id).label === bundle.reference);
+
 function look(pair) {
-  return { id: pair.id, name: pair.name, line: tint(pair.line), dot: tint(pair.dot), dash: KIND_DASH[pair.kind], order: pair.index };
+  const arm = [pair.a, pair.b].map((id) => runs.get(id).arm).find((name) => name !== "default") ?? "default";
+  return { id: pair.id, name: pair.name, line: tint(pair.line), dot: tint(pair.dot), dash: DASHES[arm], order: pair.index };
 }
 
 function runLook(id, order) {

@@ -9,7 +9,8 @@ function section(id, title, intro, { controls = [], plots: shown = [], legend, l
   const charts = el("div", { class: `charts ${layout}` }, shown.map((plot) => plot.node), legend && legend.node);
   const numbers = el("details", { class: "numbers" });
   const holder = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Numbers: ${title}` });
-  const rows = () => shown.flatMap((plot) => (plot.current ?? []).map((row) => (shown.length > 1 ? { chart: plot.node.dataset.chart, ...row } : row)));
+  const drawn = [...shown, ...after.filter((part) => part instanceof Plot)];
+  const rows = () => drawn.flatMap((plot) => (plot.current ?? []).map((row) => (drawn.length > 1 ? { chart: plot.node.dataset.chart, ...row } : row)));
   numbers.append(el("summary", {}, "Numbers shown"), el("p", {}, el("button", {
     type: "button", onclick: () => download(`${bundle.experiment}-${id}.csv`, csvOf(rows())),
   }, "Download as CSV")), holder);
@@ -20,7 +21,7 @@ function section(id, title, intro, { controls = [], plots: shown = [], legend, l
   };
   numbers.addEventListener("toggle", fill);
   const node = el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title), el("p", {}, ...intro),
-    controls.length ? el("div", { class: "selects" }, controls) : null, charts, ...after.map((part) => part.node ?? part), shown.length ? numbers : null);
+    controls.length ? el("div", { class: "selects" }, controls) : null, charts, ...after.map((part) => part.node), shown.length ? numbers : null);
   main.append(node);
   sections.push({ id, title, update: () => { shown.forEach((plot) => plot.update()); legend?.update(); after.forEach((part) => part.update?.()); fill(); } });
 }
@@ -91,7 +92,7 @@ function buildDepth() {
     title: () => [`By matrix: ${pairs.get(state.focus)?.name ?? ""}`, soft(`, ${bundle.metrics[bundle.projected.includes(state.depth) ? state.depth : "cosine"].title.toLowerCase()}, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
   });
   section("layers", "Layer by layer", ["Where in the network do two losses agree? Drag the slider above, use its arrow keys, or click in the chart; pick a pair in the table to follow it."],
-    { controls: [select("depth", "Show", metricOptions(Object.keys(bundle.metrics)))], plots: [plot], legend, layout: "legend", after: [{ node: byMatrix.node, update: () => byMatrix.update() }] });
+    { controls: [select("depth", "Show", metricOptions(Object.keys(bundle.metrics)))], plots: [plot], legend, layout: "legend", after: [byMatrix] });
 }
 
 function buildBasis() {

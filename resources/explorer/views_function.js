@@ -17,7 +17,7 @@ function buildPaths() {
   });
   const hasBarriers = table("barriers").length > 0;
   section("connectivity", "One basin or two?", ["The loss on the straight line between two adapters (", term("connectivity", "mode connectivity"), "). Flat or straight: one basin. A hump above the chord: a ", term("barrier", "barrier"), "."],
-    { controls: [select_], plots: [path], legend, layout: "legend", after: hasBarriers ? [barrier].map((plot) => ({ node: plot.node, update: () => plot.update() })) : [] });
+    { controls: [select_], plots: [path], legend, layout: "legend", after: hasBarriers ? [barrier] : [] });
 }
 
 function buildSimilarity() {
@@ -69,7 +69,33 @@ function buildRobustness() {
     spec: "robustness", rows: rowsOf.robustness, parameters: (rows) => range(bundle.metrics.cosine)(rows),
     title: () => [`Similarity of two runs of one method, ${sayPlace()}`, soft(" — ● cosine, ◆ output-Gram alignment, ■ top output direction, ▲ top input direction; grey: ", term("chance", "chance"), " of the cosine")],
   });
-  section("robustness", "Seed and learning rate", ["What a change of seed or of learning rate alone does (", term("robustness", "why it matters"), "). It bounds every comparison between methods above."], { plots: [plot], layout: "square" });
+  section("robustness", "Seed and learning rate", ["What a change of seed or of learning rate alone does (", term("robustness", "why it matters"), "). It bounds every comparison between methods above."],
+    { plots: [plot], layout: "square", after: [...ceilings(), ...sensitivity()] });
+}
+
+function extra(title, label, made) {
+  return { node: el("details", { class: "numbers" }, el("summary", {}, title), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, made)) };
+}
+
+function ceilings() {
+  const rows = table("seeds");
+  const title = (label) => bundle.methods[label]?.title ?? label;
+  return rows.length ? [extra("Noise ceilings", "Noise ceilings", [el("p", {}, term("ceiling"), ": the last column is 1 where two methods differ no more than their own seeds do."), dataTable([
+    { title: "measure", show: (row) => row.measure.replaceAll("_", " ") }, { title: "methods", show: (row) => `${title(row.method_a)} – ${title(row.method_b)}` },
+    { title: "same seed", key: "same_seed", number: true }, { title: "other seed", key: "other_seed", number: true }, { title: "ceiling", key: "ceiling", number: true },
+    { title: "by chance", key: "chance", number: true }, { title: "other seed / ceiling", key: "ratio", number: true },
+  ], rows)])] : [];
+}
+
+function sensitivity() {
+  const rows = table("sensitivity");
+  const name = (row) => pairs.get(`${row.run_a}--${row.run_b}`)?.name ?? `${row.run_a} – ${row.run_b}`;
+  return rows.length ? [extra("Each pair under the one thing that varies in it", "Sensitivity", dataTable([
+    { title: "pair", show: name }, { title: "varies", show: (row) => String(row.varies).replaceAll("_", " ") }, { title: "cosine", key: "cosine", number: true },
+    { title: "norms", number: true, show: (row) => `${short(row.norm_a)}, ${short(row.norm_b)}` }, { title: "ratio", key: "norm_ratio", number: true },
+    { title: "barrier", key: "barrier", number: true },
+    { title: "accuracies", number: true, show: (row) => `${short(row.accuracy_a)}, ${short(row.accuracy_b)}` }, { title: "on", show: (row) => row.benchmark ?? "–" },
+  ], rows))] : [];
 }
 
 function buildTraining() {

@@ -1,110 +1,127 @@
-// Opens a page in headless Chromium, uses it as a reader would, and prints what happened as JSON.
-// node inspect_page.mjs <chromium> <page> <width> <light|dark> [hash]
+// Opens pages in headless Chromium, uses them as a reader would, and prints what happened as a list in JSON.
+// node inspect_page.mjs <chromium> <file with a JSON list of {page, width, theme, fragment, use}>
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
-const [executablePath, file, width, colorScheme, hash = ""] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-const context = await browser.newContext({ viewport: { width: Number(width), height: 900 }, colorScheme });
-const page = await context.newPage();
-const found = { requests: [], messages: [], steps: {} };
-const address = pathToFileURL(file).href;
-page.on("request", (request) => request.url().split("#")[0] !== address && request.url() !== "data:," && found.requests.push(request.url()));
-page.on("console", (message) => found.messages.push(`${message.type()}: ${message.text()}`));
-page.on("pageerror", (error) => found.messages.push(`error: ${error.message}`));
-page.on("dialog", (dialog) => { found.messages.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+const [executablePath, list] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+// Nothing here measures time; a busy machine may take long.
+const PATIENCE = 180000;
 
-const open = async (target) => {
-  await target.goto(address + hash);
-  await target.waitForSelector("html[data-ready]", { timeout: 60000 });
-};
-const settle = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 60)))));
-const redrawn = () => page.evaluate(() => Object.fromEntries([...document.querySelectorAll("[data-chart]")].map((node) => [node.dataset.chart, Number(node.dataset.redrawn ?? 0)])));
-const step = async (name, act) => {
-  const before = await redrawn();
-  await act();
+async function inspect(browser, { page: file, width, theme: colorScheme, fragment: hash, use }) {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+  context.setDefaultTimeout(PATIENCE);
+  const page = await context.newPage();
+  const found = { requests: [], messages: [], steps: {} };
+  const address = pathToFileURL(file).href;
+  page.on("request", (request) => request.url().split("#")[0] !== address && request.url() !== "data:," && found.requests.push(request.url()));
+  page.on("console", (message) => found.messages.push(`${message.type()}: ${message.text()}`));
+  page.on("pageerror", (error) => found.messages.push(`error: ${error.message}`));
+  page.on("dialog", (dialog) => { found.messages.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+
+  const open = async (target) => {
+    await target.goto(address + hash);
+    await target.waitForSelector("html[data-ready]");
+  };
+  const settle = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 60)))));
+  const redrawn = () => page.evaluate(() => Object.fromEntries([...document.querySelectorAll("[data-chart]")].map((node) => [node.dataset.chart, Number(node.dataset.redrawn ?? 0)])));
+  const step = async (name, act) => {
+    const before = await redrawn();
+    await act();
+    await settle();
+    const after = await redrawn();
+    found.steps[name] = Object.keys(after).filter((chart) => after[chart] !== before[chart]).sort();
+  };
+  const press = async (selector, ...keys) => {
+    await page.locator(selector).first().focus();
+    for (const key of keys) await page.keyboard.press(key);
+  };
+
+  await open(page);
+  found.charts = Object.keys(await redrawn()).sort();
+  found.sections = await page.$$eval("main > section", (nodes) => nodes.map((node) => node.id));
+  found.brief = await page.locator("#pair .answer").textContent().catch(() => null);
+  found.overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+
+  // Text that a chart cuts off, and text that lies on other text.
+  found.cut = await page.evaluate(() => [...document.querySelectorAll(".plot:not([hidden]) svg")].flatMap((svg) => {
+    const frame = svg.getBoundingClientRect();
+    return [...svg.querySelectorAll("text")].filter((text) => text.textContent.trim() && getComputedStyle(text).opacity !== "0").filter((text) => {
+      const box = text.getBoundingClientRect();
+      return box.left < frame.left - 1.5 || box.right > frame.right + 1.5 || box.top < frame.top - 1.5 || box.bottom > frame.bottom + 1.5;
+    }).map((text) => `${svg.closest("figure").dataset.chart}: ${text.textContent}`);
+  }));
+  found.overlapping = await page.evaluate(() => [...document.querySelectorAll(".plot:not([hidden]) svg")].flatMap((svg) => {
+    const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent.trim() && text.getAttribute("opacity") !== "0" && !/rotate/.test(text.getAttribute("transform")));
+    const boxes = texts.map((text) => text.getBoundingClientRect());
+    const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4;
+    return texts.flatMap((text, i) => texts.slice(i + 1).filter((_, j) => meet(boxes[i], boxes[i + 1 + j])).map((other) => `${svg.closest("figure").dataset.chart}: ${text.textContent} / ${other.textContent}`));
+  }));
+
+  await page.evaluate(() => document.querySelectorAll("main details").forEach((node) => { node.open = true; }));
   await settle();
-  const after = await redrawn();
-  found.steps[name] = Object.keys(after).filter((chart) => after[chart] !== before[chart]).sort();
-};
-const press = async (selector, ...keys) => {
-  await page.locator(selector).first().focus();
-  for (const key of keys) await page.keyboard.press(key);
-};
+  await page.evaluate(axe);
+  found.axe = await page.evaluate(async () => (await axe.run()).violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 160)}`)));
+  await page.evaluate(() => document.querySelectorAll("main details").forEach((node) => { node.open = false; }));
 
-await open(page);
-found.charts = Object.keys(await redrawn()).sort();
-found.sections = await page.$$eval("main > section", (nodes) => nodes.map((node) => node.id));
-found.brief = await page.locator("#pair .answer").textContent().catch(() => null);
-found.overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  if (!use) {
+    await context.close();
+    return found;
+  }
 
-// Text that a chart cuts off, and text that lies on other text.
-found.cut = await page.evaluate(() => [...document.querySelectorAll(".plot:not([hidden]) svg")].flatMap((svg) => {
-  const frame = svg.getBoundingClientRect();
-  return [...svg.querySelectorAll("text")].filter((text) => text.textContent.trim() && getComputedStyle(text).opacity !== "0").filter((text) => {
-    const box = text.getBoundingClientRect();
-    return box.left < frame.left - 1.5 || box.right > frame.right + 1.5 || box.top < frame.top - 1.5 || box.bottom > frame.bottom + 1.5;
-  }).map((text) => `${svg.closest("figure").dataset.chart}: ${text.textContent}`);
-}));
-found.overlapping = await page.evaluate(() => [...document.querySelectorAll(".plot:not([hidden]) svg")].flatMap((svg) => {
-  const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent.trim() && text.getAttribute("opacity") !== "0" && !/rotate/.test(text.getAttribute("transform")));
-  const boxes = texts.map((text) => text.getBoundingClientRect());
-  const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4;
-  return texts.flatMap((text, i) => texts.slice(i + 1).filter((_, j) => meet(boxes[i], boxes[i + 1 + j])).map((other) => `${svg.closest("figure").dataset.chart}: ${text.textContent} / ${other.textContent}`));
-}));
+  if (await page.locator("#layer").count()) {
+    await step("layer", () => press("#layer", "ArrowRight"));
+    await step("at", () => press("#at", "Space"));
+    await step("layer and at", () => press("#layer", "Home"));
+    if (await page.locator("#select-projection").count()) await step("projection", () => press("#select-projection", "ArrowDown"));
+  }
+  await press("details.filters summary", "Enter");
+  await step("pair", () => press("details.filters .pairs input:enabled", "Space"));
+  await step("method", () => press("details.filters fieldset:first-of-type label:nth-of-type(2) input", "Space"));
+  await press("details.filters summary", "Enter");
+  for (const key of ["map", "depth", "basis", "side", "rank", "loss", "estimator", "decoding", "quantity"]) {
+    if ((await page.locator(`#select-${key} option`).count()) > 1) await step(key, () => press(`#select-${key}`, "ArrowDown"));
+  }
+  await step("theme", () => page.locator("#theme").selectOption(colorScheme === "dark" ? "light" : "dark"));
+  found.theme = await page.evaluate(() => document.documentElement.dataset.theme);
 
-await page.evaluate(() => document.querySelectorAll("main details").forEach((node) => { node.open = true; }));
-await settle();
-await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
-found.axe = await page.evaluate(async () => (await axe.run()).violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 160)}`)));
-await page.evaluate(() => document.querySelectorAll("main details").forEach((node) => { node.open = false; }));
+  // Definitions on focus, gone with Escape.
+  await page.locator("button.term").first().focus();
+  found.tip = await page.locator("#tip").textContent();
+  await page.keyboard.press("Escape");
+  found.tipGone = await page.locator("#tip").isHidden();
 
-if (await page.locator("#layer").count()) {
-  await step("layer", () => press("#layer", "ArrowRight"));
-  await step("at", () => press("#at", "Space"));
-  await step("layer and at", () => press("#layer", "Home"));
-  if (await page.locator("#select-projection").count()) await step("projection", () => press("#select-projection", "ArrowDown"));
-}
-await press("details.filters summary", "Enter");
-await step("pair", () => press("details.filters .pairs input:enabled", "Space"));
-await step("method", () => press("details.filters fieldset:first-of-type label:nth-of-type(2) input", "Space"));
-await press("details.filters summary", "Enter");
-for (const key of ["map", "depth", "basis", "side", "rank", "loss", "estimator", "decoding", "quantity"]) {
-  if ((await page.locator(`#select-${key} option`).count()) > 1) await step(key, () => press(`#select-${key}`, "ArrowDown"));
-}
-await step("theme", () => page.locator("#theme").selectOption(colorScheme === "dark" ? "light" : "dark"));
-found.theme = await page.evaluate(() => document.documentElement.dataset.theme);
+  // The address gives the same view again.
+  const says = (target) => target.evaluate(() => [...document.querySelectorAll("select, input")].map((node) => (node.type === "checkbox" ? node.checked : node.value)).concat([...document.querySelectorAll(".legend-table, #pair")].map((node) => node.innerText)));
+  const copy = await context.newPage();
+  await copy.goto(page.url());
+  await copy.waitForSelector("html[data-ready]");
+  found.sameView = JSON.stringify(await says(page)) === JSON.stringify(await says(copy));
+  await copy.close();
 
-// Definitions on focus, gone with Escape.
-await page.locator("button.term").first().focus();
-found.tip = await page.locator("#tip").textContent();
-await page.keyboard.press("Escape");
-found.tipGone = await page.locator("#tip").isHidden();
+  // The file that a reader saves is what the chart shows.
+  if (await page.locator("#layers").count()) {
+    await page.evaluate(() => { document.querySelector("#layers details.numbers").open = true; });
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.locator("#layers details.numbers button").click()]);
+    found.csv = readFileSync(await saved.path(), "utf8");
+  }
 
-// The address gives the same view again.
-const says = (target) => target.evaluate(() => [...document.querySelectorAll("select, input")].map((node) => (node.type === "checkbox" ? node.checked : node.value)).concat([...document.querySelectorAll(".legend-table, #pair")].map((node) => node.innerText)));
-const copy = await context.newPage();
-await copy.goto(page.url());
-await copy.waitForSelector("html[data-ready]");
-found.sameView = JSON.stringify(await says(page)) === JSON.stringify(await says(copy));
-await copy.close();
-
-// The file that a reader saves is what the chart shows.
-if (await page.locator("#layers").count()) {
-  await page.evaluate(() => { document.querySelector("#layers details.numbers").open = true; });
-  const [saved] = await Promise.all([page.waitForEvent("download"), page.locator("#layers details.numbers button").click()]);
-  found.csv = readFileSync(await saved.path(), "utf8");
+  // Every text of the sample browser, on the page at once.
+  if (await page.locator("#select-source").count()) {
+    for (const option of await page.$$eval("#select-source option", (nodes) => nodes.map((node) => node.value))) await page.locator("#select-source").selectOption(option);
+    await page.locator("#select-source").selectOption("rollouts").catch(() => {});
+    await settle();
+  }
+  found.samples = await page.$$eval(".completion", (nodes) => nodes.map((node) => node.textContent));
+  found.hacked = await page.evaluate(() => window.hacked ?? null);
+  await context.close();
+  return found;
 }
 
-// Every text of the sample browser, on the page at once.
-if (await page.locator("#select-source").count()) {
-  for (const option of await page.$$eval("#select-source option", (nodes) => nodes.map((node) => node.value))) await page.locator("#select-source").selectOption(option);
-  await page.locator("#select-source").selectOption("rollouts").catch(() => {});
-  await settle();
-}
-found.samples = await page.$$eval(".completion", (nodes) => nodes.map((node) => node.textContent));
-found.hacked = await page.evaluate(() => window.hacked ?? null);
-console.log(JSON.stringify(found));
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: PATIENCE });
+const all = [];
+for (const view of JSON.parse(readFileSync(list, "utf8"))) all.push(await inspect(browser, view));
+console.log(JSON.stringify(all));
 await browser.close();

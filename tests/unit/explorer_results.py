@@ -142,8 +142,8 @@ def _geometry(tables: Path, pairs, layers: int, rng, found) -> None:
             rows += [("orthogonal_fraction", "none", None, float(np.sqrt(1 - close**2)), 0.99, 0.002)]
             for end, run in (("a", a), ("b", b)):
                 rows += [
-                    (f"norm_{end}", "none", None, 0.3 if run[1] == "dpo" else 3.0, np.nan, np.nan),
-                    (f"effective_rank_{end}", "none", None, 5.0, np.nan, np.nan),
+                    (f"norm_{end}", "none", None, (0.3 if run[1] == "dpo" else 3.0) + 0.1 * layer, np.nan, np.nan),
+                    (f"effective_rank_{end}", "none", None, 5.0 + 0.2 * layer, np.nan, np.nan),
                 ]
             head = {"run_a": a[0], "run_b": b[0], "scope": scope, "layer": layer, "projection": projection}
             for metric, side, k, value, null_mean, null_sd in rows:

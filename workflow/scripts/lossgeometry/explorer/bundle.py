@@ -29,7 +29,7 @@ RUN_FACTS = (
     "rows_left_out",
     "left_out_because",
 )
-PLAIN_TABLES = ("rollouts", "claims", "mcnemar", "barriers", "shrinkage", "accuracy")
+PLAIN_TABLES = ("rollouts", "claims", "mcnemar", "barriers", "accuracy", "seeds", "sensitivity")
 """Tables that the page takes as they are."""
 
 

@@ -7,7 +7,7 @@ from lossgeometry.provenance import SCRIPTS
 
 TABLES = (
     *("runs", "rollouts", "claims", "geometry", "layers", "modules"),
-    *("connectivity", "barriers", "cka", "accuracy", "mcnemar"),
+    *("connectivity", "barriers", "cka", "accuracy", "mcnemar", "seeds", "sensitivity"),
 )
 """Tables that are shown, where they were made."""
 

@@ -8,7 +8,6 @@ from lossgeometry.explorer.metrics import CHANCE_WIDTH
 from lossgeometry.explorer.palette import BASE
 
 DASHES = {"default": [1, 0], "seed": [6, 3], "learning_rate": [2, 2]}
-_KINDS = {"methods": "default", "seeds": "seed", "learning_rates": "learning_rate"}
 
 
 class Rows:
@@ -26,7 +25,8 @@ class Rows:
     def look(self, pair_id: str) -> dict[str, Any]:
         """Return how a pair is drawn."""
         pair = self.pairs[pair_id]
-        dash = DASHES[_KINDS[pair["kind"]]]
+        arms = [self.runs[pair[end]]["arm"] for end in "ab"]
+        dash = DASHES[next((arm for arm in arms if arm != "default"), "default")]
         return {
             "id": pair_id,
             "name": pair["name"],
