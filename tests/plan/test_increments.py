@@ -166,13 +166,15 @@ def test_a_shared_training_setting(project):
 @pytest.mark.parametrize("module", ["geometry/angles.py", "geometry/pairs.py", "compare_pair.py"])
 def test_a_module_of_pair_metrics(project, module):
     edit(project.module(module))
-    assert project.plan() == jobs(compare_pair=pairs_of(RUNS)) | single("tabulate_geometry", *REPORT)
+    assert project.plan() == jobs(compare_pair=pairs_of(RUNS)) | single(
+        "tabulate_geometry", "tabulate_sensitivity", *REPORT
+    )
 
 
 def test_a_module_of_the_decomposition(project):
     edit(project.module("geometry/deltas.py"))
     expected = jobs(reduce_adapter=RUNS, compare_pair=pairs_of(RUNS)) | single(
-        "compare_sweeps", "tabulate_geometry", *REPORT
+        "compare_sweeps", "tabulate_geometry", "tabulate_sensitivity", *REPORT
     )
     assert project.plan() == expected
 
@@ -185,20 +187,22 @@ def test_a_module_of_the_representations(project):
 
 def test_a_module_of_the_interpolation(project):
     edit(project.module("interpolate_pair.py"))
-    assert project.plan() == jobs(interpolate_pair=pairs_of(RUNS)) | single("tabulate_connectivity", *REPORT)
+    assert project.plan() == jobs(interpolate_pair=pairs_of(RUNS)) | single(
+        "tabulate_connectivity", "tabulate_sensitivity", *REPORT
+    )
 
 
 def test_a_module_of_the_answers(project):
     edit(project.module("rollouts/answering.py"))
     everyone = on_benchmarks(["base", *RUNS])
     assert project.plan() == jobs(generate_answers=everyone, grade_answers=everyone) | single(
-        "tabulate_accuracy", *REPORT
+        "tabulate_accuracy", "tabulate_sensitivity", *REPORT
     )
 
 
 def test_a_table(project):
     edit(project.module("tabulate_accuracy.py"))
-    assert project.plan() == single("tabulate_accuracy", *REPORT)
+    assert project.plan() == single("tabulate_accuracy", "tabulate_sensitivity", *REPORT)
 
 
 # Additions.
@@ -226,15 +230,15 @@ def test_a_learning_rate_added(project):
 
 def test_a_pair_added(project):
     project.set("comparisons.pairs", [[run("dpo", "43"), run("sft", "42")]])
-    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy", "tabulate_geometry") | jobs(
-        compare_pair=[f"{run('sft', '42')} {run('dpo', '43')}"]
-    )
+    assert project.plan() == CHANGED_CONFIG | single(
+        "tabulate_accuracy", "tabulate_geometry", "tabulate_sensitivity"
+    ) | jobs(compare_pair=[f"{run('sft', '42')} {run('dpo', '43')}"])
 
 
 def test_a_benchmark_added(project):
     project.set("evaluation.benchmarks.third", {"source": "generated", "count": 8, "seed": 9})
     answers = on_benchmarks(["base", *RUNS], ["third"])
-    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy") | jobs(
+    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy", "tabulate_sensitivity") | jobs(
         write_prompts=["third"], generate_answers=answers, grade_answers=answers
     )
 
@@ -245,7 +249,7 @@ def test_a_benchmark_added(project):
 def test_one_benchmark(project):
     project.set("evaluation.benchmarks.hard.seed", 5)
     answers = on_benchmarks(["base", *RUNS], ["hard"])
-    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy") | jobs(
+    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy", "tabulate_sensitivity") | jobs(
         write_prompts=["hard"], generate_answers=answers, grade_answers=answers
     )
 
@@ -361,7 +365,7 @@ def test_a_result_that_was_replaced_counts_as_new(project):
     path = project.root / "results/plan/deltas" / f"{run('dpo')}.safetensors"
     path.write_text("another update", encoding="utf-8")
     assert project.plan() == jobs(compare_pair=pairs_of([run("dpo")])) | single(
-        "compare_sweeps", "tabulate_geometry", *REPORT
+        "compare_sweeps", "tabulate_geometry", "tabulate_sensitivity", *REPORT
     )
 
 
