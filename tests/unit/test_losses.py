@@ -2,14 +2,15 @@
 
 import pytest
 import torch
+from torch.nn.functional import logsigmoid
+from training_tools import ByHand, build_world, disturb
+from trl import SFTConfig, SFTTrainer
+
 from lossgeometry.config import method_module
 from lossgeometry.training import preference, reference_free, token_loss, unpaired
 from lossgeometry.training.resumable import train_resumably
 from lossgeometry.training.rows import in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.setup import common_arguments, load_trainable_model
-from torch.nn.functional import logsigmoid
-from training_tools import ByHand, build_world, disturb
-from trl import SFTConfig, SFTTrainer
 
 TOLERANCE = 1e-6
 

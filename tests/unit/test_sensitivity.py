@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 import pytest
+
 from lossgeometry.report.sensitivity import COLUMNS, VARIES, sensitivity_summary, sensitivity_table, what_varies
 
 

@@ -6,12 +6,15 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from training_tools import METHODS, PROBLEMS, REWARDS, build_world
+
 from lossgeometry.config import method_module
 from lossgeometry.job import InputError
 from lossgeometry.settings.training import Training
@@ -19,7 +22,6 @@ from lossgeometry.stopping import STOPPED_EXIT_CODE
 from lossgeometry.training import on_policy, preference, token_loss, unpaired
 from lossgeometry.training.order import training_order
 from lossgeometry.training.run import train
-from training_tools import METHODS, PROBLEMS, REWARDS, build_world
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +159,7 @@ def children():
     """A context whose processes have everything imported already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["test_training_runs"])
-    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in map(str, __import__("sys").path) if path)
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     return context
 
 
@@ -184,7 +186,7 @@ def final_files(results, method):
 
 @pytest.mark.parametrize("method", KILLED)
 def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, children, tmp_path, method):
-    chance = random.Random(f"{method}")
+    chance = random.Random(method)
     undisturbed = start(children, world, method, tmp_path / "undisturbed")
     killed, reached = tmp_path / "killed", 0
     for number in (signal.SIGKILL, signal.SIGTERM):

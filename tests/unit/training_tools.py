@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from peft import PeftModel
+from small_models import small_model
+from transformers import AutoModelForCausalLM
+
 from lossgeometry.methods import __path__ as METHODS_PATH
 from lossgeometry.rollouts.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.settings.training import Lora, Training
 from lossgeometry.tiny.tokenizer import train_tokenizer
 from lossgeometry.training.initialisation import initialise
 from lossgeometry.training.job import TrainingJob
-from peft import PeftModel
-from small_models import small_model
-from transformers import AutoModelForCausalLM
 
 METHODS = sorted(path.stem for path in Path(METHODS_PATH[0]).glob("[a-z]*.py"))
 
