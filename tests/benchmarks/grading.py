@@ -14,9 +14,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from math_verify import LatexExtractionConfig, parse, verify
+
 from lossgeometry import jsonl
 from lossgeometry.evaluation.grading import Answer, grade
-from math_verify import LatexExtractionConfig, parse, verify
 
 TABLE = Path(__file__).parents[1] / "unit" / "data" / "answers.jsonl"
 SAMPLES = 8

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from lossgeometry.plan import Cost, PlannedJob, costs, format_plan
 from planning import CONFIG, Project
 from workflow_copy import REPOSITORY
+
+from lossgeometry.plan import Cost, PlannedJob, costs, format_plan
 
 BENCHMARKS = Path("results/x/benchmarks")
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from lossgeometry import jsonl
 from lossgeometry.evaluation import statistics
 from lossgeometry.evaluation.tables import ACCURACY_COLUMNS, MCNEMAR_COLUMNS, tabulate_accuracy

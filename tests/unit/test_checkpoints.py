@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from lossgeometry.atomic import CannotWrite, atomic_file, atomic_folder
 from lossgeometry.checkpoints import CheckpointFolder, CorruptedCheckpoint, checkpoint_root, verify
 from lossgeometry.locks import SecondWriter, WriterLock

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
 from lossgeometry.evaluation.claim_rules import RULES
 from lossgeometry.evaluation.claims import COLUMNS, claims_section, judge_claims, overall, tabulate_claims
 from lossgeometry.evaluation.evidence import Evidence

@@ -1,6 +1,7 @@
 """Gold answers of public data sets: their formats and their known defects."""
 
 import pytest
+
 from lossgeometry.evaluation.golds import NO_ANSWER, NO_PROBLEM, UNPARSABLE, parse_row, usable_problems
 from lossgeometry.job import InputError
 

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+
 from lossgeometry.evaluation import grading, worker_pool
 from lossgeometry.evaluation.answers import extract_box
 from lossgeometry.evaluation.grading import Answer, Grader, grade

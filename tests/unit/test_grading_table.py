@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from lossgeometry import jsonl
 from lossgeometry.evaluation.answers import decide, extract_box, tidy
 from lossgeometry.evaluation.grading import Answer, check_golds, grade

@@ -4,6 +4,7 @@ import random
 import tracemalloc
 
 import pytest
+
 from lossgeometry import jsonl
 
 HOSTILE = [

@@ -6,12 +6,13 @@ from math import comb
 
 import numpy as np
 import pytest
-from lossgeometry.evaluation import statistics
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
+
+from lossgeometry.evaluation import statistics
 
 EXACT = {"rel": 1e-12, "abs": 1e-12}
 COUNTS = [(0, 1), (1, 1), (0, 30), (3, 30), (30, 30), (1160, 1319), (1319, 1319), (7, 1000)]

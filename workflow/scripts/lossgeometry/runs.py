@@ -49,9 +49,7 @@ def _training_run(label: str, learning_rate: float, seed: int | Seeds, default: 
     return Run(run_id, label, label.partition("@")[0], learning_rate, init, order, default)
 
 
-def expand_runs(
-    methods: dict[str, Method], seeds: Iterable[int | Seeds], adapters: dict[str, str]
-) -> list[Run]:
+def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapters: dict[str, str]) -> list[Run]:
     """Return every run, in the order of the configuration.
 
     A method runs at its default learning rate with each of its seeds, and at each further learning rate with its first seed: a
@@ -82,8 +80,7 @@ def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, s
     return [
         (a.id, b.id)
         for a, b in combinations(runs, 2)
-        if not {a.id, b.id} & set(comparisons.exclude)
-        and (_compared(a, b, comparisons) or (a.id, b.id) in explicit)
+        if not {a.id, b.id} & set(comparisons.exclude) and (_compared(a, b, comparisons) or (a.id, b.id) in explicit)
     ]
 
 

@@ -29,7 +29,9 @@ def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: 
                 "loss_first": curve.loss.iloc[0],
                 "loss_last": curve.loss.tail(10).mean(),
                 "rows_left_out": sum(record["skipped"].values()),
-                "left_out_because": "; ".join(f"{reason}: {count}" for reason, count in sorted(record["skipped"].items())),
+                "left_out_because": "; ".join(
+                    f"{reason}: {count}" for reason, count in sorted(record["skipped"].items())
+                ),
                 "config_digest": record["config_digest"],
                 "code_digest": record["code_digest"],
             }

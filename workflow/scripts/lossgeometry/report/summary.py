@@ -98,8 +98,10 @@ def _runs(runs: pd.DataFrame) -> str:
         "rows_left_out": "rows left out",
     }
     shown = runs[list(columns)].rename(columns=columns)
-    return "## Training\n\n" + table(shown, {"epochs": "{:.2f}", "first loss": "{:.4f}", "last loss (10 steps)": "{:.4f}"}) + (
-        "\n\nLosses of different methods are different functions: their values cannot be compared across rows."
+    return (
+        "## Training\n\n"
+        + table(shown, {"epochs": "{:.2f}", "first loss": "{:.4f}", "last loss (10 steps)": "{:.4f}"})
+        + ("\n\nLosses of different methods are different functions: their values cannot be compared across rows.")
     )
 
 
@@ -116,11 +118,19 @@ def _geometry(geometry: pd.DataFrame) -> str:
     for a in runs:
         cells = ["1" if a == b else _signed(values.get((a, b), values.get((b, a)))) for b in runs]
         lines.append(f"| {a} | {' | '.join(cells)} |")
-    lines += ["", "Every pair with its chance level (mean ± 2 standard deviations for unrelated updates of the same shape):", ""]
+    lines += [
+        "",
+        "Every pair with its chance level (mean ± 2 standard deviations for unrelated updates of the same shape):",
+        "",
+    ]
     lines += ["| pair | cosine | chance | first angle, output side (degrees) | chance |", "|---|---|---|---|---|"]
     for row in cosine.itertuples():
         angle = first.loc[(row.run_a, row.run_b)] if (row.run_a, row.run_b) in first.index else None
-        shown = f"{angle.value:.1f} | {angle.null_mean:.1f} ± {2 * angle.null_sd:.1f}" if angle is not None else "undefined | "
+        shown = (
+            f"{angle.value:.1f} | {angle.null_mean:.1f} ± {2 * angle.null_sd:.1f}"
+            if angle is not None
+            else "undefined | "
+        )
         lines.append(
             f"| {row.run_a} - {row.run_b} | {row.value:.3f} | {row.null_mean:.3f} ± {2 * row.null_sd:.3f} | {shown} |"
         )

@@ -94,7 +94,9 @@ def pretrain(settings: TinyModel, folder: Path) -> None:
     The learning rates rise over 5 % of the steps, then fall linearly to 2 % of their peak.
     """
     texts = _draw_texts(settings, settings.steps * settings.batch_size)
-    tokenizer = train_tokenizer(("\n".join(pair) for pair in islice(texts, TOKENIZER_PROBLEMS)), settings.vocabulary_size)
+    tokenizer = train_tokenizer(
+        ("\n".join(pair) for pair in islice(texts, TOKENIZER_PROBLEMS)), settings.vocabulary_size
+    )
     rows = [
         (prompt_token_ids(tokenizer, problem, ""), completion_token_ids(tokenizer, solution, finished=True))
         for problem, solution in texts
