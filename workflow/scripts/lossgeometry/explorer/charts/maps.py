@@ -45,7 +45,9 @@ def map_chart(frame: Frame, cells: int) -> dict[str, Any]:
         tooltip=[alt.Tooltip(field) for field in ("name:N", "text:N", "chance:N")],
     )
     # Whichever ink has the better contrast on the cell, which changes where its luminance is about 0.18; grey for chance.
-    ink = "abs(datum.similarity) > (dark ? 0.5 : 0.72) ? (dark ? '#0b0d10' : '#ffffff') : (dark ? '#e8ebef' : '#1c2127')"
+    ink = (
+        "abs(datum.similarity) > (dark ? 0.5 : 0.72) ? (dark ? '#0b0d10' : '#ffffff') : (dark ? '#e8ebef' : '#1c2127')"
+    )
     quiet = "dark ? '#9aa4b2' : '#5b6470'"
     # Numbers that would run into each other are left to the tooltip and the table.
     text = base.mark_text(
