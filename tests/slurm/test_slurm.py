@@ -155,9 +155,14 @@ def test_a_cancelled_a_timed_out_and_a_preempted_training_continue_and_end_with_
         assert next_attempt(cancelled, timed_out) == preempted
         assert controller.wait(600) == 0, workflow.said()[-6000:]
 
-    states = {row[0]: row[1] for row in slurm("squeue", "--noheader", "--states=all", "--format=%i|%T")}
-    assert (states[cancelled], states[preempted]) == ("CANCELLED", "COMPLETED")
-    assert states[timed_out] in ("FAILED", "TIMEOUT")
+    def final_states() -> list[str]:
+        # Of the accounting, which forgets nothing, but is written a little later.
+        rows = [slurm("sacct", "-X", "-n", "-P", "-j", job, "--format=State") for job in jobs]
+        return [row[-1][0].split()[0] if row else "" for row in rows]
+
+    jobs = (cancelled, timed_out, preempted)
+    wait_for("the accounting", lambda: final_states()[-1] == "COMPLETED", 60)
+    assert final_states()[0] == "CANCELLED" and final_states()[1] in ("FAILED", "TIMEOUT")
     assert not checkpoints.exists()
     undisturbed.run("--cores", "1", target)
     assert (undisturbed.root / target).read_bytes() == (workflow.root / target).read_bytes()

@@ -353,9 +353,15 @@ def test_a_full_disk_is_one_sentence_and_costs_only_the_new_checkpoint(small_dis
     from numpy import zeros
     from safetensors.numpy import save_file
 
+    def as_torch_reports_it(path: Path) -> None:
+        with pytest.raises(OSError):
+            (path / "state").write_bytes(bytes(10**6))
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 19456 vs 19344")
+
     with CheckpointFolder(small_disk / "run", "d1") as folder:
         good = folder.save(1, write_state(b"one"))
         for write in (
+            as_torch_reports_it,
             write_state(bytes(10**6)),
             lambda path: save_file({"weight": zeros(10**6)}, path / "state.safetensors"),
         ):

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+PROBE_BYTES = 1 << 20
+
 _CURES = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk quota is used up; free some space",
@@ -74,13 +76,10 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     with clear_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove(partial)
-        try:
+        with _discarded_on_failure(partial):
             yield partial
             sync(partial)
             os.replace(partial, path)
-        except BaseException:
-            remove(partial)
-            raise
         sync(path.parent)
 
 
@@ -98,15 +97,31 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     with clear_write_errors(path):
         remove(partial)
         partial.mkdir(parents=True)
-        try:
+        with _discarded_on_failure(partial):
             yield partial
             sync_tree(partial)
             remove(path)
             os.replace(partial, path)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
         sync(path.parent)
+
+
+@contextmanager
+def _discarded_on_failure(partial: Path) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError:
+        # torch reports a write that failed without the system's reason; one more write brings it out.
+        probe = partial.with_name(f"{partial.name}.probe")
+        try:
+            probe.write_bytes(bytes(PROBE_BYTES))
+            sync(probe)
+        finally:
+            probe.unlink(missing_ok=True)
+            remove(partial)
+        raise
+    except BaseException:
+        remove(partial)
+        raise
 
 
 def sync(path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lossgeometry.atomic import CannotWrite
+from lossgeometry.damage import DamagedInput, require_whole
 from lossgeometry.locks import SecondWriter
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -36,7 +37,8 @@ def job(snakemake, network: bool = False) -> Iterator[None]:
     os.dup2(log, sys.stderr.fileno())
     sys.stdout.reconfigure(line_buffering=True)
     try:
+        require_whole(snakemake.input)
         yield
-    except (InputError, CannotWrite, SecondWriter) as error:
+    except (InputError, DamagedInput, CannotWrite, SecondWriter) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
