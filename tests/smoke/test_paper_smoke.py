@@ -1,0 +1,106 @@
+"""config/paper.yaml with `smoke=true`, end to end on a CPU: what is fetched is stood in for, everything else is the real thing.
+
+The engine is vLLM where it is installed (see tests/vllm/install.sh), else transformers.
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from stand_ins import endpoint, save_student, write_data
+from workflow_copy import WorkflowCopy
+
+from lossgeometry import preflight
+from lossgeometry.config import Config, load_config
+from lossgeometry.jsonl import read_lines
+
+PAPER = Path(__file__).parents[2] / "config" / "paper.yaml"
+VLLM = importlib.util.find_spec("vllm") is not None
+
+
+def with_stand_ins(folder: Path, address: str) -> dict:
+    """Return the paper's configuration with another student, other data and another address, and all else as it is."""
+    values = yaml.safe_load(PAPER.read_text(encoding="utf-8"))
+    save_student(folder / "student")
+    paths = write_data(folder)
+    values["student"] = {"source": "folder", "name": str(folder / "student")}
+    for name, block in (("train", values["prompts"]), *values["evaluation"]["benchmarks"].items()):
+        block.update(source="file", name=paths[name])
+        for key in ("revision", "split", "subset"):
+            block.pop(key, None)
+    values["rollouts"]["engine"]["base_url"] = address
+    values["grading"]["workers"] = 1
+    if not VLLM:
+        values["evaluation"]["engine"]["name"] = "transformers"
+        for name in ("online_grpo", "online_dapo"):
+            values["methods"][name]["options"]["engine"] = "transformers"
+    # A CPU takes minutes over what takes a GPU seconds: shorter completions, smaller batches of tokens.
+    for name in ("online_grpo", "online_dapo"):
+        values["methods"][name]["options"]["max_new_tokens"] = 24
+    values["methods"]["online_dapo"]["options"]["overlong_cache"] = 8
+    values["evaluation"]["sampling"]["max_new_tokens"] = 48
+    values["connectivity"]["tokens_per_batch"] = values["representations"]["tokens_per_batch"] = 1024
+    return values | {"smoke": True}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> WorkflowCopy:
+    folder = tmp_path_factory.mktemp("paper")
+    name = yaml.safe_load(PAPER.read_text(encoding="utf-8"))["teacher"]["name"]
+    with endpoint(name) as address:
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
+            "OPENAI_API_KEY": "none",
+            "HF_HOME": str(folder / "no-cache"),
+            "HF_ENDPOINT": "http://127.0.0.1:9",
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+        }
+        values = with_stand_ins(folder, address)
+        workflow = WorkflowCopy(folder / "project", values, environment)
+        teacher = workflow.config.teacher
+        assert preflight.check_endpoint(teacher, address).state == preflight.READY
+        assert preflight.check_endpoint(teacher.model_copy(update={"name": "x"}), address).state == preflight.MISSING
+        workflow.run("--cores", "2", "all", seconds=3600)
+    return workflow
+
+
+def test_every_stage_leaves_what_it_promises(finished):
+    config: Config = finished.config
+    assert finished.results.name == "paper-smoke"
+    for path in (
+        "summary.md",
+        "explorer.html",
+        *(f"tables/{name}.csv" for name in ("runs", "connectivity", "cka", "claims")),
+    ):
+        assert (finished.results / path).stat().st_size > 0, path
+    for run in config.runs:
+        assert (finished.results / f"adapters/{run}/adapter_model.safetensors").exists()
+        for benchmark in config.evaluation.benchmarks:
+            assert len(list(read_lines(finished.results / f"evaluation/{run}/{benchmark}.jsonl"))) == 8
+
+
+def test_every_method_of_the_paper_took_its_steps_and_timed_them(finished):
+    paper = load_config(yaml.safe_load(PAPER.read_text(encoding="utf-8")))
+    assert {run.label for run in finished.config.runs.values()} == set(paper.methods)
+    for run in finished.config.runs:
+        training = pd.read_csv(finished.results / f"adapters/{run}/training.csv")
+        assert list(training.step) == [1, 2, 3, 4]
+        assert (training.tokens_per_second > 0).all() and training.mfu.isna().all()  # the CPU's peak is not known
+
+
+def test_the_defects_of_the_data_were_found(finished):
+    golds = {row["problem"]: row["answer"] for row in read_lines(finished.results / "prompts/gsm8k.jsonl")}
+    assert all(answer.isdigit() for answer in golds.values())
+    aime = [row["answer"] for row in read_lines(finished.results / "prompts/aime26.jsonl")]
+    assert all(answer == str(int(answer)) for answer in aime)
+    log = (finished.results / "logs/fetch_prompts/train.log").read_text(encoding="utf-8")
+    assert "dropped 1 of 50 rows: the answer is empty" in log
+
+
+def test_rollouts_are_the_endpoints_and_their_grades_are_marked_as_pretended(finished):
+    rollouts = pd.read_parquet(finished.results / "rollouts/rollouts.parquet")
+    assert len(rollouts) == 8 * 4 and (rollouts.verdict == "pretended").all()
+    assert rollouts.groupby("prompt_id").reward.mean().eq(0.5).all()
