@@ -45,6 +45,9 @@ class ResumableTrainer:
             logs["seconds"], self.clock = now - self.clock, now
         super().log(logs, start_time)
 
+    def store_flos(self) -> None:
+        """Count none: processes would have to exchange their counts in the middle of a save, which is the first one's alone."""
+
     def create_model_card(self, *args, **kwargs) -> None:
         """Write none: a checkpoint is no publication."""
 
