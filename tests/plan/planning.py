@@ -132,6 +132,9 @@ def _call(function, root: Path):
 
 def _answer(sender, function, root: Path) -> None:
     os.chdir(root)
+    # Python keeps one fork server per process: other tests of the same session may have made it import the library.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "lossgeometry"]:
+        del sys.modules[name]
     scripts = [path for path in sys.path if path.endswith("workflow/scripts")]
     sys.path[:] = [str(root / "workflow" / "scripts"), *(path for path in sys.path if path not in scripts)]
     sender.send(function(root))
