@@ -16,7 +16,7 @@ class FaultProxy:
 
     Every third message (told apart by its body) meets one of FAULTS at its first attempt and, every other time, another one at
     its second. `seen` counts the attempts per message, `forwarded` the answers that arrived whole; `slots` is the largest
-    number of requests that were in flight together. `hang_seconds` is how long a time-out hangs.
+    number of requests that waited for an answer together. `hang_seconds` is how long a time-out hangs.
     """
 
     def __init__(self, upstream: tuple[str, int], hang_seconds: float, faults: tuple[str, ...] = FAULTS):
@@ -60,17 +60,11 @@ class FaultProxy:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                with proxy._lock:
-                    proxy.keys.append(self.headers["Authorization"])
-                    proxy.in_flight += 1
-                    proxy.slots = max(proxy.slots, proxy.in_flight)
+                proxy.keys.append(self.headers["Authorization"])
                 try:
                     self.answer(body, proxy.fault_of(body))
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
-                finally:
-                    with proxy._lock:
-                        proxy.in_flight -= 1
 
             def answer(self, body, fault):
                 if fault == "rate_limit":
@@ -97,12 +91,17 @@ class FaultProxy:
                             proxy.forwarded[body] += 1
 
             def forward(self, body):
+                with proxy._lock:
+                    proxy.in_flight += 1
+                    proxy.slots = max(proxy.slots, proxy.in_flight)
                 upstream = HTTPConnection(*proxy.upstream, timeout=120)
                 headers = {name: self.headers[name] for name in ("Content-Type", "Authorization")}
                 upstream.request("POST", self.path, body, headers)
                 response = upstream.getresponse()
                 content = response.read()
                 upstream.close()
+                with proxy._lock:
+                    proxy.in_flight -= 1
                 return response.status, content
 
             def send_head(self, status, length, headers):
