@@ -121,7 +121,7 @@ def test_the_workflow_evaluates_base_and_adapters_alike_with_both_engines(tmp_pa
             f"results/{name}/completions/{run}/reachable.jsonl" for run in ("base", "external.one", "external.two")
         ]
         command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
-        command += ["--cores", "1", "--configfile", tmp_path / f"{name}.yaml", "--", *targets]
+        command += ["--cores", "2", "--configfile", tmp_path / f"{name}.yaml", "--", *targets]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-5000:]
         found[name] = [list(read_lines(tmp_path / target)) for target in targets]
