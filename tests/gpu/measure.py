@@ -7,7 +7,7 @@ Prints JSON lines, each with what was measured and what it is to be compared wit
 
 - `training`: tokens/s, MFU and peak memory of every offline method, and of TRL's SFTTrainer with its defaults for batches and
   checkpointing, on the same rows, base and adapter, with the losses of both;
-- `numerics`: the update of one bfloat16 step beside that of one float32 step, as the workflow keeps it and with factors in
+- `numerics`: the update of four bfloat16 steps beside that of four float32 steps, as the workflow keeps it and with factors in
   bfloat16;
 - `forward`: tokens/s of the connectivity stage's losses and of the representation stage's hidden states.
 """
@@ -160,7 +160,7 @@ def measure_training(folder: Path, world: dict[str, Path], arguments) -> Iterato
 
 
 def measure_numerics(folder: Path, world: dict[str, Path], arguments) -> dict[str, Any]:
-    """Return the cosine to the float32 step of one step in bfloat16, with float32 factors and with bfloat16 ones."""
+    """Return the cosine to four float32 steps of four steps in bfloat16, with float32 factors and with bfloat16 ones."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(world["student"])
     updates = {}
     for label, precision, factors in (
@@ -187,7 +187,7 @@ def measure_numerics(folder: Path, world: dict[str, Path], arguments) -> dict[st
         del trainer
     exact = updates["float32"]
     cosines = {label: torch.cosine_similarity(update, exact, dim=0).item() for label, update in updates.items()}
-    return {"numerics": "cosine of the first step to float32's", **cosines}
+    return {"numerics": "cosine of four steps to float32's", **cosines}
 
 
 @torch.no_grad()

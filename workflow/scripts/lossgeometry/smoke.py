@@ -52,8 +52,8 @@ def shrink(values: dict[str, Any]) -> dict[str, Any]:
     values["representations"] = _cut(values["representations"], tokens=2 * TOKENS, prompts=PROMPTS, bootstrap=40)
     # Explicit pairs may name runs that are left out here.
     for holder in (values, values["connectivity"], values["representations"]):
-        key = "comparisons"
-        holder[key] = holder[key] | {"pairs": (), "exclude": ()}
+        if holder["comparisons"] is not None:
+            holder["comparisons"] = holder["comparisons"] | {"pairs": (), "exclude": ()}
     return values
 
 
