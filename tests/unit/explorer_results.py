@@ -144,6 +144,7 @@ def _geometry(tables: Path, pairs, layers: int, rng, found) -> None:
                 rows += [
                     (f"norm_{end}", "none", None, (0.3 if run[1] == "dpo" else 3.0) + 0.1 * layer, np.nan, np.nan),
                     (f"effective_rank_{end}", "none", None, 5.0 + 0.2 * layer, np.nan, np.nan),
+                    (f"stable_rank_{end}", "none", None, 2.0 + 0.1 * layer, np.nan, np.nan),
                 ]
             head = {"run_a": a[0], "run_b": b[0], "scope": scope, "layer": layer, "projection": projection}
             for metric, side, k, value, null_mean, null_sd in rows:
