@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "plan"), str(TESTS.parent / "workflow" / "scripts")]
+sys.path[:0] = [str(TESTS / "shared"), str(TESTS / "plan"), str(TESTS.parent / "workflow" / "scripts")]
 
 METHODS, SEEDS, REPEATS = 30, 3, 3
 
