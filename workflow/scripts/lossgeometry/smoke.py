@@ -7,6 +7,8 @@ rollouts are declared correct, whatever their answers, so that every method has 
 import math
 from typing import Any
 
+from lossgeometry.methods import method_module
+
 SUFFIX = "-smoke"
 PROMPTS = 8
 STEPS = 4
@@ -33,7 +35,8 @@ def shrink(values: dict[str, Any]) -> dict[str, Any]:
     values["training"] = _training(values["training"])
     methods = values["methods"].items()
     values["methods"] = {
-        label: _method(method, values["seeds"], sweeps=number == 0) for number, (label, method) in enumerate(methods)
+        label: _method(label, method, values["seeds"], sweeps=number == 0)
+        for number, (label, method) in enumerate(methods)
     }
     evaluation = values["evaluation"]
     values["evaluation"] = _cut(evaluation, samples=1, bootstrap=100) | {
@@ -71,7 +74,7 @@ def _training(training: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _method(method: dict[str, Any], seeds: tuple, sweeps: bool) -> dict[str, Any]:
+def _method(label: str, method: dict[str, Any], seeds: tuple, sweeps: bool) -> dict[str, Any]:
     options = dict(method["options"])
     if options.get("max_new_tokens", 0) > TOKENS:
         options["max_new_tokens"] = TOKENS
@@ -79,6 +82,8 @@ def _method(method: dict[str, Any], seeds: tuple, sweeps: bool) -> dict[str, Any
             options["overlong_cache"] = min(options["overlong_cache"], TOKENS // 4)
     if options.get("generations", 0) > PROMPTS:
         options["generations"] = PROMPTS
+    if "max_rounds" in method_module(label.partition("@")[0]).Options.model_fields:
+        options["max_rounds"] = 1  # a refill that finds no group of both right and wrong completions would end the run
     kept = {"options": options, "steps": min(method["steps"], STEPS)}
     if not sweeps:
         kept |= {"learning_rates": (), "seeds": (method["seeds"] or seeds)[:1]}
