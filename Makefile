@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONFIG ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: all test preflight plan lint reference clean
+.PHONY: all test browser slurm preflight plan lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
@@ -21,6 +21,10 @@ plan: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/pytest
+
+# Tests that need a browser, and SLURM's packages; they say what is missing.
+browser slurm: $(VENV)/installed
+	$(BIN)/pytest -rs tests/$@
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
