@@ -82,14 +82,14 @@ function buildDepth() {
       return { pair, found, text: write(found.value, metric()) };
     }),
     [{ title: "chance", number: true, show: ({ found }) => el("span", { class: "quiet" }, chanceText(found, metric())) }]);
+  const byMatrixKey = () => (bundle.geometry.projected.includes(state.depth) ? state.depth : "cosine");
   const byMatrix = new Plot({
     spec: "whisker", key: "projections", rows: () => {
       const pair = pairs.get(state.focus);
-      const key = bundle.projected.includes(state.depth) ? state.depth : "cosine";
-      return pair ? rowsOf.projections(key, pair) : [];
+      return pair ? rowsOf.projections(byMatrixKey(), pair) : [];
     },
-    parameters: (rows) => range(bundle.metrics[bundle.projected.includes(state.depth) ? state.depth : "cosine"])(rows),
-    title: () => [`By matrix: ${pairs.get(state.focus)?.name ?? ""}`, soft(`, ${bundle.metrics[bundle.projected.includes(state.depth) ? state.depth : "cosine"].title.toLowerCase()}, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
+    parameters: (rows) => range(bundle.metrics[byMatrixKey()])(rows),
+    title: () => [`By matrix: ${pairs.get(state.focus)?.name ?? ""}`, soft(`, ${bundle.metrics[byMatrixKey()].title.toLowerCase()}, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
   });
   section("layers", "Layer by layer", ["Where in the network do two losses agree? Drag the slider above, use its arrow keys, or click in the chart; pick a pair in the table to follow it."],
     { controls: [select("depth", "Show", metricOptions(Object.keys(bundle.metrics)))], plots: [plot], legend, layout: "legend", after: [byMatrix] });

@@ -42,7 +42,7 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
   await open(page);
   found.charts = Object.keys(await redrawn()).sort();
   found.sections = await page.$$eval("main > section", (nodes) => nodes.map((node) => node.id));
-  found.brief = await page.locator("#pair .answer").textContent().catch(() => null);
+  found.brief = await page.evaluate(() => document.querySelector("#pair .answer")?.textContent ?? null);
   found.overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
   // Text that a chart cuts off, and text that lies on other text.

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 import trl
@@ -29,7 +30,12 @@ from peft import get_peft_model_state_dict
 from trl import SFTConfig, SFTTrainer
 from world import LORA, SIZES, make_job, make_world
 
+from lossgeometry.connectivity.adapted_model import attached, load_base
+from lossgeometry.connectivity.losses import sequence_losses
+from lossgeometry.connectivity.sequences import TokenSequence
+from lossgeometry.geometry.adapters import Adapter
 from lossgeometry.methods import method_module
+from lossgeometry.representations.extraction import extract
 from lossgeometry.training import preference, token_loss
 from lossgeometry.training.job import TrainingJob
 from lossgeometry.training.memory import lora_parameters, peak_flops, shape_of, step_flops, training_bytes
@@ -169,7 +175,7 @@ def measure_numerics(folder: Path, world: dict[str, Path], arguments) -> dict[st
         ("bfloat16, bfloat16 factors", "bfloat16", torch.bfloat16),
     ):
         settings = {
-            "steps": 1,
+            "steps": 4,
             "batch_size": 4,
             "micro_batch_size": 4,
             "warmup_ratio": 0.0,
@@ -190,23 +196,29 @@ def measure_numerics(folder: Path, world: dict[str, Path], arguments) -> dict[st
     return {"numerics": "cosine of four steps to float32's", **cosines}
 
 
-@torch.no_grad()
-def measure_forward(world: dict[str, Path], arguments) -> Iterator[dict[str, Any]]:
-    """Yield the speed of forward passes, as connectivity and representations make them."""
-    model = transformers.AutoModelForCausalLM.from_pretrained(world["student"], dtype=torch.bfloat16)
-    model = model.to("cuda" if CUDA else "cpu").eval()
-    rows = max(1, arguments.tokens // arguments.length)
-    ids = torch.randint(0, 400, (rows, arguments.length), device=model.device)
-    for what, call in (
-        ("losses along a path", lambda: model(ids, labels=ids, use_cache=False).loss.item()),
-        ("hidden states", lambda: model.model(ids, output_hidden_states=True, use_cache=False).hidden_states[-1].cpu()),
-    ):
-        call()
-        start = time.perf_counter()
-        for _ in range(arguments.steps):
+def measure_forward(folder: Path, world: dict[str, Path], arguments) -> Iterator[dict[str, Any]]:
+    """Yield the speed of the connectivity and representation stages, on rows of which two thirds are completion."""
+    model, _ = load_base(world["student"], "bfloat16")
+    adapters = [Adapter(world["initialisation"])] * 2
+    drawn = torch.randint(0, 400, (2 * max(1, arguments.tokens // arguments.length), arguments.length)).tolist()
+    given = arguments.length // 3
+    rows = [TokenSequence(str(index), tuple(ids[:given]), tuple(ids[given:])) for index, ids in enumerate(drawn)]
+    path = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+    with attached(model, adapters) as span:
+        for what, passes, call in (
+            ("losses along a path", len(path), lambda: sequence_losses(model, span, path, rows, arguments.tokens)),
+            (
+                "hidden states, to a file",
+                1,
+                lambda: extract(model, rows, [], folder / "states", "bfloat16", "last", arguments.tokens),
+            ),
+        ):
+            span.set_weights(torch.ones(1, 2, device=model.device))
             call()
-        seconds = time.perf_counter() - start
-        yield {"forward": what, "tokens_per_second": arguments.steps * ids.numel() / seconds}
+            start = time.perf_counter()
+            call()
+            seconds = time.perf_counter() - start
+            yield {"forward": what, "tokens_per_second": passes * len(rows) * arguments.length / seconds}
 
 
 def main() -> None:
@@ -232,7 +244,7 @@ def main() -> None:
         for found in measure_training(Path(folder), world, arguments):
             print(json.dumps(found), flush=True)
         print(json.dumps(measure_numerics(Path(folder), world, arguments)), flush=True)
-        for found in measure_forward(world, arguments):
+        for found in measure_forward(Path(folder), world, arguments):
             print(json.dumps(found), flush=True)
 
 

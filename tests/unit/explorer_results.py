@@ -126,18 +126,18 @@ def _geometry(tables: Path, pairs, layers: int, rng, found) -> None:
         for scope, layer, projection in places:
             close = float(np.clip(mean + 0.03 * rng.normal(), -1, 1))
             rows = [("cosine", "none", None, close, 0.0, 0.02)]
-            for side in ("output", "input"):
+            for side, tilt in (("output", 0.0), ("input", 4.0)):
                 rows += [
                     ("gram_alignment", side, None, abs(close) ** 0.5, 0.05, 0.02),
                     ("top_direction", side, 1, abs(close) ** 0.4, 0.08, 0.06),
                 ]
                 rows += [
                     ("angle_first", side, 10, np.nan, np.nan, np.nan),
-                    ("angle_first", side, 8, float(np.degrees(np.arccos(abs(close)))) / 2, 60.0, 3.0),
+                    ("angle_first", side, 8, tilt + float(np.degrees(np.arccos(abs(close)))) / 2, 60.0, 3.0),
                 ]
                 rows += [
                     ("angle_last", side, 10, np.nan, np.nan, np.nan),
-                    ("angle_last", side, 8, 80.0 - 20 * close, 89.0, 0.3),
+                    ("angle_last", side, 8, tilt + 80.0 - 20 * close, 89.0, 0.3),
                 ]
             rows += [("orthogonal_fraction", "none", None, float(np.sqrt(1 - close**2)), 0.99, 0.002)]
             for end, run in (("a", a), ("b", b)):
@@ -174,13 +174,14 @@ def _geometry(tables: Path, pairs, layers: int, rng, found) -> None:
 def _function_space(tables: Path, pairs, layers: int, rng, found) -> None:
     curves, barriers, similarity = [], [], []
     for index, (a, b) in enumerate(pairs[:8]):
-        for loss in ("reference_solution", "boxed_answer"):
+        for loss, start, height in (("reference_solution", 0.1, 0.005), ("boxed_answer", 0.4, 0.01)):
             for t in np.linspace(0, 1, 11):
-                curves.append((a, b, loss, round(float(t), 2), 0.1 + 0.02 * index * t * (1 - t), 0.002, 3.0))
-            barriers.append((a, b, loss, 0.1, 0.1, 0.2, 0.005 * index, 0.002, 0.5, 0.004))
+                value = start + 4 * height * index * t * (1 - t)
+                curves.append((a, b, loss, round(float(t), 2), value, 0.002, 3.0))
+            barriers.append((a, b, loss, start, start, 0.2, height * index, 0.002, 0.5, 0.004))
         for layer in range(layers):
-            for estimator in ("debiased", "relative_residual"):
-                value = float(1 - 0.05 * index * layer / layers)
+            for estimator, slope in (("debiased", 0.05), ("relative_residual", 0.1)):
+                value = float(1 - slope * index * layer / layers)
                 similarity.append((a, b, layer, estimator, value, value - 0.01, min(1.0, value + 0.01), ""))
     names = ["run_a", "run_b", "loss"]
     pd.DataFrame(curves, columns=[*names, "t", "value", "se", "norm"]).to_csv(tables / "connectivity.csv", index=False)

@@ -16,7 +16,10 @@ from lossgeometry.explorer.columns import DIGITS, records, rounded
 from lossgeometry.explorer.metrics import CHANCE_WIDTH, METRICS, RUN_METRICS, Metric
 
 PROJECTED = ("cosine", "gram_alignment.output", "top_direction.output", "angle_first.output")
-"""Metrics that the page can also show for one projection of a layer; the others would double its size for little."""
+"""Metrics that the page shows for one projection of a layer whatever their number; all would double the size of a large
+page."""
+EVERYTHING = 12_000
+"""Pairs times places up to which a page holds every metric for every place: 63 pairs of a model with 36 layers."""
 
 _NO_SIDE = "none"
 
@@ -55,6 +58,8 @@ def directions_compared(frame: pd.DataFrame) -> dict[str, int]:
 def dense_blocks(frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], ks: Mapping[str, int]) -> dict[str, Any]:
     """Return `places`, the first of them the whole model, and per metric its values, bands and spreads.
 
+    `projected` names the metrics that reach down to one projection of a layer.
+
     `value`, and the chance band `low` and `high`, are (pairs, places); `spread` is the global one of each pair.
 
     A band that is the same for all pairs is stored once, (places,). Undefined values are None. `notes` says why, by
@@ -71,12 +76,14 @@ def dense_blocks(frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], ks: Mapp
     column = np.array(
         [place_index[place] for place in zip(frame.layer.tolist(), frame.projection, strict=True)], dtype=int
     )
+    present = [key for key in METRICS if (frame.key == key).any()]
+    projected = [key for key in present if key in PROJECTED or len(pairs) * len(places) <= EVERYTHING]
     blocks = {}
-    for key in [key for key in METRICS if (frame.key == key).any()]:
-        width = len(places) if key in PROJECTED else plain
+    for key in present:
+        width = len(places) if key in projected else plain
         chosen = (frame.key == key).to_numpy() & (column < width)
         blocks[key] = _block(frame[chosen], row[chosen], column[chosen], (len(pairs), width), METRICS[key])
-    return {"places": [list(place) for place in places], "metrics": blocks}
+    return {"places": [list(place) for place in places], "projected": projected, "metrics": blocks}
 
 
 def _block(

@@ -15,7 +15,6 @@ from lossgeometry.explorer.charts.maps import map_chart
 from lossgeometry.explorer.charts.parts import Frame
 from lossgeometry.explorer.charts.planes import basis_chart, path_chart, training_chart
 from lossgeometry.explorer.charts.spread import SERIES, accuracy_chart, bar_chart, robustness_chart, whisker_chart
-from lossgeometry.explorer.geometry_rows import PROJECTED
 from lossgeometry.explorer.outputs import ASSET_FOLDER, ASSETS, CODE
 from lossgeometry.explorer.palette import BASE
 from lossgeometry.explorer.training_curves import QUANTITIES
@@ -51,7 +50,6 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
         "specs": page_specs(bundle.get("layers", 1)),
         "series": {metric: title for metric, (title, _) in SERIES.items()},
         "quantities": QUANTITIES,
-        "projected": list(PROJECTED),
         "base_colour": list(BASE),
         "definitions": json.loads(assets["definitions.json"]),
     }
