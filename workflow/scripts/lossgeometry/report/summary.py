@@ -10,6 +10,7 @@ import yaml
 from lossgeometry.atomic import atomic_file
 from lossgeometry.connectivity.summary import connectivity_summary
 from lossgeometry.evaluation.claims import claims_section
+from lossgeometry.report.in_short import in_short
 from lossgeometry.report.markdown import table
 from lossgeometry.report.sensitivity import sensitivity_summary
 from lossgeometry.representations.summary import representations_summary
@@ -34,7 +35,7 @@ def write_summary(
     """
     frames = {name: pd.read_csv(path) for name, path in tables.items() if path.suffix == ".csv"}
     reference = yaml.safe_load(tables["reference"].read_text(encoding="utf-8"))
-    sections = [_what_was_run(cfg, student_name, frames)]
+    sections = [_what_was_run(cfg, student_name, frames), in_short(frames)]
     for name, write in SECTIONS.items():
         if name in frames and len(frames[name]):
             sections.append(write(frames[name]))
@@ -173,13 +174,23 @@ def _time(benchmarks: Path) -> str:
         files = sorted(folder.rglob("*.tsv")) if folder.is_dir() else [folder]
         measured = pd.concat([pd.read_csv(file, sep="\t") for file in files])
         memory = pd.to_numeric(measured.max_rss, errors="coerce").max()
-        rows.append({"stage": folder.stem, "jobs": len(files), "seconds": measured.s.sum(), "peak memory (MB)": memory})
+        rows.append(
+            {
+                "stage": folder.stem,
+                "jobs": len(files),
+                "seconds": measured.s.sum(),
+                "of computing": pd.to_numeric(measured.cpu_time, errors="coerce").sum(),
+                "peak memory (MB)": memory,
+            }
+        )
     if not rows:
         return ""
     frame = pd.DataFrame(rows).sort_values("seconds", ascending=False)
     return (
-        f"## Time\n\n{frame.seconds.sum() / 60:.1f} minutes of jobs in all, run side by side where cores allowed.\n\n"
-        + table(frame, {"seconds": "{:.0f}", "peak memory (MB)": "{:.0f}"})
+        f"## Time\n\n{frame['of computing'].sum() / 60:.0f} minutes of computing, in jobs that took"
+        f" {frame.seconds.sum() / 60:.0f} minutes on the clock, added up; they ran side by side, and where there were"
+        " more jobs than cores each took the longer.\n\n"
+        + table(frame, {name: "{:.0f}" for name in ("seconds", "of computing", "peak memory (MB)")})
     )
 
 

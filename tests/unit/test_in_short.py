@@ -1,0 +1,49 @@
+"""The first lines of summary.md name the ends of every scale and nothing that was not measured."""
+
+import pandas as pd
+
+from lossgeometry.report.in_short import in_short
+
+
+def cosines(*values: float) -> pd.DataFrame:
+    rows = [("global", "cosine", f"a{i}", f"b{i}", value, 0.0, 0.05) for i, value in enumerate(values)]
+    rows += [("layer", "cosine", "other", "scope", 1.0, 0.0, 0.05), ("global", "norm_a", "x", "y", 9.0, 0.0, 0.05)]
+    return pd.DataFrame(rows, columns=["scope", "metric", "run_a", "run_b", "value", "null_mean", "null_sd"])
+
+
+def test_the_ends_and_the_pairs_within_chance_are_those_of_the_whole_model():
+    text = in_short({"geometry": cosines(0.3, -0.2, float("nan"), 0.09, 0.9)})
+    assert "most alike are a4 and b4, cosine 0.900 (chance 0.000 ± 0.100)" in text
+    assert "least a1 and b1, cosine -0.200" in text
+    assert "1 of 4 pairs are no more alike than chance" in text
+
+
+def test_a_barrier_counts_from_twice_its_error():
+    columns = ["run_a", "run_b", "loss", "loss_base", "barrier", "barrier_se"]
+    low, high = ("a", "b", "reference_solution", 0.5, 0.19, 0.1), ("a", "c", "boxed_answer", 8.0, 0.21, 0.1)
+    text = in_short({"barriers": pd.DataFrame([low, high, ("b", "c", "boxed_answer", 8.0, 0.0, 0.1)], columns=columns)})
+    assert "reference solutions: no barrier separates any of 1 pairs" in text
+    assert "a barrier separates 1 of 2 pairs, the highest a and c (0.2100 ± 0.2000" in text
+
+
+def test_accuracies_are_of_the_decoding_that_tells_smaller_differences():
+    columns = ["run", "benchmark", "decoding", "accuracy", "minimum_detectable_difference"]
+    columns += ["difference_to_base", "difference_low", "difference_high"]
+    rows = [("base", "gsm8k", "greedy", 0.9, 0.05, None, None, None), ("sft", "gsm8k", "greedy", 0.8, 0.05, -0.1, 0, 0)]
+    rows += [("base", "gsm8k", "sampled", 0.6, 0.03, None, None, None)]
+    rows += [
+        (run, "gsm8k", "sampled", 0.6 + by, 0.03, by, by - 0.02, by + 0.02) for run, by in (("sft", 0.1), ("dpo", -0.2))
+    ]
+    text = in_short({"accuracy": pd.DataFrame(rows, columns=columns)})
+    assert (
+        "on gsm8k, sampled: the base solves 60.0%; most gains sft, +10.0% (+8.0% to +12.0%); least dpo, -20.0%" in text
+    )
+    assert "greedy" not in text
+
+
+def test_what_was_not_measured_has_no_line():
+    assert in_short({"runs": pd.DataFrame({"run": ["a"]})}) == ""
+    claims = pd.DataFrame({"verdict": ["not run", "agrees", "not run"]})
+    assert in_short({"claims": claims}).splitlines()[2:] == [
+        "- **The paper's 3 claims**: 1 agree with this experiment, 2 were not put to it."
+    ]
