@@ -64,6 +64,8 @@ def test_a_smoke_run_keeps_every_method_stage_and_engine_and_mixes_with_no_resul
     assert all(not method.steps or method.steps <= 4 for method in smoke.methods.values())
     for pairs in ("pairs", "connectivity_pairs", "representation_pairs"):
         assert bool(getattr(smoke, pairs)) == bool(getattr(full, pairs))
+    between = [pair for pair in smoke.connectivity_pairs if len({smoke.runs[run].label for run in pair}) == 2]
+    assert len(between) == 1, "the costly stages of a smoke run try one pair of methods"
     assert (smoke.student, smoke.teacher, smoke.lora) == (full.student, full.teacher, full.lora)
     assert smoke.evaluation.engine == full.evaluation.engine and smoke.rollouts.engine == full.rollouts.engine
     assert smoke.training.tokens_per_micro_batch == full.training.tokens_per_micro_batch

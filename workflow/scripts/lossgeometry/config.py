@@ -194,7 +194,9 @@ def load_config(values: dict[str, Any]) -> Config:
     """
     try:
         config = Config(**values)
-        return Config(**shrink(config.model_dump(by_alias=True))) if config.smoke else config
+        if not config.smoke:
+            return config
+        return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
 

@@ -5,9 +5,11 @@ rollouts are declared correct, whatever their answers, so that every method has 
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from lossgeometry.methods import method_module
+from lossgeometry.runs import Run
 
 SUFFIX = "-smoke"
 PROMPTS = 8
@@ -15,11 +17,19 @@ STEPS = 4
 TOKENS = 256
 
 
-def shrink(values: dict[str, Any]) -> dict[str, Any]:
+def shrink(values: dict[str, Any], runs: Sequence[Run]) -> dict[str, Any]:
     """Return the smoke variant of a checked configuration, both as `Config.model_dump(by_alias=True)` gives it.
 
     Every method keeps its default learning rate and first seed, the first of them also its sweeps, so that each kind of
-    comparison has a pair. Models, batches of tokens and engines stay as they are: they are what is to be tried.
+    comparison has a pair. The stages that load the base for every pair compare the first method with the last only, next
+    to these sweeps. Models, batches of tokens and engines stay as they are: they are what is to be tried.
+
+    Parameters
+    ----------
+    values
+        The configuration.
+    runs
+        Its runs.
     """
     values = dict(values)
     if not values["experiment"].endswith(SUFFIX):
@@ -54,9 +64,17 @@ def shrink(values: dict[str, Any]) -> dict[str, Any]:
     }
     values["representations"] = _cut(values["representations"], tokens=2 * TOKENS, prompts=PROMPTS, bootstrap=40)
     # Explicit pairs may name runs that are left out here.
-    for holder in (values, values["connectivity"], values["representations"]):
-        if holder["comparisons"] is not None:
-            holder["comparisons"] = holder["comparisons"] | {"pairs": (), "exclude": ()}
+    few = {"pairs": (), "exclude": ()}
+    values["comparisons"] = values["comparisons"] | few
+    first_runs = {run.label: run.id for run in reversed(runs) if not run.external}
+    labels = list(values["methods"])
+    for stage in ("connectivity", "representations"):
+        comparisons = values[stage]["comparisons"]
+        if comparisons is not None:
+            values[stage]["comparisons"] = comparisons | few
+            if len(labels) > 1 and any(comparisons[key] for key in ("methods", "matched", "pairs")):
+                ends = (first_runs[labels[0]], first_runs[labels[-1]])
+                values[stage]["comparisons"] |= {"methods": False, "matched": (), "pairs": (ends,)}
     return values
 
 

@@ -64,7 +64,7 @@ def barrier_finding(barriers: Mapping[str, list[Barrier]], entry: Entry) -> Find
         for one in found:
             low, high = one.share - 2 * one.error, one.share + 2 * one.error
             verdicts.append(below if high < limit else above if low > limit else "cannot tell")
-            words.append(f"{name} {one.share:.3f} ± {2 * one.error:.3f} ({one.loss})")
+            words.append(f"{name} {one.share:.4f} ± {2 * one.error:.4f} ({one.loss})")
     disagree = {"agrees", "contradicts"} <= set(verdicts)
     verdict = "cannot tell" if disagree else all_of(verdicts)
     return Finding(", ".join(words), "± two standard errors", verdict, "The losses or pairs disagree." * disagree)
