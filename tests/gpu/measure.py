@@ -108,10 +108,10 @@ def timed(run, lengths: list[int], job: TrainingJob) -> dict[str, Any]:
     counted = lengths[per_step:]
     seconds = moments[-1] - moments[0]
     shape = shape_of(json.loads((job.student / "config.json").read_text()))
-    peak = peak_flops(torch.cuda.get_device_name()) if CUDA else float("nan")
+    rate = step_flops(shape, LORA, counted) / seconds
     return {
         "tokens_per_second": sum(counted) / seconds,
-        "mfu": step_flops(shape, LORA, counted) / seconds / peak,
+        "mfu": rate / peak_flops(torch.cuda.get_device_name()) if CUDA else None,
         "peak_gib": torch.cuda.max_memory_allocated() / 2**30 if CUDA else None,
         "losses": [round(entry["loss"], 4) for entry in log],
     }
