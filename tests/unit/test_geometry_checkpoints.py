@@ -128,6 +128,7 @@ def test_the_command_compares_adapters_and_fine_tunes_of_one_base(tmp_path):
 def test_the_command_fails_with_one_sentence(tmp_path):
     done = command(tmp_path / "one", tmp_path / "two", "--out", tmp_path)
     assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert "neither an existing folder nor a hub id" in done.stderr
     assert "name at least two folders" in command(tmp_path / "one", "--out", tmp_path).stderr
 
 

@@ -12,6 +12,7 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 from lossgeometry.geometry.adapters import Adapter  # noqa: E402
 from lossgeometry.geometry.checkpoints import reduce_checkpoints  # noqa: E402
 from lossgeometry.geometry.deltas import Delta, reduce_adapter  # noqa: E402
+from lossgeometry.geometry.hub import fetch_adapter  # noqa: E402
 from lossgeometry.geometry.overview import overview  # noqa: E402
 from lossgeometry.geometry.pairs import MapRow, compare_pair
 from lossgeometry.geometry.scopes import Row  # noqa: E402
@@ -21,7 +22,9 @@ from lossgeometry.job import InputError  # noqa: E402
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("adapters", nargs="*", type=Path, help="folders of PEFT LoRA adapters")
+    parser.add_argument(
+        "adapters", nargs="*", type=Path, help="PEFT LoRA adapters: folders, or hub ids (owner/name@revision)"
+    )
     parser.add_argument(
         "--delta-of",
         nargs=2,
@@ -38,16 +41,30 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def name_of(source: Path) -> str:
+    """Return the last part of a folder's path or of a hub id."""
+    return source.resolve().name if source.exists() else source.name.partition("@")[0]
+
+
+def local_folder(source: Path, out: Path) -> Path:
+    """Return the folder of an adapter, fetched from the hub below ``out`` where there is none of that name."""
+    if source.exists():
+        return source
+    fetched = out / "adapters" / name_of(source)
+    fetch_adapter(str(source), fetched)
+    return fetched
+
+
 def main(options: argparse.Namespace) -> None:
-    paths = options.adapters + [tuned for _, tuned in options.delta_of]
-    names = [path.resolve().name for path in paths]
+    names = [name_of(path) for path in (*options.adapters, *(tuned for _, tuned in options.delta_of))]
     if len(set(names)) < max(len(names), 2):
         raise InputError(f"name at least two folders with different last parts; these are {', '.join(names) or 'none'}")
+    adapters = [local_folder(source, options.out) for source in options.adapters]
     deltas = {name: options.out / "deltas" / f"{name}.safetensors" for name in names}
-    for folder in options.adapters:
-        reduce_adapter(Adapter(folder), deltas[folder.resolve().name])
+    for folder in adapters:
+        reduce_adapter(Adapter(folder), deltas[name_of(folder)])
     for base in dict.fromkeys(base for base, _ in options.delta_of):
-        tuned = [(folder, deltas[folder.resolve().name]) for start, folder in options.delta_of if start == base]
+        tuned = [(folder, deltas[name_of(folder)]) for start, folder in options.delta_of if start == base]
         skipped = reduce_checkpoints(base, tuned, options.rank)
         print(f"{base}: {len(skipped)} tensors are not compared: {', '.join(skipped)}")
         for folder, path in tuned:

@@ -57,7 +57,7 @@ class Config(Block):
     seeds: tuple[int | Seeds, ...] = (42,)
     """Seeds of every method that does not list its own: one number, or `init` and `order` apart."""
     adapters: dict[str, str] = {}
-    """Adapters brought by the user: name to PEFT folder or hub id."""
+    """Adapters brought by the user: name to PEFT folder or hub id; `owner/name@revision` pins the latter."""
     comparisons: Comparisons = Comparisons()
     """Which pairs are compared."""
     geometry: Geometry = Geometry()
