@@ -155,9 +155,10 @@ def _connectivity(config: Config, shape: Shape, tokens: float, device: Device) -
     stage, pairs = config.connectivity, config.connectivity_pairs
     runs = {run for pair in pairs for run in pair}
     per_point = stage.sequences * (PROMPT_TOKENS * len(stage.losses) + tokens * ("reference_solution" in stage.losses))
-    points = len(pairs) * len(stage.points) + len(runs) * (1 + len(stage.shrink_points))
-    hours = forward_hours(shape, points * per_point, device) + (len(pairs) + len(runs)) * LOAD_HOURS
-    return Stage("connectivity", len(pairs) + len(runs), hours, 0.0)
+    # The base is an end point too, with one measurement; a stage without pairs does not run.
+    points = len(pairs) * len(stage.points) + len(runs) * (1 + len(stage.shrink_points)) + 1
+    jobs = len(pairs) + len(runs) + 1 if pairs else 0
+    return Stage("connectivity", jobs, forward_hours(shape, points * per_point, device) + jobs * LOAD_HOURS, 0.0)
 
 
 def _representations(config: Config, shape: Shape, device: Device) -> Stage:
