@@ -17,7 +17,7 @@ import yaml
 from workflow_copy import REPOSITORY, WorkflowCopy, small_config
 
 CLUSTER = REPOSITORY / "tests" / "slurm" / "cluster.sh"
-LONG_STEPS = 3000  # long enough for an interruption of each kind, the slowest of which comes after 30 seconds
+LONG_STEPS = 2000  # long enough for an interruption of each kind, the slowest of which comes after 30 seconds
 MISSING = [
     name for name in ("sbatch", "munged", "mariadbd") if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
 ]
