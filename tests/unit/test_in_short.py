@@ -26,6 +26,15 @@ def test_a_barrier_counts_from_twice_its_error():
     assert "a barrier separates 1 of 2 pairs, the highest a and c (0.2100 ± 0.2000" in text
 
 
+def test_a_higher_barrier_within_its_error_hides_no_lower_one_beyond_it():
+    columns = ["run_a", "run_b", "loss", "loss_base", "barrier", "barrier_se"]
+    unsure, sure = ("a", "b", "boxed_answer", 8.0, 0.5, 0.4), ("a", "c", "boxed_answer", 8.0, 0.2, 0.01)
+    undefined = ("b", "c", "boxed_answer", 8.0, float("nan"), float("nan"))
+    text = in_short({"barriers": pd.DataFrame([unsure, sure, undefined], columns=columns)})
+    assert "a barrier separates 1 of 3 pairs, the highest a and c (0.2000 ± 0.0200" in text
+    assert "no barrier separates any of 1 pairs" in in_short({"barriers": pd.DataFrame([undefined], columns=columns)})
+
+
 def test_accuracies_are_of_the_decoding_that_tells_smaller_differences():
     columns = ["run", "benchmark", "decoding", "accuracy", "minimum_detectable_difference"]
     columns += ["difference_to_base", "difference_low", "difference_high"]

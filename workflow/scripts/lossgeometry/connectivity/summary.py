@@ -10,6 +10,11 @@ LOSS_NAMES = {
 }
 
 
+def separated_by_barrier(barriers: pd.DataFrame) -> pd.Series:
+    """Return for every pair whether its barrier exceeds twice its standard error; one that is undefined does not."""
+    return barriers.barrier > 2 * barriers.barrier_se
+
+
 def connectivity_summary(barriers: pd.DataFrame) -> str:
     """Return a section of Markdown.
 
@@ -34,7 +39,7 @@ def connectivity_summary(barriers: pd.DataFrame) -> str:
 
 
 def _section(loss: str, rows: pd.DataFrame) -> str:
-    separated = int((rows["barrier"] > 2 * rows["barrier_se"]).sum())
+    separated = int(separated_by_barrier(rows).sum())
     base = rows["loss_base"].iloc[0]
     lines = [
         f"Loss on {LOSS_NAMES[loss]}: {separated} of {len(rows)} pairs are separated by a barrier; the base has"

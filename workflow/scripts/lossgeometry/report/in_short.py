@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lossgeometry.connectivity.summary import LOSS_NAMES
+from lossgeometry.connectivity.summary import LOSS_NAMES, separated_by_barrier
 from lossgeometry.runs import BASE
 
 VERDICTS = {
@@ -52,12 +52,12 @@ def _directions(geometry: pd.DataFrame) -> list[str]:
 def _barriers(barriers: pd.DataFrame) -> list[str]:
     lines = []
     for loss, rows in barriers.groupby("loss", sort=False):
-        highest = rows.loc[rows.barrier.idxmax()]
         text = f"**Connectivity**, loss on {LOSS_NAMES[loss]}: "
-        if highest.barrier > 2 * highest.barrier_se:
-            separated = int((rows.barrier > 2 * rows.barrier_se).sum())
+        separated = rows[separated_by_barrier(rows)].sort_values("barrier", kind="stable")
+        if len(separated):
+            highest = separated.iloc[-1]
             text += (
-                f"a barrier separates {separated} of {len(rows)} pairs, the highest {highest.run_a} and {highest.run_b}"
+                f"a barrier separates {len(separated)} of {len(rows)} pairs, the highest {highest.run_a} and {highest.run_b}"
                 f" ({highest.barrier:.4f} ± {2 * highest.barrier_se:.4f} nats per token; the base's loss is"
                 f" {highest.loss_base:.4f})"
             )
@@ -71,7 +71,7 @@ def _accuracy(accuracy: pd.DataFrame) -> list[str]:
     lines = []
     for benchmark, rows in accuracy.groupby("benchmark", sort=False):
         # Of greedy and sampled decoding, the one that can tell smaller differences.
-        finest = rows.loc[rows.minimum_detectable_difference.idxmin()].decoding
+        finest = rows.sort_values("minimum_detectable_difference", kind="stable").iloc[0].decoding
         rows = rows[rows.decoding == finest]
         text = f"**Accuracy** on {benchmark}, {finest}"
         base = rows[rows.run == BASE]
