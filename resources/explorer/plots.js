@@ -7,7 +7,7 @@ class Plot {
     Object.assign(this, { spec, rows, parameters, title, describe });
     this.caption = el("figcaption");
     this.box = el("div", { class: own ? "plot own" : "plot", role: "img" });
-    this.none = el("p", { class: "empty", hidden: true });
+    this.none = el("p", { class: "empty", hidden: true }, "Nothing to show for this choice.");
     this.node = el("figure", { "data-chart": key ?? spec }, this.caption, this.box, this.none);
     this.seen = {};
     plots.push(this);
@@ -51,7 +51,6 @@ class Plot {
     this.current = rows;
     const filled = rows.some((row) => isNumber(row.value ?? row.similarity));
     this.none.hidden = filled;
-    this.none.textContent = state.at && state.projection ? "Not on this page for one projection of one layer; the tables have it." : "Nothing to show for this choice.";
     this.box.hidden = !filled;
     this.caption.replaceChildren(...this.title(rows));
     if (!filled) return;
