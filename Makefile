@@ -33,7 +33,7 @@ lint: $(VENV)/installed
 
 # config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions.
 reference: $(VENV)/installed
-	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.config_reference
+	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.experiment.reference
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.explorer.glossary
 
 $(VENV)/installed: pyproject.toml

@@ -17,10 +17,10 @@ import torch
 from peft import PeftModel
 from small_models import dense_update, save_adapter, small_model
 
-from lossgeometry.connectivity.adapted_model import attached
-from lossgeometry.connectivity.losses import padded, sequence_losses
-from lossgeometry.connectivity.sequences import TokenSequence
-from lossgeometry.geometry.adapters import Adapter
+from lossgeometry.forward.adapted_model import attached
+from lossgeometry.forward.losses import padded, sequence_losses
+from lossgeometry.forward.sequences import TokenSequence
+from lossgeometry.updates.peft import Adapter
 
 SHAPE = {
     "layers": 4,

@@ -32,7 +32,7 @@ def write_adapters(folder: Path, layers: int, count: int) -> list[Path]:
     """Write random float32 adapters; they share nothing."""
     import numpy as np
 
-    from lossgeometry.geometry.tensors import write_tensors
+    from lossgeometry.files.safetensors import write_tensors
 
     config = {"peft_type": "LORA", "r": RANK, "lora_alpha": 2 * RANK}
     folders = [folder / f"a{index:02d}" for index in range(count)]
@@ -51,11 +51,11 @@ def write_adapters(folder: Path, layers: int, count: int) -> list[Path]:
 
 def measure_ours(folders: list[Path], out: Path) -> dict[str, float]:
     """Reduce the adapters and compare all pairs in this process; return computing seconds by step."""
-    from lossgeometry.geometry.adapters import Adapter
-    from lossgeometry.geometry.deltas import Delta, reduce_adapter
     from lossgeometry.geometry.pairs import MapRow, compare_pair
     from lossgeometry.geometry.scopes import Row
     from lossgeometry.geometry.tidy import table_of, write_parquet
+    from lossgeometry.updates.peft import Adapter
+    from lossgeometry.updates.stored import Delta, reduce_adapter
 
     clocks = [time.process_time()]
     for folder in folders:
@@ -74,7 +74,7 @@ class Held:
     """The updates of an adapter, held in memory with the interface of a delta file."""
 
     def __init__(self, factors: dict):
-        from lossgeometry.geometry.factored import compact_svd
+        from lossgeometry.updates.svd import compact_svd
 
         self.modules = list(factors)
         self._svds = {module: compact_svd(*factor) for module, factor in factors.items()}
@@ -84,8 +84,8 @@ class Held:
 
 def measure_in_memory(folders: list[Path]) -> dict[str, float]:
     """Measure one pair from factors in memory to rows in memory, which is what the dense paths are timed on."""
-    from lossgeometry.geometry.adapters import Adapter
     from lossgeometry.geometry.pairs import compare_pair
+    from lossgeometry.updates.peft import Adapter
 
     adapters = [Adapter(folder) for folder in folders]
     factors = [{module: adapter.factors(module) for module in adapter.modules} for adapter in adapters]

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from math_verify import LatexExtractionConfig, parse, verify
 
-from lossgeometry import jsonl
-from lossgeometry.evaluation.grading import Answer, grade
+from lossgeometry.files import jsonl
+from lossgeometry.grading.grader import Answer, grade
 
 TABLE = Path(__file__).parents[1] / "unit" / "data" / "answers.jsonl"
 SAMPLES = 8

@@ -50,7 +50,7 @@ def extraction(folder: str, tokens: int) -> Callable[[], None]:
     import torch
     from small_models import small_model
 
-    from lossgeometry.connectivity.sequences import TokenSequence
+    from lossgeometry.forward.sequences import TokenSequence
     from lossgeometry.representations.extraction import extract
 
     torch.set_num_threads(1)

@@ -19,7 +19,7 @@ class Filler:
         self.text = "So 1 + 1 = 2. " * (characters // 14)
 
     def generate(self, requests, sampling):
-        from lossgeometry.rollouts.generation import Completion
+        from lossgeometry.generation.requests import Completion
 
         for start in range(0, len(requests), 256):
             yield [
@@ -41,8 +41,8 @@ def prompts(samples: int) -> list[dict]:
 
 
 def generate(folder: Path, samples: int, characters: int) -> None:
-    from lossgeometry.rollouts.generation import rollout_requests
-    from lossgeometry.rollouts.resumable import generate_resumably
+    from lossgeometry.generation.generate import generate_resumably
+    from lossgeometry.generation.requests import rollout_requests
     from lossgeometry.settings.rollouts import Sampling
 
     requests = rollout_requests(prompts(samples), SAMPLES_PER_PROMPT, 0)
@@ -51,8 +51,8 @@ def generate(folder: Path, samples: int, characters: int) -> None:
 
 
 def grade(folder: Path, samples: int, characters: int) -> None:
-    from lossgeometry.jsonl import write_atomic
-    from lossgeometry.rollouts.grading import grade_rollouts
+    from lossgeometry.files.jsonl import write_atomic
+    from lossgeometry.rollouts.rewards import grade_rollouts
 
     write_atomic(folder / "train.jsonl", prompts(samples))
     write_atomic(folder / "heldout.jsonl", [])
@@ -63,7 +63,7 @@ def grade(folder: Path, samples: int, characters: int) -> None:
 def table(folder: Path, samples: int, characters: int) -> None:
     import pandas as pd
 
-    from lossgeometry.jsonl import read_lines
+    from lossgeometry.files.jsonl import read_lines
 
     pd.DataFrame(read_lines(folder / "1.jsonl"))
 

@@ -30,18 +30,18 @@ from peft import get_peft_model_state_dict
 from trl import SFTConfig, SFTTrainer
 from world import LORA, SIZES, make_job, make_world
 
-from lossgeometry.connectivity.adapted_model import attached, load_base
-from lossgeometry.connectivity.losses import sequence_losses
-from lossgeometry.connectivity.sequences import TokenSequence
-from lossgeometry.geometry.adapters import Adapter
+from lossgeometry.costs import lora_parameters, peak_flops, shape_of, step_flops, training_bytes
+from lossgeometry.forward.adapted_model import attached, load_base
+from lossgeometry.forward.losses import sequence_losses
+from lossgeometry.forward.sequences import TokenSequence
 from lossgeometry.methods import method_module
 from lossgeometry.representations.extraction import extract
 from lossgeometry.training import preference, token_loss
-from lossgeometry.training.job import TrainingJob
-from lossgeometry.training.memory import lora_parameters, peak_flops, shape_of, step_flops, training_bytes
-from lossgeometry.training.resumable import train_resumably
-from lossgeometry.training.rows import in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.setup import load_trainable_model
+from lossgeometry.training.trainer import train_resumably
+from lossgeometry.training.training_job import TrainingJob
+from lossgeometry.updates.peft import Adapter
 
 METHODS = ("sft", "dft", "rift", "offline_grpo", "dpo")
 CUDA = torch.cuda.is_available()

@@ -10,9 +10,9 @@ import torch
 import transformers
 
 from lossgeometry.settings.training import Lora, Training
-from lossgeometry.tiny.tokenizer import train_tokenizer
+from lossgeometry.students.tokenizer import train_tokenizer
 from lossgeometry.training.initialisation import initialise
-from lossgeometry.training.job import TrainingJob
+from lossgeometry.training.training_job import TrainingJob
 
 SIZES = {
     "qwen3-4b": {

@@ -11,8 +11,8 @@ import yaml
 from conftest import copy_workflow, snakemake
 from safetensors.numpy import load_file
 
-from lossgeometry.config import load_config
-from lossgeometry.jsonl import read_lines
+from lossgeometry.experiment.config import load_config
+from lossgeometry.files.jsonl import read_lines
 
 CONFIG = load_config(yaml.safe_load(Path(__file__).with_name("config.yaml").read_text()))
 RUNS, PAIRS = list(CONFIG.runs), [f"{a}--{b}" for a, b in CONFIG.pairs]

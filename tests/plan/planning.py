@@ -143,7 +143,7 @@ def _answer(sender, function, root: Path) -> None:
 def _planned(root: Path) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
-    from lossgeometry.plan import plan
+    from lossgeometry.planning.plan import plan
 
     return [asdict(job) for job in plan(root, [root / CONFIG])]
 

@@ -110,7 +110,7 @@ def test_a_module_of_pair_metrics(project, module):
 
 
 def test_a_module_of_the_decomposition(project):
-    edit(project.module("geometry/deltas.py"))
+    edit(project.module("updates/stored.py"))
     expected = jobs(reduce_adapter=RUNS, compare_pair=pairs_of(RUNS)) | single(
         "compare_sweeps", "tabulate_geometry", "tabulate_sensitivity", *REPORT
     )
@@ -131,7 +131,7 @@ def test_a_module_of_the_interpolation(project):
 
 
 def test_a_module_of_the_answers(project):
-    edit(project.module("rollouts/answering.py"))
+    edit(project.module("evaluation/answering.py"))
     everyone = on_benchmarks(["base", *RUNS])
     assert project.plan() == jobs(generate_answers=everyone, grade_answers=everyone) | single(
         "tabulate_accuracy", "tabulate_sensitivity", *REPORT
@@ -268,7 +268,9 @@ def change_documents_and_tests(project):
 
 
 def edit_what_cannot_change_a_result(project):
-    for name in ("job.py", "locks.py", "atomic.py", "checkpoints.py", "stopping.py", "plan.py", "config.py"):
+    for name in ("atomic", "locks", "resuming", "stopping"):
+        edit(project.module(f"files/{name}.py"))
+    for name in ("errors.py", "script.py", "planning/plan.py", "experiment/config.py"):
         edit(project.module(name))
 
 

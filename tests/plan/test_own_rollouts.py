@@ -6,7 +6,8 @@ import re
 import pytest
 from planning import Project
 
-from lossgeometry.config import ConfigError, load_config
+from lossgeometry.errors import ConfigError
+from lossgeometry.experiment.config import load_config
 
 
 @pytest.fixture

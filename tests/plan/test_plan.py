@@ -10,7 +10,7 @@ import yaml
 from planning import CONFIG, Project
 from workflow_copy import REPOSITORY
 
-from lossgeometry.plan import Cost, PlannedJob, costs, format_plan
+from lossgeometry.planning.plan import Cost, PlannedJob, costs, format_plan
 
 BENCHMARKS = Path("results/x/benchmarks")
 

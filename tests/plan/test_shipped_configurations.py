@@ -9,7 +9,7 @@ import pytest
 import yaml
 from workflow_copy import copy_sources
 
-from lossgeometry.config import load_config
+from lossgeometry.experiment.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))

@@ -12,9 +12,9 @@ STEPS = 30
 TRAINER = """
 import hashlib, sys, time
 from pathlib import Path
-from lossgeometry.atomic import atomic_file
-from lossgeometry.checkpoints import CheckpointFolder
-from lossgeometry.stopping import StopSignals
+from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.resuming import CheckpointFolder
+from lossgeometry.files.stopping import StopSignals
 
 root, output, digest = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 steps, pause = int(sys.argv[4]), float(sys.argv[5])

@@ -14,7 +14,7 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from lossgeometry.tiny.problems import Problem, draw_problems, write_solution
+from lossgeometry.problems.generated import Problem, draw_problems, write_solution
 
 ROWS = 50
 END, START, TEXT_END = "<|im_end|>", "<|im_start|>", "<|endoftext|>"

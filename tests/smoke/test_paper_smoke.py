@@ -13,9 +13,9 @@ import yaml
 from stand_ins import endpoint, save_student, write_data
 from workflow_copy import WorkflowCopy
 
-from lossgeometry import preflight
-from lossgeometry.config import Config, load_config
-from lossgeometry.jsonl import read_lines
+from lossgeometry.experiment.config import Config, load_config
+from lossgeometry.files.jsonl import read_lines
+from lossgeometry.planning import preflight
 
 PAPER = Path(__file__).parents[2] / "config" / "paper.yaml"
 VLLM = importlib.util.find_spec("vllm") is not None

@@ -6,10 +6,10 @@ import math
 import ml_dtypes
 import numpy as np
 
-from lossgeometry.geometry.adapters import Adapter
-from lossgeometry.geometry.deltas import Delta, reduce_adapter
+from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.geometry.pairs import compare_pair
-from lossgeometry.geometry.tensors import write_tensors
+from lossgeometry.updates.peft import Adapter
+from lossgeometry.updates.stored import Delta, reduce_adapter
 
 DTYPES = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float64": np.float64}
 PREFIX = "base_model.model."

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from lossgeometry.tiny.problems import draw_problems
-from lossgeometry.tiny.tokenizer import train_tokenizer
+from lossgeometry.problems.generated import draw_problems
+from lossgeometry.students.tokenizer import train_tokenizer
 
 
 def save_model(folder: Path, context: int = 256, **generation_settings) -> Path:

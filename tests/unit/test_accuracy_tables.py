@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lossgeometry import jsonl
+from lossgeometry.errors import InputError
 from lossgeometry.evaluation import statistics
-from lossgeometry.evaluation.tables import ACCURACY_COLUMNS, MCNEMAR_COLUMNS, tabulate_accuracy
-from lossgeometry.job import InputError
+from lossgeometry.evaluation.accuracy import ACCURACY_COLUMNS, MCNEMAR_COLUMNS, tabulate_accuracy
+from lossgeometry.files import jsonl
 
 RUNS = ["base", "sft.lr0.001.s42", "dpo.lr0.0001.s42"]
 PROBLEMS = 200

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from hashing_trainer import write_state
 
-from lossgeometry.atomic import CannotWrite, atomic_file, atomic_folder
-from lossgeometry.checkpoints import CheckpointFolder
+from lossgeometry.errors import CannotWrite
+from lossgeometry.files.atomic import atomic_file, atomic_folder
+from lossgeometry.files.resuming import CheckpointFolder
 
 
 def test_files_and_folders_appear_complete_or_not_at_all(tmp_path):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hashing_trainer import start, uninterrupted, wait_for_step, write_state
 
-from lossgeometry.checkpoints import CheckpointFolder, CorruptedCheckpoint, checkpoint_root, verify
-from lossgeometry.stopping import STOPPED_EXIT_CODE, StopSignals
+from lossgeometry.files.resuming import CheckpointFolder, CorruptedCheckpoint, checkpoint_root, verify
+from lossgeometry.files.stopping import STOPPED_EXIT_CODE, StopSignals
 
 
 @pytest.fixture(scope="module")

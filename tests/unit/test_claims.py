@@ -11,7 +11,7 @@ import yaml
 from lossgeometry.evaluation.claim_rules import RULES
 from lossgeometry.evaluation.claims import COLUMNS, claims_section, judge_claims, overall, tabulate_claims
 from lossgeometry.evaluation.evidence import Evidence
-from lossgeometry.runs import Run
+from lossgeometry.experiment.runs import Run
 
 REFERENCE_FILE = Path(__file__).parents[2] / "resources" / "paper_reference.yaml"
 REFERENCE = yaml.safe_load(REFERENCE_FILE.read_text(encoding="utf-8"))

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lossgeometry import config_reference
-from lossgeometry.config import ConfigError, load_config
+from lossgeometry.errors import ConfigError
+from lossgeometry.experiment import reference as config_reference
+from lossgeometry.experiment.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())

@@ -8,9 +8,9 @@ from small_models import dense_update, save_adapter
 from lossgeometry.connectivity.barriers import chord_barrier, inner_excess, mean_and_error, mean_barrier, path_norms
 from lossgeometry.connectivity.endpoints import EndPoint, check_same_sequences, read_endpoint, write_endpoint
 from lossgeometry.connectivity.paths import BARRIER_COLUMNS, Lengths, barrier_row, lengths_of, shrinkage, whole_grid
-from lossgeometry.geometry.adapters import Adapter
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
 from lossgeometry.settings.connectivity import Connectivity
+from lossgeometry.updates.peft import Adapter
 
 POINTS = np.linspace(0, 1, 11)
 

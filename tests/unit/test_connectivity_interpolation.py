@@ -7,11 +7,11 @@ import pytest
 import torch
 from small_models import dense_update, save_adapter, small_model
 
-from lossgeometry.connectivity.adapted_model import attached
-from lossgeometry.connectivity.losses import sequence_losses
-from lossgeometry.connectivity.sequences import TokenSequence
-from lossgeometry.geometry.adapters import Adapter
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.forward.adapted_model import attached
+from lossgeometry.forward.losses import sequence_losses
+from lossgeometry.forward.sequences import TokenSequence
+from lossgeometry.updates.peft import Adapter
 
 POINTS = (-0.5, 0.0, 0.3, 1.0, 1.5)
 PAIRS = {

@@ -13,13 +13,13 @@ from lossgeometry.connectivity.endpoints import write_endpoint
 from lossgeometry.connectivity.measurement import measure_endpoint, measure_losses
 from lossgeometry.connectivity.pair import interpolate
 from lossgeometry.connectivity.paths import BARRIER_COLUMNS, CURVE_COLUMNS
-from lossgeometry.connectivity.sequences import boxed_answers, reference_solutions
-from lossgeometry.geometry.adapters import Adapter
-from lossgeometry.job import InputError
-from lossgeometry.jsonl import write_atomic
+from lossgeometry.errors import InputError
+from lossgeometry.files.jsonl import write_atomic
+from lossgeometry.forward.sequences import boxed_answers, reference_solutions
 from lossgeometry.representations.collection import collect
 from lossgeometry.representations.comparison import open_states
-from lossgeometry.tiny.tokenizer import train_tokenizer
+from lossgeometry.students.tokenizer import train_tokenizer
+from lossgeometry.updates.peft import Adapter
 
 TEXTS = ["Ann has 14 books. She buys 3 more.", "First 14 + 3 = 17. The answer is \\boxed{17}."]
 CFG = {
@@ -106,7 +106,7 @@ def test_accuracy_is_that_of_the_merged_model(files, monkeypatch):
         seen.append([answer.completion for answer in answers])
         return [type("Verdict", (), {"correct": len(seen) == 1})() for _ in answers]
 
-    monkeypatch.setattr("lossgeometry.evaluation.grading.Grader.grade", grade)
+    monkeypatch.setattr("lossgeometry.grading.grader.Grader.grade", grade)
     cfg = {"points": [0.4, 0.0], "problems": 2, "batch_size": 2, "max_new_tokens": 6, "deadline_seconds": 5.0}
     rows = path_accuracies(folder / "student", *adapters, folder / "problems.jsonl", cfg | {"prompt_suffix": ""})
     assert [row[:3] for row in rows] == [("accuracy", 0.4, 1.0), ("accuracy", 0.0, 0.0)]

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from lossgeometry.connectivity.csv_files import write_rows
 from lossgeometry.connectivity.endpoints import EndPoint, write_endpoint
 from lossgeometry.connectivity.paths import BARRIER_COLUMNS
 from lossgeometry.connectivity.summary import connectivity_summary
-from lossgeometry.connectivity.tables import tabulate_pairs, tabulate_shrinkage
+from lossgeometry.connectivity.tabulation import tabulate_pairs, tabulate_shrinkage
+from lossgeometry.files.csv_rows import write_rows
 from lossgeometry.representations.comparison import COLUMNS
 from lossgeometry.representations.summary import representations_summary
 

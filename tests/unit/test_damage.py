@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-from lossgeometry.damage import DamagedInput, require_whole
+from lossgeometry.errors import DamagedInput
+from lossgeometry.files.damage import require_whole
 
 
 def test_every_prefix_of_a_file_counts_as_damaged(tmp_path):

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lossgeometry.job import InputError
-from lossgeometry.jsonl import read_lines
-from lossgeometry.rollouts.datasets import read_problems
-from lossgeometry.rollouts.prompts import fetch_prompts
+from lossgeometry.errors import InputError
+from lossgeometry.files.jsonl import read_lines
+from lossgeometry.problems.datasets import read_problems
+from lossgeometry.problems.prompts import fetch_prompts
 from lossgeometry.settings.models import Problems
 
 REVISION = "0" * 40

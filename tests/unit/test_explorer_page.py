@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from explorer_results import HOSTILE, write_results
 
+from lossgeometry.charts.figures import draw_figures, figure_specs
 from lossgeometry.explorer.bundle import gather
-from lossgeometry.explorer.figures import draw_figures, figure_specs
 from lossgeometry.explorer.outputs import figures_of
 from lossgeometry.explorer.page import page_specs, write_page
 

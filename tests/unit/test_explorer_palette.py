@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from lossgeometry.explorer.palette import BACKGROUND, BASE, METHODS, colours_of
+from lossgeometry.charts.palette import BACKGROUND, BASE, METHODS, colours_of
 
 # Full deficiency, linear RGB; Machado, Oliveira and Fernandes 2009, table 1.
 DEFICIENCIES = {

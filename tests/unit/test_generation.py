@@ -10,8 +10,9 @@ import torch
 from model_folders import problem_rows, save_model
 from scipy.stats import chisquare, kstest
 
-from lossgeometry.job import InputError
-from lossgeometry.rollouts.generation import (
+from lossgeometry.errors import InputError
+from lossgeometry.generation.engines.transformers import GumbelSampling, TransformersEngine, counter_uniform
+from lossgeometry.generation.requests import (
     GREEDY,
     SAMPLED,
     Request,
@@ -19,7 +20,6 @@ from lossgeometry.rollouts.generation import (
     rollout_requests,
     sample_seed,
 )
-from lossgeometry.rollouts.transformers_engine import GumbelSampling, TransformersEngine, counter_uniform
 from lossgeometry.settings.rollouts import Sampling
 
 DRAWS = 20_000

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from geometry_tools import name, random_factors, write_adapter
 
-from lossgeometry.geometry.adapters import Adapter, natural_order
-from lossgeometry.geometry.tensors import write_tensors
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.files.safetensors import write_tensors
+from lossgeometry.updates.peft import Adapter, natural_order
 
 
 def factors(seed=0, r=4):

@@ -9,13 +9,14 @@ import pyarrow.parquet
 import pytest
 from geometry_tools import dense_metrics, name, random_factors, write_adapter
 
-from lossgeometry.geometry import checkpoints, tensors
-from lossgeometry.geometry.checkpoints import reduce_checkpoints, truncated_svd
-from lossgeometry.geometry.deltas import Delta
+from lossgeometry.errors import InputError
+from lossgeometry.files import safetensors as tensors
+from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.geometry.pairs import compare_pair
-from lossgeometry.geometry.tensors import write_tensors
-from lossgeometry.job import InputError
 from lossgeometry.provenance import SCRIPTS
+from lossgeometry.updates import full as checkpoints
+from lossgeometry.updates.full import reduce_checkpoints, truncated_svd
+from lossgeometry.updates.stored import Delta
 
 
 def model(rng, dtype=np.float64):
@@ -134,12 +135,15 @@ def test_the_command_fails_with_one_sentence(tmp_path):
 
 def heavy_imports(names):
     """Return which heavy packages end up in memory when modules of the geometry are imported."""
-    code = f"import {', '.join(f'lossgeometry.geometry.{name}' for name in names)}, sys; print(*sys.modules)"
+    code = f"import {', '.join(f'lossgeometry.{name}' for name in names)}, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SCRIPTS, check=True)
     return {"torch", "transformers", "pandas", "scipy"} & set(done.stdout.split())
 
 
 def test_nothing_imports_torch_and_the_jobs_of_single_pairs_import_numpy_only():
-    everything = [path.stem for path in (SCRIPTS / "lossgeometry" / "geometry").glob("*.py") if path.stem != "__init__"]
+    rooms = ("geometry", "updates")
+    everything = [f"{room}.{path.stem}" for room in rooms for path in (SCRIPTS / "lossgeometry" / room).glob("*.py")]
     assert heavy_imports(everything) <= {"pandas"}
-    assert not heavy_imports(["adapters", "deltas", "pairs", "tidy", "overview", "checkpoints"])
+    assert not heavy_imports(
+        ["updates.peft", "updates.stored", "updates.full", "geometry.pairs", "geometry.tidy", "geometry.overview"]
+    )

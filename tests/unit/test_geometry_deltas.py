@@ -7,11 +7,11 @@ import pytest
 import safetensors.numpy
 from geometry_tools import delta_of, name, random_factors, write_adapter
 
-from lossgeometry.geometry.adapters import Adapter
-from lossgeometry.geometry.deltas import Delta, reduce_adapter
-from lossgeometry.geometry.factored import GRAM_LIMIT, compact_svd, orthonormal_basis
-from lossgeometry.geometry.tensors import write_tensors
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.files.safetensors import write_tensors
+from lossgeometry.updates.peft import Adapter
+from lossgeometry.updates.stored import Delta, reduce_adapter
+from lossgeometry.updates.svd import GRAM_LIMIT, compact_svd, orthonormal_basis
 
 SHAPES = [(40, 4, 12), (12, 4, 40), (8, 8, 8), (5, 8, 20), (20, 8, 5), (1, 1, 1), (6, 1, 9), (200, 32, 300)]
 

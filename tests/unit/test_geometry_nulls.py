@@ -13,9 +13,9 @@ from geometry_tools import assert_within_four_standard_errors
 from lossgeometry.geometry import nulls
 from lossgeometry.geometry.angle_nulls import median_angle, sample_extreme_angles
 from lossgeometry.geometry.angles import principal_angles
-from lossgeometry.geometry.factored import CompactSVD, compact_svd
 from lossgeometry.geometry.modules import Setting, measure_module
 from lossgeometry.geometry.pooling import pool
+from lossgeometry.updates.svd import CompactSVD, compact_svd
 
 DRAWS = 200
 

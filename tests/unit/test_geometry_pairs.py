@@ -17,9 +17,9 @@ from geometry_tools import (
     write_adapter,
 )
 
+from lossgeometry.errors import InputError
 from lossgeometry.geometry.pairs import compare_pair
 from lossgeometry.geometry.scopes import place_of
-from lossgeometry.job import InputError
 
 SHAPES = {  # m, r, n
     "tall": (40, 4, 12),

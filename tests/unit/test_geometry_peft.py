@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lossgeometry.geometry.adapters import Adapter
+from lossgeometry.updates.peft import Adapter
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from geometry_tools import assert_within_four_standard_errors, delta_of, name, random_factors
 
+from lossgeometry.errors import InputError
+from lossgeometry.files.safetensors import TensorFolder, write_tensors
 from lossgeometry.geometry.base_spectra import BaseSpectra, decompose_base
-from lossgeometry.geometry.factored import compact_svd
 from lossgeometry.geometry.nulls import Null
 from lossgeometry.geometry.relations import count_intruders, relate_module, relate_run
-from lossgeometry.geometry.tensors import TensorFolder, write_tensors
-from lossgeometry.job import InputError
+from lossgeometry.updates.svd import compact_svd
 
 
 def matrix(rng, m=60, n=40):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from geometry_tools import delta_of, name, random_factors
 
+from lossgeometry.errors import InputError
 from lossgeometry.geometry.grams import normalised, run_grams
 from lossgeometry.geometry.sweeps import RunLabel, compare_sweeps, decompose, noise_ceilings, rotations
-from lossgeometry.job import InputError
 
 
 def label(method, seed, rate=0.1, default=True):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from lossgeometry.geometry.tensors import TensorFile, TensorFolder, write_tensors
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.files.safetensors import TensorFile, TensorFolder, write_tensors
 
 TENSORS = {
     "matrix": np.arange(6, dtype=np.float32).reshape(2, 3),

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from geometry_tools import compare, delta_of, name, random_factors
 
-from lossgeometry.geometry.checkpoints import reduce_checkpoints
-from lossgeometry.geometry.deltas import Delta
+from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.geometry.pairs import compare_pair
-from lossgeometry.geometry.tensors import write_tensors
+from lossgeometry.updates.full import reduce_checkpoints
+from lossgeometry.updates.stored import Delta
 
 MODULE = name(0, "q")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lossgeometry.evaluation.golds import NO_ANSWER, NO_PROBLEM, UNPARSABLE, parse_row, usable_problems
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.grading.golds import NO_ANSWER, NO_PROBLEM, UNPARSABLE, parse_row, usable_problems
 
 
 def answer_of(schema, **row):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lossgeometry.evaluation import grading, worker_pool
-from lossgeometry.evaluation.answers import extract_box
-from lossgeometry.evaluation.grading import Answer, Grader, grade
+from lossgeometry.grading import grader as grading
+from lossgeometry.grading import pool as worker_pool
+from lossgeometry.grading.answers import extract_box
+from lossgeometry.grading.grader import Answer, Grader, grade
 
 TOWER = r"\dfrac{5^{(5^{(5^{(5^5)})}-4)}-5}{16}"
 HANGING = [TOWER, r"\frac{1}{" * 25 + "2" + "}" * 25, "(" * 900 + "1" + ")" * 900]
@@ -159,7 +160,7 @@ def test_no_worker_outlives_an_abandoned_or_killed_caller():
     assert not alive(pid)
     verdicts.close()
     code = (
-        "from lossgeometry.evaluation.grading import Answer, Grader\n"
+        "from lossgeometry.grading.grader import Answer, Grader\n"
         "grader = Grader(1, 2.0)\n"
         f"grader._enter(Answer('5', r'\\boxed{{{TOWER}}}', 'stop'))\n"
         "while not grader.pool.workers[0].task: grader.pool.step()\n"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lossgeometry import jsonl
-from lossgeometry.evaluation.answers import decide, extract_box, tidy
-from lossgeometry.evaluation.grading import Answer, check_golds, grade
+from lossgeometry.files import jsonl
+from lossgeometry.grading.answers import decide, extract_box, tidy
+from lossgeometry.grading.grader import Answer, check_golds, grade
 
 TABLE = list(jsonl.read_lines(Path(__file__).parent / "data" / "answers.jsonl"))
 MOST_KNOWN = 14
@@ -102,7 +102,7 @@ def test_only_plain_numbers_are_decided_without_algebra(gold, box, verdict):
 
 
 def test_math_verify_agrees_that_equal_strings_are_equal():
-    from lossgeometry.evaluation.grading_worker import equal, judge
+    from lossgeometry.grading.worker import equal, judge
 
     golds = {tidy(row["gold"]) for row in TABLE if row["verdict"] != "unparsable_gold" and "%" not in row["gold"]}
     gradable = {gold for gold in golds if judge(gold, gold) == "correct"}
@@ -111,7 +111,7 @@ def test_math_verify_agrees_that_equal_strings_are_equal():
 
 
 def test_what_is_decided_without_algebra_is_what_math_verify_says():
-    from lossgeometry.evaluation.grading_worker import judge
+    from lossgeometry.grading.worker import judge
 
     numbers = [
         "0",

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from lossgeometry import jsonl
+from lossgeometry.files import jsonl
 
 HOSTILE = [
     "",

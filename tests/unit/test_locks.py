@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from hashing_trainer import SCRIPTS, start, uninterrupted, wait_for_step, write_state
 
-from lossgeometry.checkpoints import CheckpointFolder
-from lossgeometry.locks import SecondWriter, WriterLock
+from lossgeometry.errors import SecondWriter
+from lossgeometry.files.locks import WriterLock
+from lossgeometry.files.resuming import CheckpointFolder
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,7 @@ def test_of_many_writers_that_find_a_stale_lock_one_gets_it(tmp_path):
     path.parent.mkdir()
     foreign_lock(path, age=1000)
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom lossgeometry.locks import WriterLock\n"
+        "import sys, time\nfrom pathlib import Path\nfrom lossgeometry.files.locks import WriterLock\n"
         "with WriterLock(Path(sys.argv[1]), 'd1', 60):\n    print('got it', flush=True)\n    sys.stdin.read()\n"
     )
     writers = [

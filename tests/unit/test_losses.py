@@ -6,11 +6,11 @@ from torch.nn.functional import logsigmoid
 from training_tools import ByHand, build_world, disturb
 from trl import SFTConfig, SFTTrainer
 
-from lossgeometry.config import method_module
+from lossgeometry.experiment.config import method_module
 from lossgeometry.training import preference, reference_free, token_loss, unpaired
-from lossgeometry.training.resumable import train_resumably
-from lossgeometry.training.rows import in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.setup import common_arguments, load_trainable_model
+from lossgeometry.training.trainer import train_resumably
 
 TOLERANCE = 1e-6
 

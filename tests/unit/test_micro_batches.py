@@ -8,13 +8,13 @@ import pytest
 import torch
 from training_tools import build_world, disturb
 
-from lossgeometry.config import method_module
+from lossgeometry.experiment.config import method_module
 from lossgeometry.training import preference, token_loss, unpaired
 from lossgeometry.training.data_parallel import launch
+from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.micro_batches import by_length, fewest_equal_parts, in_equal_parts
-from lossgeometry.training.resumable import train_resumably
-from lossgeometry.training.rows import in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.setup import common_arguments, load_trainable_model
+from lossgeometry.training.trainer import train_resumably
 
 
 def lengths_of(seed: int) -> list[int]:

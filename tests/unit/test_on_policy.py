@@ -8,15 +8,15 @@ import pytest
 import torch
 from training_tools import REWARDS, ByHand, build_world, disturb
 
-from lossgeometry.config import method_module
-from lossgeometry.evaluation.grading import Grader
-from lossgeometry.job import InputError
-from lossgeometry.rollouts.templating import completion_token_ids
-from lossgeometry.rollouts.tokenization import Tokenization
-from lossgeometry.training import on_policy
-from lossgeometry.training.on_policy_groups import Group, fill_batch, overlong_penalty, spare_prompts
-from lossgeometry.training.on_policy_sampling import Sample
-from lossgeometry.training.resumable import train_resumably
+from lossgeometry.errors import InputError
+from lossgeometry.experiment.config import method_module
+from lossgeometry.generation.templating import completion_token_ids
+from lossgeometry.generation.tokenization import Tokenization
+from lossgeometry.grading.grader import Grader
+from lossgeometry.on_policy import train as on_policy
+from lossgeometry.on_policy.groups import Group, fill_batch, overlong_penalty, spare_prompts
+from lossgeometry.on_policy.samplers import Sample
+from lossgeometry.training.trainer import train_resumably
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import time
 import pytest
 from fault_proxy import FAULTS, Endpoint, FaultProxy, chat_reply
 
-from lossgeometry.job import InputError
-from lossgeometry.rollouts import openai_engine
-from lossgeometry.rollouts.generation import GREEDY, evaluation_requests, rollout_requests
-from lossgeometry.rollouts.openai_engine import OpenAIEngine
-from lossgeometry.rollouts.resumable import generate_resumably
+from lossgeometry.errors import InputError
+from lossgeometry.generation.engines import openai as openai_engine
+from lossgeometry.generation.engines.openai import OpenAIEngine
+from lossgeometry.generation.generate import generate_resumably
+from lossgeometry.generation.requests import GREEDY, evaluation_requests, rollout_requests
 from lossgeometry.settings.rollouts import Engine, Sampling
 
 KEY = "sk-secret-0123456789"

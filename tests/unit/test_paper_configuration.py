@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lossgeometry.budget import REFERENCE_DEVICE, budget, decode_hours, format_budget
-from lossgeometry.config import Config, ConfigError, load_config
-from lossgeometry.training.memory import Shape
+from lossgeometry.costs import Shape
+from lossgeometry.errors import ConfigError
+from lossgeometry.experiment.config import Config, load_config
+from lossgeometry.planning.budget import REFERENCE_DEVICE, budget, decode_hours, format_budget
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 QWEN3_4B = Shape(36, 2560, 9728, 4096, 1024, 151936, True, True)

@@ -8,13 +8,13 @@ import pytest
 import yaml
 from safetensors.numpy import save_file
 
-from lossgeometry import preflight
-from lossgeometry.config import load_config
-from lossgeometry.job import InputError
-from lossgeometry.preflight import MISSING, READY, UNKNOWN, Gpu
-from lossgeometry.rollouts.models import count_parameters, provide_model
+from lossgeometry.costs import GIB, Shape
+from lossgeometry.errors import InputError
+from lossgeometry.experiment.config import load_config
+from lossgeometry.planning import preflight
+from lossgeometry.planning.preflight import MISSING, READY, UNKNOWN, Gpu
 from lossgeometry.settings.models import Model
-from lossgeometry.training.memory import GIB, Shape
+from lossgeometry.students.fetched import count_parameters, provide_model
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))

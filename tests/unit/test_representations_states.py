@@ -8,14 +8,14 @@ import torch
 from safetensors.numpy import load_file
 from small_models import save_adapter, small_model
 
-from lossgeometry.connectivity.adapted_model import attached
-from lossgeometry.connectivity.sequences import TokenSequence
-from lossgeometry.geometry.adapters import Adapter
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.forward.adapted_model import attached
+from lossgeometry.forward.sequences import TokenSequence
 from lossgeometry.representations.collection import first_tokens, until_enough_tokens
 from lossgeometry.representations.comparison import COLUMNS, RANGES, compare, layers_of_block, open_states
 from lossgeometry.representations.extraction import extract
 from lossgeometry.representations.storage import RowWriter, open_rows
+from lossgeometry.updates.peft import Adapter
 
 DRAW = np.random.default_rng(0)
 

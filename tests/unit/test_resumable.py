@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lossgeometry.jsonl import append, read_lines
-from lossgeometry.rollouts.generation import Completion, rollout_requests, sample_seed
-from lossgeometry.rollouts.resumable import generate_resumably
+from lossgeometry.files.jsonl import append, read_lines
+from lossgeometry.generation.generate import generate_resumably
+from lossgeometry.generation.requests import Completion, rollout_requests, sample_seed
 from lossgeometry.settings.rollouts import Sampling
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"

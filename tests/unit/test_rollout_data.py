@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from model_folders import save_model
 
-from lossgeometry.job import InputError
-from lossgeometry.jsonl import read_lines, write_atomic
-from lossgeometry.rollouts import grading
-from lossgeometry.rollouts.grading import ROLLOUTS, grade_answers, grade_rollouts
+from lossgeometry.errors import InputError
+from lossgeometry.files.jsonl import read_lines, write_atomic
+from lossgeometry.files.text import well_formed
+from lossgeometry.rollouts import rewards as grading
 from lossgeometry.rollouts.importing import import_rollouts
-from lossgeometry.text import well_formed
+from lossgeometry.rollouts.rewards import ROLLOUTS, grade_answers, grade_rollouts
 
 HOSTILE = [
     rb"lone \ud800 surrogates".decode("unicode_escape"),

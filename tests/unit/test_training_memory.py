@@ -6,8 +6,7 @@ from peft import LoraConfig, get_peft_model
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from lossgeometry.settings.training import Lora, Training
-from lossgeometry.training.memory import (
+from lossgeometry.costs import (
     GIB,
     Shape,
     activation_bytes,
@@ -18,6 +17,7 @@ from lossgeometry.training.memory import (
     step_flops,
     training_bytes,
 )
+from lossgeometry.settings.training import Lora, Training
 
 QWEN3_4B = Shape(36, 2560, 9728, 4096, 1024, 151936, True, True)
 PAPER = Lora(rank=32, alpha=64)

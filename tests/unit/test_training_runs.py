@@ -15,11 +15,12 @@ import pytest
 import torch
 from training_tools import METHODS, PROBLEMS, REWARDS, build_world
 
-from lossgeometry.config import method_module
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.experiment.config import method_module
+from lossgeometry.files.stopping import STOPPED_EXIT_CODE
+from lossgeometry.on_policy import train as on_policy
 from lossgeometry.settings.training import Training
-from lossgeometry.stopping import STOPPED_EXIT_CODE
-from lossgeometry.training import on_policy, preference, token_loss, unpaired
+from lossgeometry.training import preference, token_loss, unpaired
 from lossgeometry.training.order import training_order
 from lossgeometry.training.run import train
 

@@ -13,12 +13,12 @@ from peft import PeftModel
 from small_models import small_model
 from transformers import AutoModelForCausalLM
 
+from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.methods import __path__ as METHODS_PATH
-from lossgeometry.rollouts.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.settings.training import Lora, Training
-from lossgeometry.tiny.tokenizer import train_tokenizer
+from lossgeometry.students.tokenizer import train_tokenizer
 from lossgeometry.training.initialisation import initialise
-from lossgeometry.training.job import TrainingJob
+from lossgeometry.training.training_job import TrainingJob
 
 METHODS = sorted(path.stem for path in Path(METHODS_PATH[0]).glob("[a-z]*.py"))
 

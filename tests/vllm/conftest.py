@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def student(tmp_path_factory) -> Path:
     """A model that knows what it wants to say after some 150 steps, though not yet how to calculate."""
     from lossgeometry.settings.models import TinyModel
-    from lossgeometry.tiny.pretraining import pretrain
+    from lossgeometry.students.pretraining import pretrain
 
     folder = tmp_path_factory.mktemp("models") / "student"
     pretrain(TinyModel(steps=150), folder)

@@ -18,14 +18,14 @@ from transformers import AutoModelForCausalLM
 from vllm import SamplingParams, TokensPrompt
 from vllm.lora.request import LoRARequest
 
-from lossgeometry.job import InputError
-from lossgeometry.jsonl import read_lines
-from lossgeometry.rollouts.generation import SAMPLED, evaluation_requests, rollout_requests
-from lossgeometry.rollouts.openai_engine import OpenAIEngine
-from lossgeometry.rollouts.transformers_engine import TransformersEngine
-from lossgeometry.rollouts.vllm_engine import VllmEngine
+from lossgeometry.errors import InputError
+from lossgeometry.files.jsonl import read_lines
+from lossgeometry.generation.engines.openai import OpenAIEngine
+from lossgeometry.generation.engines.transformers import TransformersEngine
+from lossgeometry.generation.engines.vllm import VllmEngine
+from lossgeometry.generation.requests import SAMPLED, evaluation_requests, rollout_requests
+from lossgeometry.problems.generated import draw_problems
 from lossgeometry.settings.rollouts import Engine, Sampling
-from lossgeometry.tiny.problems import draw_problems
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBLEMS = [

@@ -7,15 +7,15 @@ import pytest
 import torch
 from training_tools import disturb
 
-from lossgeometry.rollouts.generation import SAMPLED, Request
-from lossgeometry.rollouts.templating import prompt_token_ids
+from lossgeometry.generation.requests import SAMPLED, Request
+from lossgeometry.generation.templating import prompt_token_ids
+from lossgeometry.on_policy.samplers import VllmSampler
+from lossgeometry.problems.generated import draw_problems
 from lossgeometry.settings.rollouts import Sampling
 from lossgeometry.settings.training import Lora, Training
-from lossgeometry.tiny.problems import draw_problems
 from lossgeometry.training.initialisation import initialise
-from lossgeometry.training.job import TrainingJob
-from lossgeometry.training.on_policy_sampling import VllmSampler
 from lossgeometry.training.setup import load_trainable_model
+from lossgeometry.training.training_job import TrainingJob
 
 TEMPERATURE = 0.8
 

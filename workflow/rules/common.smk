@@ -6,10 +6,11 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-from lossgeometry.config import ConfigError, load_config
+from lossgeometry.errors import ConfigError
+from lossgeometry.experiment.config import load_config
 from lossgeometry.methods import method_module
 from lossgeometry.provenance import code_digests, digest_of_file
-from lossgeometry.runs import BASE, pair_id
+from lossgeometry.experiment.runs import BASE, pair_id
 
 try:
     CONFIG = load_config({key: value for key, value in config.items()})

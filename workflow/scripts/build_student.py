@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -9,6 +9,6 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.settings.models import TinyModel
-    from lossgeometry.tiny.pretraining import pretrain
+    from lossgeometry.students.pretraining import pretrain
 
     pretrain(TinyModel(**snakemake.params.cfg), Path(snakemake.output[0]))

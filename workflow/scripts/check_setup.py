@@ -10,12 +10,13 @@ from pathlib import Path
 
 import yaml
 
-from lossgeometry import preflight
-from lossgeometry.budget import REFERENCE_DEVICE, budget, format_budget
-from lossgeometry.config import Config, ConfigError, load_config
-from lossgeometry.jsonl import read_lines
-from lossgeometry.plan import format_plan, plan
-from lossgeometry.training.memory import Shape, shape_of
+from lossgeometry.costs import Shape, shape_of
+from lossgeometry.errors import ConfigError
+from lossgeometry.experiment.config import Config, load_config
+from lossgeometry.files.jsonl import read_lines
+from lossgeometry.planning import preflight
+from lossgeometry.planning.budget import REFERENCE_DEVICE, budget, format_budget
+from lossgeometry.planning.plan import format_plan, plan
 
 PROJECT = Path(__file__).resolve().parents[2]
 SIZES = {"openai/gsm8k": 1319, "MathArena/aime_2026": 30, "HuggingFaceH4/MATH-500": 500}

@@ -9,15 +9,15 @@ from pathlib import Path
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
-from lossgeometry.geometry.adapters import Adapter  # noqa: E402
-from lossgeometry.geometry.checkpoints import reduce_checkpoints  # noqa: E402
-from lossgeometry.geometry.deltas import Delta, reduce_adapter  # noqa: E402
-from lossgeometry.geometry.hub import fetch_adapter  # noqa: E402
+from lossgeometry.errors import InputError  # noqa: E402
 from lossgeometry.geometry.overview import overview  # noqa: E402
 from lossgeometry.geometry.pairs import MapRow, compare_pair
 from lossgeometry.geometry.scopes import Row  # noqa: E402
 from lossgeometry.geometry.tidy import table_of, write_parquet  # noqa: E402
-from lossgeometry.job import InputError  # noqa: E402
+from lossgeometry.updates.full import reduce_checkpoints  # noqa: E402
+from lossgeometry.updates.hub import fetch_adapter  # noqa: E402
+from lossgeometry.updates.peft import Adapter  # noqa: E402
+from lossgeometry.updates.stored import Delta, reduce_adapter  # noqa: E402
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:

@@ -1,15 +1,15 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
-    from lossgeometry.geometry.deltas import Delta
     from lossgeometry.geometry.pairs import MapRow, compare_pair
     from lossgeometry.geometry.scopes import Row
     from lossgeometry.geometry.tidy import table_of, write_parquet
+    from lossgeometry.updates.stored import Delta
 
     names = (snakemake.wildcards.a, snakemake.wildcards.b)
     pair = compare_pair(Delta(snakemake.input.a), Delta(snakemake.input.b), names, **snakemake.params.cfg)

@@ -1,12 +1,12 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
-    from lossgeometry.connectivity.csv_files import write_rows
+    from lossgeometry.files.csv_rows import write_rows
     from lossgeometry.representations.comparison import COLUMNS, compare, layers_of_block, open_states
 
     base, a, b = (open_states(snakemake.input[name]) for name in ("base", "a", "b"))

@@ -1,15 +1,15 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
-    from lossgeometry.geometry.deltas import Delta
     from lossgeometry.geometry.grams import run_grams
     from lossgeometry.geometry.sweeps import CeilingRow, RateRow, RunLabel, ShareRow, compare_sweeps
-    from lossgeometry.geometry.tables import frame_of, write_csv
+    from lossgeometry.geometry.tabulation import frame_of, write_csv
+    from lossgeometry.updates.stored import Delta
 
     labels = [RunLabel(**entry) for entry in snakemake.params.cfg["runs"]]
     sweeps = compare_sweeps(

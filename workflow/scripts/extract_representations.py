@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,8 +8,8 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.geometry.adapters import Adapter
     from lossgeometry.representations.collection import collect
+    from lossgeometry.updates.peft import Adapter
 
     inputs = snakemake.input
     collect(

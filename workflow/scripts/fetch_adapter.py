@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,6 +8,6 @@ if TYPE_CHECKING:
 with job(snakemake, network=True):
     from pathlib import Path
 
-    from lossgeometry.geometry.hub import fetch_adapter
+    from lossgeometry.updates.hub import fetch_adapter
 
     fetch_adapter(snakemake.params.cfg["source"], Path(snakemake.output.weights).parent)

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake, network=True):
     from pathlib import Path
 
-    from lossgeometry.rollouts.models import provide_model
     from lossgeometry.settings.models import Model
+    from lossgeometry.students.fetched import provide_model
 
     provide_model(Model(**snakemake.params.cfg), Path(snakemake.output[0]), [Path(path) for path in snakemake.input])

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,6 +8,6 @@ if TYPE_CHECKING:
 with job(snakemake, network=True):
     from pathlib import Path
 
-    from lossgeometry.rollouts.prompts import fetch_prompts
+    from lossgeometry.problems.prompts import fetch_prompts
 
     fetch_prompts(snakemake.params.cfg, snakemake.threads, Path(snakemake.output[0]))

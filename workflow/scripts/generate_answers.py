@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.rollouts.answering import answer
+    from lossgeometry.evaluation.answering import answer
 
     answer(
         cfg=snakemake.params.cfg,

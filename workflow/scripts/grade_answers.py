@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.rollouts.grading import grade_answers
+    from lossgeometry.rollouts.rewards import grade_answers
 
     grade_answers(
         completions=Path(snakemake.input.completions),

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,8 +8,8 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.rollouts.grading import grade_rollouts
     from lossgeometry.rollouts.pretending import pretend_grades
+    from lossgeometry.rollouts.rewards import grade_rollouts
 
     prompts, shards = ([Path(path) for path in snakemake.input.get(name)] for name in ("prompts", "shards"))
     rollouts, heldout = Path(snakemake.output.rollouts), Path(snakemake.output.heldout)

@@ -1,12 +1,12 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
-    from lossgeometry.connectivity.csv_files import read_rows, write_rows
+    from lossgeometry.files.csv_rows import read_rows, write_rows
     from lossgeometry.representations.comparison import COLUMNS
 
     rows = [row for path in snakemake.input for row in read_rows(path)]

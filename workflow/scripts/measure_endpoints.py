@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -10,7 +10,7 @@ with job(snakemake):
 
     from lossgeometry.connectivity.endpoints import write_endpoint
     from lossgeometry.connectivity.measurement import measure_endpoint
-    from lossgeometry.geometry.adapters import Adapter
+    from lossgeometry.updates.peft import Adapter
 
     inputs = snakemake.input
     losses = measure_endpoint(

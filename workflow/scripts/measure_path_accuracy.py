@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -9,9 +9,9 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.connectivity.accuracy import path_accuracies
-    from lossgeometry.connectivity.csv_files import write_rows
     from lossgeometry.connectivity.paths import CURVE_COLUMNS
-    from lossgeometry.geometry.adapters import Adapter
+    from lossgeometry.files.csv_rows import write_rows
+    from lossgeometry.updates.peft import Adapter
 
     inputs = snakemake.input
     a, b = (Adapter(Path(files[0]).parent) for files in (inputs.adapter_a, inputs.adapter_b))

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lossgeometry.plan import format_plan, plan
+from lossgeometry.planning.plan import format_plan, plan
 
 PROJECT = Path(__file__).resolve().parents[2]
 

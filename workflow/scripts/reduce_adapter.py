@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.geometry.adapters import Adapter
-    from lossgeometry.geometry.deltas import reduce_adapter
+    from lossgeometry.updates.peft import Adapter
+    from lossgeometry.updates.stored import reduce_adapter
 
     reduce_adapter(Adapter(Path(snakemake.input.weights).parent), snakemake.output[0])

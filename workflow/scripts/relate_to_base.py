@@ -1,17 +1,17 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
+    from lossgeometry.files.safetensors import TensorFolder
     from lossgeometry.geometry.base_spectra import BaseSpectra
-    from lossgeometry.geometry.deltas import Delta
     from lossgeometry.geometry.relations import relate_run
     from lossgeometry.geometry.scopes import Row
-    from lossgeometry.geometry.tensors import TensorFolder
     from lossgeometry.geometry.tidy import table_of, write_parquet
+    from lossgeometry.updates.stored import Delta
 
     delta, spectra = Delta(snakemake.input.delta), BaseSpectra(snakemake.input.spectra)
     weights = TensorFolder(snakemake.input.student)

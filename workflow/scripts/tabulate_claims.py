@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -9,7 +9,7 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.evaluation.claims import tabulate_claims
-    from lossgeometry.runs import Run
+    from lossgeometry.experiment.runs import Run
 
     tabulate_claims(
         student=snakemake.params.cfg["student"],

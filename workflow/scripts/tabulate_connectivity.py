@@ -1,12 +1,12 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
-    from lossgeometry.connectivity.tables import tabulate_pairs, tabulate_shrinkage
+    from lossgeometry.connectivity.tabulation import tabulate_pairs, tabulate_shrinkage
 
     cfg = snakemake.params.cfg
     # Accuracies along a path, where they are asked for, are further rows of its curves.

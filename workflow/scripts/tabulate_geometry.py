@@ -1,13 +1,13 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
-    from lossgeometry.atomic import atomic_file
-    from lossgeometry.geometry.tables import gather_maps, gather_pairs, write_csv
+    from lossgeometry.files.atomic import atomic_file
+    from lossgeometry.geometry.tabulation import gather_maps, gather_pairs, write_csv
 
     cfg = snakemake.params.cfg
     tables = gather_pairs(cfg["pairs"], cfg["runs"], snakemake.input.geometry)

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     import pandas as pd
 
-    from lossgeometry.geometry.tables import write_csv
+    from lossgeometry.geometry.tabulation import write_csv
     from lossgeometry.report.sensitivity import sensitivity_table
 
     tables = {name: pd.read_csv(path) for name, path in snakemake.input.items()}

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     import yaml
 
-    from lossgeometry.atomic import atomic_file
+    from lossgeometry.files.atomic import atomic_file
 
     with atomic_file(snakemake.output[0]) as path:
         path.write_text(yaml.safe_dump(snakemake.params.cfg, sort_keys=False, allow_unicode=True), encoding="utf-8")

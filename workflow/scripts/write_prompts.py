@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from lossgeometry.job import job
+from lossgeometry.script import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -8,6 +8,6 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.tiny.problem_sets import write_prompts
+    from lossgeometry.problems.problem_sets import write_prompts
 
     write_prompts(snakemake.params.cfg, Path(snakemake.output[0]))

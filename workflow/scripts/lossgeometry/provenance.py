@@ -15,7 +15,10 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent.parent
 
-WITHOUT_EFFECT = frozenset(f"lossgeometry/{name}.py" for name in ("atomic", "checkpoints", "job", "locks", "stopping"))
+WITHOUT_EFFECT = frozenset(
+    f"lossgeometry/{name}.py"
+    for name in ("errors", "script", "files/atomic", "files/locks", "files/resuming", "files/stopping")
+)
 """Modules that decide how a job starts, stops and survives, never what it computes: tests hold that a job which was
 killed and continued ends with the same bytes. Every job imports them: a change would otherwise re-run everything."""
 

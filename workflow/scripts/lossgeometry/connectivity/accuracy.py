@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lossgeometry.connectivity.adapted_model import attached
 from lossgeometry.connectivity.paths import curve_rows, lengths_of
-from lossgeometry.evaluation.grading import Answer, Grader
-from lossgeometry.geometry.adapters import Adapter
-from lossgeometry.jsonl import read_lines
-from lossgeometry.rollouts.generation import evaluation_requests
-from lossgeometry.rollouts.transformers_engine import TransformersEngine
+from lossgeometry.files.jsonl import read_lines
+from lossgeometry.forward.adapted_model import attached
+from lossgeometry.generation.engines.transformers import TransformersEngine
+from lossgeometry.generation.requests import evaluation_requests
+from lossgeometry.grading.grader import Answer, Grader
 from lossgeometry.settings.rollouts import Sampling
+from lossgeometry.updates.peft import Adapter
 
 
 def path_accuracies(student: str | Path, a: Adapter, b: Adapter, problems: str | Path, cfg: Mapping) -> list[tuple]:

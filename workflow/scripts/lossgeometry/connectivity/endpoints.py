@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lossgeometry.connectivity.csv_files import read_rows, write_rows
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.files.csv_rows import read_rows, write_rows
 
 COLUMNS = ("loss", "multiple", "sequence", "value")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from lossgeometry.connectivity.adapted_model import attached, load_base
 from lossgeometry.connectivity.endpoints import EndPoint
-from lossgeometry.connectivity.losses import sequence_losses
-from lossgeometry.connectivity.sequences import TokenSequence, at_least_two, boxed_answers, reference_solutions
-from lossgeometry.geometry.adapters import Adapter
+from lossgeometry.forward.adapted_model import attached, load_base
+from lossgeometry.forward.losses import sequence_losses
+from lossgeometry.forward.sequences import TokenSequence, at_least_two, boxed_answers, reference_solutions
+from lossgeometry.updates.peft import Adapter
 
 SEQUENCES_OF = {"reference_solution": reference_solutions, "boxed_answer": boxed_answers}
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lossgeometry.connectivity.csv_files import write_rows
 from lossgeometry.connectivity.endpoints import check_same_sequences, read_endpoint
 from lossgeometry.connectivity.measurement import measure_path
 from lossgeometry.connectivity.paths import (
@@ -16,7 +15,8 @@ from lossgeometry.connectivity.paths import (
     lengths_of,
     whole_grid,
 )
-from lossgeometry.geometry.adapters import Adapter
+from lossgeometry.files.csv_rows import write_rows
+from lossgeometry.updates.peft import Adapter
 
 
 def interpolate(

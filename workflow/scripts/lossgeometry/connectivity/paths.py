@@ -7,7 +7,7 @@ import numpy as np
 
 from lossgeometry.connectivity.barriers import chord_barrier, inner_excess, mean_and_error, mean_barrier, path_norms
 from lossgeometry.connectivity.endpoints import EndPoint
-from lossgeometry.geometry.adapters import Adapter
+from lossgeometry.updates.peft import Adapter
 
 CURVE_COLUMNS = ("loss", "t", "value", "se", "norm")
 BARRIER_COLUMNS = (

@@ -1,1 +1,1 @@
-"""Grading, statistics, tables and claims."""
+"""Answers to benchmarks, statistics, and the paper's claims."""

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import pandas as pd
 import yaml
 
-from lossgeometry.atomic import atomic_file
 from lossgeometry.evaluation.claim_findings import Finding
 from lossgeometry.evaluation.claim_rules import RULES
 from lossgeometry.evaluation.evidence import Evidence, Missing
-from lossgeometry.runs import Run
+from lossgeometry.experiment.runs import Run
+from lossgeometry.files.atomic import atomic_file
 
 Verdict = Literal["agrees", "contradicts", "cannot tell", "not run"]
 COLUMNS = ["claim", "part", "statement", "quantity", "rule", "paper", "ours", "band", "verdict", "caveat"]

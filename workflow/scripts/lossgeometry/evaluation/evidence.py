@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lossgeometry.runs import Run
+from lossgeometry.experiment.runs import Run
 
 
 class Missing(LookupError):

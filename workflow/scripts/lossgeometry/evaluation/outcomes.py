@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lossgeometry import jsonl
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.files import jsonl
 
 
 @dataclass(frozen=True)

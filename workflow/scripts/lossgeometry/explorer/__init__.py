@@ -1,1 +1,1 @@
-"""The explorer page and the publication figures, from the same tables and the same chart definitions."""
+"""The explorer page: its data, and the file that holds all of it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lossgeometry.atomic import atomic_file
+from lossgeometry.experiment.runs import pair_id
 from lossgeometry.explorer import geometry_rows
 from lossgeometry.explorer.columns import columns_of, records, rounded
 from lossgeometry.explorer.metrics import ESTIMATORS, LOSSES, METRICS, RUN_METRICS
@@ -15,8 +15,8 @@ from lossgeometry.explorer.names import Pair, Run, default_pairs, name_pairs, na
 from lossgeometry.explorer.samples import COLUMNS as SAMPLE_COLUMNS
 from lossgeometry.explorer.samples import read_problems, sample_answers, sample_rollouts
 from lossgeometry.explorer.training_curves import training_rows
+from lossgeometry.files.atomic import atomic_file
 from lossgeometry.provenance import digest_of_file
-from lossgeometry.runs import pair_id
 
 RUN_FACTS = (
     "learning_rate",

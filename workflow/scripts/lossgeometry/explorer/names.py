@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lossgeometry.explorer.palette import Colour, colours_of
+from lossgeometry.charts.palette import Colour, colours_of
 
 ARMS = ("default", "seed", "learning_rate")
 """What sets a run apart from the first run of its method: nothing, its seed, its learning rate."""

@@ -9,15 +9,15 @@ from typing import Any
 
 import vl_convert
 
-from lossgeometry.atomic import atomic_file
-from lossgeometry.explorer.charts.depth import depth_chart
-from lossgeometry.explorer.charts.maps import map_chart
-from lossgeometry.explorer.charts.parts import Frame
-from lossgeometry.explorer.charts.planes import basis_chart, path_chart, training_chart
-from lossgeometry.explorer.charts.spread import SERIES, accuracy_chart, bar_chart, robustness_chart, whisker_chart
+from lossgeometry.charts.depth import depth_chart
+from lossgeometry.charts.maps import map_chart
+from lossgeometry.charts.palette import BASE
+from lossgeometry.charts.parts import Frame
+from lossgeometry.charts.planes import basis_chart, path_chart, training_chart
+from lossgeometry.charts.spread import SERIES, accuracy_chart, bar_chart, robustness_chart, whisker_chart
 from lossgeometry.explorer.outputs import ASSET_FOLDER, ASSETS, CODE
-from lossgeometry.explorer.palette import BASE
 from lossgeometry.explorer.training_curves import QUANTITIES
+from lossgeometry.files.atomic import atomic_file
 
 
 def page_specs(layers: int) -> dict[str, dict[str, Any]]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lossgeometry.charts.palette import BASE
 from lossgeometry.explorer.columns import rows_of
 from lossgeometry.explorer.metrics import CHANCE_WIDTH
-from lossgeometry.explorer.palette import BASE
 
 DASHES = {"default": [1, 0], "seed": [6, 3], "learning_rate": [2, 2]}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from lossgeometry.jsonl import read_lines
+from lossgeometry.files.jsonl import read_lines
 
 PER_VERDICT = 3
 LONGEST = 2000

@@ -1,1 +1,1 @@
-"""Geometry of weight updates: exact, factored, and calibrated against chance. Nothing here imports torch."""
+"""Pairwise geometry of weight updates: exact, factored, and calibrated against chance. Nothing here imports torch."""

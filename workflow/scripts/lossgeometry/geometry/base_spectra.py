@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lossgeometry.geometry.adapters import natural_order
-from lossgeometry.geometry.tensors import TensorFile, TensorFolder, write_tensors
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.files.safetensors import TensorFile, TensorFolder, write_tensors
+from lossgeometry.updates.peft import natural_order
 
 
 def decompose_base(folder: Path, targets: Sequence[str], path: Path) -> None:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lossgeometry.geometry.deltas import Delta
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.updates.stored import Delta
 
 
 class RunGrams(NamedTuple):

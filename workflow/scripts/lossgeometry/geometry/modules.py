@@ -23,9 +23,9 @@ import numpy as np
 
 from lossgeometry.geometry import nulls
 from lossgeometry.geometry.angles import principal_angles
-from lossgeometry.geometry.factored import CompactSVD
 from lossgeometry.geometry.pooling import Angle, Mean, Measurement, Norm, Ratio, Residual
 from lossgeometry.geometry.scopes import Key
+from lossgeometry.updates.svd import CompactSVD
 
 # Below this share of the squared norm, 1 - cosine^2 has lost too many digits.
 _SMALL_RESIDUAL = 1e-4

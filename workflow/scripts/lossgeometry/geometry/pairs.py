@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lossgeometry.geometry.deltas import Delta
+from lossgeometry.errors import InputError
 from lossgeometry.geometry.modules import Setting, measure_module
 from lossgeometry.geometry.pooling import Measurement
 from lossgeometry.geometry.scopes import Key, Row, place_of, places, rows_of
-from lossgeometry.job import InputError
+from lossgeometry.updates.stored import Delta
 
 
 class MapRow(NamedTuple):

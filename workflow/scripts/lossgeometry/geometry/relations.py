@@ -22,15 +22,15 @@ from collections.abc import Iterator
 import ml_dtypes
 import numpy as np
 
+from lossgeometry.errors import InputError
+from lossgeometry.files.safetensors import TensorFolder
 from lossgeometry.geometry.base_spectra import BaseSpectra
-from lossgeometry.geometry.checkpoints import truncated_svd
-from lossgeometry.geometry.deltas import Delta
-from lossgeometry.geometry.factored import CompactSVD
 from lossgeometry.geometry.nulls import UNDEFINED, Null
 from lossgeometry.geometry.pooling import Mean
 from lossgeometry.geometry.scopes import Key, Row, places, rows_of
-from lossgeometry.geometry.tensors import TensorFolder
-from lossgeometry.job import InputError
+from lossgeometry.updates.full import truncated_svd
+from lossgeometry.updates.stored import Delta
+from lossgeometry.updates.svd import CompactSVD
 
 MASK_SHARE = 0.1
 INTRUDER_COSINE = 0.5

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from lossgeometry.atomic import atomic_file
+from lossgeometry.files.atomic import atomic_file
 
 
 def table_of(rows: Sequence[tuple], row_type: type) -> pa.Table:

@@ -27,7 +27,7 @@ class Options(OnPolicy):
 
 def train(job, options):
     """Train one adapter."""
-    from lossgeometry.training.on_policy import train_on_policy
+    from lossgeometry.on_policy.train import train_on_policy
 
     train_on_policy(
         job,

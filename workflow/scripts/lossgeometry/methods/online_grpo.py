@@ -23,6 +23,6 @@ class Options(OnPolicy):
 
 def train(job, options):
     """Train one adapter."""
-    from lossgeometry.training.on_policy import train_on_policy
+    from lossgeometry.on_policy.train import train_on_policy
 
     train_on_policy(job, options, {"loss_type": "grpo", "beta": options.kl_beta})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lossgeometry.connectivity.summary import LOSS_NAMES, separated_by_barrier
-from lossgeometry.runs import BASE
+from lossgeometry.experiment.runs import BASE
 
 VERDICTS = {
     "agrees": "agree with this experiment",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lossgeometry.atomic import atomic_file
+from lossgeometry.files.atomic import atomic_file
 
 
 def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: list[Path], output: Path) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from lossgeometry.atomic import atomic_file
 from lossgeometry.connectivity.summary import connectivity_summary
 from lossgeometry.evaluation.claims import claims_section
+from lossgeometry.experiment.runs import BASE
+from lossgeometry.files.atomic import atomic_file
 from lossgeometry.report.in_short import in_short
 from lossgeometry.report.markdown import table
 from lossgeometry.report.sensitivity import sensitivity_summary
 from lossgeometry.representations.summary import representations_summary
-from lossgeometry.runs import BASE
 
 
 def write_summary(

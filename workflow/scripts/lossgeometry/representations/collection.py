@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from lossgeometry.connectivity.adapted_model import attached, load_base
-from lossgeometry.connectivity.sequences import TokenSequence, at_least_two, boxed_answers, reference_solutions
-from lossgeometry.geometry.adapters import Adapter
+from lossgeometry.forward.adapted_model import attached, load_base
+from lossgeometry.forward.sequences import TokenSequence, at_least_two, boxed_answers, reference_solutions
 from lossgeometry.representations.extraction import extract
+from lossgeometry.updates.peft import Adapter
 
 
 def collect(

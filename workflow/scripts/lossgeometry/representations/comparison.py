@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
 from lossgeometry.representations.cka import cka
 from lossgeometry.representations.features import centred
 from lossgeometry.representations.half_samples import half_samples, interval

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from lossgeometry.atomic import atomic_file
-from lossgeometry.connectivity.losses import batches_by_length, padded
-from lossgeometry.connectivity.sequences import TokenSequence
+from lossgeometry.files.atomic import atomic_file
+from lossgeometry.forward.losses import batches_by_length, padded
+from lossgeometry.forward.sequences import TokenSequence
 from lossgeometry.representations.storage import RowWriter
 
 STORED = {"float32": "F32", "bfloat16": "BF16"}

@@ -1,1 +1,1 @@
-"""Prompts, templating and generation."""
+"""The one fixed data set of every offline method: sampled or imported, and rewarded."""

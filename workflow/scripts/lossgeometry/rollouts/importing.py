@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from transformers import AutoTokenizer
 
-from lossgeometry.job import InputError
-from lossgeometry.jsonl import read_lines, write_atomic
-from lossgeometry.rollouts.datasets import distinct_problems
-from lossgeometry.rollouts.templating import completion_token_ids
-from lossgeometry.text import well_formed
+from lossgeometry.errors import InputError
+from lossgeometry.files.jsonl import read_lines, write_atomic
+from lossgeometry.files.text import well_formed
+from lossgeometry.generation.templating import completion_token_ids
+from lossgeometry.problems.datasets import distinct_problems
 
 REQUIRED = ("problem", "answer", "completion")
 OPTIONAL = ("sample", "finish_reason")

@@ -6,8 +6,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lossgeometry.atomic import atomic_file
-from lossgeometry.jsonl import read_lines, write_atomic
+from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.jsonl import read_lines, write_atomic
 
 PRETENDED = "pretended"
 

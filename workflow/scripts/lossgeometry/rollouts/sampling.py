@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from lossgeometry.checkpoints import checkpoint_root
-from lossgeometry.jsonl import read_lines
+from lossgeometry.files.jsonl import read_lines
+from lossgeometry.files.resuming import checkpoint_root
+from lossgeometry.generation.engines import make_engine
+from lossgeometry.generation.generate import generate_resumably
+from lossgeometry.generation.requests import rollout_requests
 from lossgeometry.provenance import digest_of, digest_of_files
-from lossgeometry.rollouts.engines import make_engine
-from lossgeometry.rollouts.generation import rollout_requests
-from lossgeometry.rollouts.resumable import generate_resumably
 from lossgeometry.settings.rollouts import Engine, Sampling
 
 

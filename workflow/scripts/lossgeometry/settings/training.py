@@ -47,7 +47,7 @@ class Training(Block):
     training.csv also tells the tokens per second and the MFU."""
     gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
     """Whether activations are computed again in the backward pass, a third more arithmetic for a fraction of the memory.
-    `auto`: only where the memory formula of lossgeometry/training/memory.py says that they do not fit the GPU."""
+    `auto`: only where the memory formula of lossgeometry/costs.py says that they do not fit the GPU."""
     processes: int = Field(1, ge=1)
     """Processes, and on a GPU machine GPUs, of one training job: data parallel on one node; must divide `batch_size`. The
     result does not depend on it, up to rounding. On-policy methods take one."""

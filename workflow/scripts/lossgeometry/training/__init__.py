@@ -1,1 +1,1 @@
-"""Training of LoRA adapters."""
+"""Offline training of LoRA adapters."""

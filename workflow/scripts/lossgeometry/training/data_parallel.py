@@ -10,10 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lossgeometry.atomic import CannotWrite
-from lossgeometry.job import THREAD_VARIABLES, InputError
-from lossgeometry.locks import SecondWriter
+from lossgeometry.errors import CannotWrite, InputError, SecondWriter
 from lossgeometry.provenance import SCRIPTS
+from lossgeometry.script import THREAD_VARIABLES
 
 POLL_SECONDS = 0.2
 

@@ -9,8 +9,8 @@ from peft import LoraConfig
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from lossgeometry.atomic import atomic_file
-from lossgeometry.job import InputError
+from lossgeometry.errors import InputError
+from lossgeometry.files.atomic import atomic_file
 from lossgeometry.settings.training import Lora
 
 

@@ -6,15 +6,15 @@ from typing import Any
 from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
-from lossgeometry.rollouts.templating import completion_token_ids, prompt_token_ids
-from lossgeometry.training.job import TrainingJob
+from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
+from lossgeometry.training.examples import read_rollouts
 from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.order import training_order
 from lossgeometry.training.pairing import PairRule, preference_pairs
 from lossgeometry.training.results import finish
-from lossgeometry.training.resumable import ResumableTrainer, train_resumably
-from lossgeometry.training.rows import read_rollouts
 from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
+from lossgeometry.training.trainer import ResumableTrainer, train_resumably
+from lossgeometry.training.training_job import TrainingJob
 
 # Column of training.csv: key of TRL's log. Both log-probabilities are there because a growing margin may hide that the
 # chosen completion becomes less likely too.

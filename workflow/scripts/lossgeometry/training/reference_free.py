@@ -5,9 +5,9 @@ from functools import partial
 import torch
 from torch.nn import functional
 
-from lossgeometry.training.job import TrainingJob
 from lossgeometry.training.pairing import PairRule
 from lossgeometry.training.preference import PreferenceTrainer, train_preference
+from lossgeometry.training.training_job import TrainingJob
 
 
 def simpo_loss(mean_chosen: torch.Tensor, mean_rejected: torch.Tensor, beta: float, gamma: float) -> torch.Tensor:

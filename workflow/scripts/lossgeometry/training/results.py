@@ -10,11 +10,11 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 
-from lossgeometry.atomic import atomic_file
+from lossgeometry.costs import peak_flops, shape_of, step_flops
+from lossgeometry.files.atomic import atomic_file
 from lossgeometry.settings.training import Lora
 from lossgeometry.training.initialisation import write_adapter_config
-from lossgeometry.training.job import TrainingJob
-from lossgeometry.training.memory import peak_flops, shape_of, step_flops
+from lossgeometry.training.training_job import TrainingJob
 
 LEADING_COLUMNS = ("step", "tokens", "epoch", "loss", "learning_rate", "grad_norm")
 SPEED_COLUMNS = ("tokens_per_second", "mfu")

@@ -5,14 +5,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lossgeometry.atomic import atomic_file
-from lossgeometry.checkpoints import CheckpointFolder, checkpoint_root
-from lossgeometry.jsonl import read_lines
+from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.jsonl import read_lines
+from lossgeometry.files.resuming import CheckpointFolder, checkpoint_root
 from lossgeometry.methods import method_module
 from lossgeometry.provenance import digest_of, provenance
 from lossgeometry.settings.training import Training
 from lossgeometry.training.data_parallel import launch
-from lossgeometry.training.job import TrainingJob
+from lossgeometry.training.training_job import TrainingJob
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
 

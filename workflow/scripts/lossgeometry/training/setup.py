@@ -9,10 +9,10 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from lossgeometry.costs import micro_batch_tokens, shape_of, training_bytes
 from lossgeometry.settings.training import Lora
-from lossgeometry.training.job import TrainingJob
-from lossgeometry.training.memory import micro_batch_tokens, shape_of, training_bytes
 from lossgeometry.training.micro_batches import without_padding_mask
+from lossgeometry.training.training_job import TrainingJob
 
 
 def load_tokenizer(job: TrainingJob) -> PreTrainedTokenizerBase:

@@ -12,12 +12,12 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from lossgeometry.training.job import TrainingJob
+from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.results import finish
-from lossgeometry.training.resumable import ResumableTrainer, train_resumably
-from lossgeometry.training.rows import in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
+from lossgeometry.training.trainer import ResumableTrainer, train_resumably
+from lossgeometry.training.training_job import TrainingJob
 
 SIGNALS = ("log_prob_positive", "log_prob_negative", "gradient_share_negative", "loss_share_negative")
 SUMS = (

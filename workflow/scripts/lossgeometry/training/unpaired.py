@@ -5,12 +5,12 @@ from datasets import Dataset
 from trl import KTOConfig, KTOTrainer
 
 from lossgeometry.settings.block import Block
-from lossgeometry.training.job import TrainingJob
+from lossgeometry.training.examples import IGNORED, in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.results import finish
-from lossgeometry.training.resumable import ResumableTrainer, train_resumably
-from lossgeometry.training.rows import IGNORED, in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
+from lossgeometry.training.trainer import ResumableTrainer, train_resumably
+from lossgeometry.training.training_job import TrainingJob
 
 # Column of training.csv: key of TRL's log. A step without a wrong rollout has no value for `rejected`.
 SIGNALS = {

@@ -1,0 +1,1 @@
+"""Chart definitions, one for the page and the publication figures."""

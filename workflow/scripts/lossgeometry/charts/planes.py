@@ -1,0 +1,104 @@
+"""Charts of one quantity over another: direction against cosine, loss along a path, training over steps."""
+
+from typing import Any
+
+import altair as alt
+
+from lossgeometry.charts.parts import (
+    BAND,
+    QUIET_BAND,
+    ROWS,
+    Frame,
+    dot_fill,
+    expression,
+    finish,
+    line_colour,
+    param,
+)
+
+_LINE = "datum.id === focus ? 3.4 : 1.7"
+
+
+def basis_chart(frame: Frame, title: str = "") -> dict[str, Any]:
+    """Return a measurement of the outputs against the raw cosine, with both chance bands.
+
+    Rows hold `name, id, line, dot, on, cosine, cosine_low, cosine_high, value, low, high`; pairs that are not `on`
+    recede.
+    """
+    base = alt.Chart(ROWS).transform_filter("isValid(datum.value) && isValid(datum.cosine)")
+    x = alt.X(
+        "cosine:Q",
+        title="cosine of the updates",
+        scale=alt.Scale(domainMin=expression("floor"), domainMax=1, clamp=True),
+        axis=alt.Axis(tickCount=6),
+    )
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, 1], clamp=True), axis=alt.Axis(tickCount=5))
+    bands = base.transform_aggregate(
+        left="min(cosine_low)", right="max(cosine_high)", bottom="min(low)", top="max(high)"
+    )
+    across = bands.mark_rect(color=BAND, opacity=0.18).encode(x=alt.X("left:Q"), x2="right:Q")
+    along = bands.mark_rect(color=BAND, opacity=0.18).encode(y=alt.Y("bottom:Q"), y2="top:Q")
+    dots = base.mark_point(filled=True, size=expression("datum.id === focus ? 190 : 100"), strokeWidth=2.5).encode(
+        x=x,
+        y=y,
+        fill=dot_fill(),
+        stroke=line_colour(frame) if not frame.figure else alt.Stroke("line:N", scale=None),
+        opacity=alt.condition("datum.on", alt.value(1), alt.value(0.3)),
+        tooltip=[alt.Tooltip(field) for field in ("name:N", "cosine:Q", "value:Q")],
+    )
+    labels = (
+        base.transform_filter("datum.on")
+        .mark_text(align="left", dx=9, dy=expression("datum.shift"))
+        .encode(x=x, y=y, text="tag:N")
+    )
+    chart = alt.layer(across, along, dots, labels).add_params(param("focus", ""), param("floor", -0.1))
+    return finish(chart.properties(title=title), frame)
+
+
+def path_chart(frame: Frame, title: str = "") -> dict[str, Any]:
+    """Return the loss between two adapters; rows hold `name, id, line, dot, t, value, from, to, chord`."""
+    base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
+    x = alt.X(
+        "t:Q",
+        title="t: first adapter at 0, second at 1",
+        scale=alt.Scale(nice=False),
+        axis=alt.Axis(format=".1f", tickCount=6, grid=False),
+    )
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=5))
+    band = (
+        base.transform_filter("isValid(datum.from)")
+        .mark_area(opacity=QUIET_BAND)
+        .encode(x=x, y=alt.Y("from:Q"), y2="to:Q", fill=alt.Fill("line:N", scale=None), detail="id:N")
+    )
+    chord = (
+        base.transform_filter("datum.t === 0 || datum.t === 1")
+        .mark_line(strokeDash=[3, 3], strokeWidth=1, opacity=0.75)
+        .encode(x=x, y=y, stroke=alt.Stroke("line:N", scale=None), detail="id:N")
+    )
+    lines = base.mark_line(strokeWidth=expression(_LINE)).encode(x=x, y=y, color=line_colour(frame), detail="id:N")
+    dots = base.mark_point(filled=True, opacity=1, size=30).encode(
+        x=x, y=y, fill=dot_fill(), tooltip=[alt.Tooltip(field) for field in ("name:N", "t:Q", "value:Q")]
+    )
+    chart = alt.layer(band, chord, lines, dots).add_params(param("focus", ""))
+    return finish(chart.properties(title=title), frame)
+
+
+def training_chart(frame: Frame, title: str = "") -> dict[str, Any]:
+    """Return a quantity over training steps; rows hold `name, id, line, dash, step, value`."""
+    base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
+    x = alt.X(
+        "step:Q",
+        title="optimiser step",
+        scale=alt.Scale(nice=False),
+        axis=alt.Axis(tickCount=6, grid=False, format="~s"),
+    )
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=5, format="~g"))
+    lines = base.mark_line(strokeWidth=1.7, strokeJoin="round").encode(
+        x=x,
+        y=y,
+        color=line_colour(frame),
+        detail="id:N",
+        strokeDash=alt.StrokeDash("dash:N", scale=None),
+        tooltip=[alt.Tooltip(field) for field in ("name:N", "step:Q", "value:Q")],
+    )
+    return finish(alt.layer(lines).add_params(param("focus", "")).properties(title=title), frame)

@@ -1,0 +1,1 @@
+"""One experiment: its configuration, its runs and pairs, its small variant."""

@@ -1,0 +1,218 @@
+"""The configuration: its models composed, its cross-checks, and errors that name the key and the cure."""
+
+import importlib.util
+import re
+from functools import cached_property
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from lossgeometry.errors import ConfigError
+from lossgeometry.experiment.runs import Run, expand_pairs, expand_runs
+from lossgeometry.experiment.smoke import shrink
+from lossgeometry.methods import method_module
+from lossgeometry.settings.block import Block
+from lossgeometry.settings.comparisons import Comparisons
+from lossgeometry.settings.connectivity import Connectivity
+from lossgeometry.settings.evaluation import Evaluation
+from lossgeometry.settings.geometry import Geometry
+from lossgeometry.settings.models import Model, Problems
+from lossgeometry.settings.representations import Representations
+from lossgeometry.settings.rollouts import Grading, Rollouts
+from lossgeometry.settings.training import Lora, Method, Seeds, Training
+
+LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
+NAME = re.compile(r"[A-Za-z0-9_.]+(-[A-Za-z0-9_.]+)*")
+
+
+class Config(Block):
+    """One experiment."""
+
+    experiment: str = Field(pattern=rf"^{NAME.pattern}$")
+    """Name of the experiment; everything is written below results/<experiment>/."""
+    smoke: bool = False
+    """Run every stage on 8 prompts and 4 steps below results/<experiment>-smoke/, to try a set-up: nothing is measured, and half
+    of the rollouts are declared correct. Meant for the command line: `--config smoke=true`."""
+    student: Model = Model(source="tiny")
+    """The base model that every adapter is trained on."""
+    teacher: Model = Model(source="student")
+    """The model that the rollouts are sampled from."""
+    prompt_suffix: str = ""
+    """Appended to every problem, after a newline, in rollouts, training and evaluation alike."""
+    prompts: Problems | None = None
+    """The problems that rollouts are sampled for; none where no method is trained."""
+    rollouts: Rollouts = Rollouts()
+    """How the rollouts are sampled."""
+    grading: Grading = Grading()
+    """How completions are verified."""
+    lora: Lora = Lora()
+    """The adapter that every method trains."""
+    training: Training = Training()
+    """What all methods share in training."""
+    methods: dict[str, Method] = {}
+    """The methods to train, by `<method>` or `<method>@<variant>`; the module is lossgeometry/methods/<method>.py."""
+    seeds: tuple[int | Seeds, ...] = (42,)
+    """Seeds of every method that does not list its own: one number, or `init` and `order` apart."""
+    adapters: dict[str, str] = {}
+    """Adapters brought by the user: name to PEFT folder or hub id; `owner/name@revision` pins the latter."""
+    comparisons: Comparisons = Comparisons()
+    """Which pairs are compared."""
+    geometry: Geometry = Geometry()
+    """Pairwise measurements on the weight updates."""
+    connectivity: Connectivity = Connectivity()
+    """Linear mode connectivity."""
+    representations: Representations = Representations()
+    """Similarity of hidden states."""
+    evaluation: Evaluation = Evaluation()
+    """Benchmarks and decoding."""
+
+    @cached_property
+    def runs(self) -> dict[str, Run]:
+        """Every run by its id, in the order of the configuration."""
+        return {run.id: run for run in expand_runs(self.methods, self.seeds, self.adapters)}
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs of run ids whose weights are compared."""
+        return expand_pairs(list(self.runs.values()), self.comparisons)
+
+    @cached_property
+    def connectivity_pairs(self) -> list[tuple[str, str]]:
+        """The pairs of run ids that are interpolated."""
+        return self._pairs_of(self.connectivity)
+
+    @cached_property
+    def representation_pairs(self) -> list[tuple[str, str]]:
+        """The pairs of run ids whose hidden states are compared."""
+        return self._pairs_of(self.representations)
+
+    def _pairs_of(self, stage: Connectivity | Representations) -> list[tuple[str, str]]:
+        return expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+
+    def benchmark_of(self, stage: Connectivity | Representations) -> str:
+        """Return the benchmark that a stage takes its problems from; empty where there is none."""
+        return stage.benchmark or next(iter(self.evaluation.benchmarks), "")
+
+    @property
+    def student_name(self) -> str:
+        """The student in words: its hub id, its folder, or what it is."""
+        return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
+
+    def options_of(self, run: Run) -> Block:
+        """Return the checked hyper-parameters of a run's method."""
+        return method_module(run.method).Options(**self.methods[run.label].options)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Config":
+        if not self.methods and not self.adapters:
+            raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
+        for label, method in self.methods.items():
+            _check_method(label, method, self.training)
+        for name in self.adapters:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"adapters.{name}: use letters, digits, dots, underscores and single hyphens")
+        if self.rollouts.file and self.prompts is not None:
+            raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
+        if self.methods and self.prompts is None and not self.rollouts.file:
+            raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
+        if self.student.source in ("student", "endpoint"):
+            raise ValueError(
+                f"student.source: {self.student.source} is for the teacher only; choose tiny, hub or folder"
+            )
+        if (self.teacher.source == "endpoint") != (self.rollouts.engine.name == "openai"):
+            raise ValueError(
+                "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
+            )
+        if self.training.batch_size % self.training.micro_batch_size:
+            raise ValueError("training.micro_batch_size: it must divide training.batch_size")
+        if self.training.batch_size % self.training.processes:
+            raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
+        self._check_runs()
+        return self
+
+    def _check_runs(self) -> None:
+        runs = expand_runs(self.methods, self.seeds, self.adapters)
+        ids = [run.id for run in runs]
+        for run_id in ids:
+            if ids.count(run_id) > 1:
+                label = run_id.partition(".lr")[0]
+                raise ValueError(
+                    f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate"
+                )
+        for key, stage in (
+            ("", self),
+            ("connectivity.", self.connectivity),
+            ("representations.", self.representations),
+        ):
+            try:
+                pairs = expand_pairs(runs, stage.comparisons) if stage.comparisons else []
+            except KeyError as error:
+                known = ", ".join(ids)
+                raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None
+            if pairs and stage is not self:
+                self._check_function_space(key, stage)
+
+    def _check_function_space(self, key: str, stage: Connectivity | Representations) -> None:
+        needs_solutions = isinstance(stage, Representations) or "reference_solution" in stage.losses
+        if needs_solutions and self.prompts is None and not self.rollouts.file:
+            raise ValueError(f"{key}comparisons: this stage needs held-out solutions of the teacher; configure prompts")
+        if stage.benchmark and stage.benchmark not in self.evaluation.benchmarks:
+            raise ValueError(f"{key}benchmark: there is no {stage.benchmark}; name one of evaluation.benchmarks")
+        if stage.needs_benchmark and not self.benchmark_of(stage):
+            raise ValueError(f"{key}benchmark: this stage needs problems; configure one of evaluation.benchmarks")
+
+
+def _check_method(label: str, method: Method, training: Training) -> None:
+    name = label.partition("@")[0]
+    if not LABEL.fullmatch(label):
+        raise ValueError(f"methods.{label}: write <method> or <method>@<variant>, such as dpo@beta0.05")
+    if importlib.util.find_spec(f"lossgeometry.methods.{name}") is None:
+        raise ValueError(
+            f"methods.{label}: there is no method {name}; add workflow/scripts/lossgeometry/methods/{name}.py"
+        )
+    module = method_module(name)
+    try:
+        options = module.Options(**method.options)
+    except ValidationError as error:
+        raise ValueError(f"methods.{label}.options.{_sentence(error)}") from None
+    if not module.OFFLINE and training.batch_size % options.generations:
+        raise ValueError(
+            f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"
+        )
+
+
+def load_config(values: dict[str, Any]) -> Config:
+    """Return the checked configuration.
+
+    Raises
+    ------
+    ConfigError
+        With one sentence that names the first offending key and the cure.
+    """
+    try:
+        config = Config(**values)
+        if not config.smoke:
+            return config
+        return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
+    except ValidationError as error:
+        raise ConfigError(_sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """Return the first problem of a validation as `key: what is wrong; the cure`."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" ({len(error.errors()) - 1} more after this one)" if len(error.errors()) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"{key}: there is no such key; remove it or look up its spelling in config/README.md{more}"
+    if first["type"] == "missing":
+        return f"{key}: this key is missing; add it as config/README.md describes{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{key + ': ' if key else ''}{message}{more}"
+    return f"{key}: {message[0].lower() + message[1:]}, but it is {first['input']!r}; correct it{more}"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of the configuration, as kept in config/schema.json."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}

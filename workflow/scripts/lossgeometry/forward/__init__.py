@@ -1,0 +1,1 @@
+"""The base with updates attached, run over teacher-forced sequences."""

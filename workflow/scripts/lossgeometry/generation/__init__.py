@@ -1,0 +1,1 @@
+"""Text from models: requests, templates, tokens, and the engines that answer."""

@@ -1,0 +1,1 @@
+"""Training on samples of the policy that is being trained."""

@@ -1,0 +1,125 @@
+"""Sampling from the policy that is being trained, with transformers in this process or with vLLM beside it."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from transformers import GenerationConfig, LogitsProcessorList
+
+from lossgeometry.generation.engines.transformers import GumbelSampling
+from lossgeometry.generation.requests import Request
+from lossgeometry.generation.tokenization import Tokenization
+from lossgeometry.settings.rollouts import Engine, Sampling
+from lossgeometry.training.results import save_adapter
+from lossgeometry.training.training_job import TrainingJob
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One completion as token ids, the end token included where the model wrote it."""
+
+    completion_ids: list[int]
+    log_probs: list[float] | None = None
+    """Of each token, under the sampler; None where it is the trainer's own model."""
+
+
+class TransformersSampler:
+    """Samples from the trainer's own model. A completion is a function of the weights, its prompt and its seed.
+
+    Parameters
+    ----------
+    chunk
+        Completions generated together.
+    """
+
+    def __init__(self, job: TrainingJob, sampling: Sampling, chunk: int):
+        self.tokens, self.sampling, self.chunk = Tokenization(job.student, job.prompt_suffix), sampling, chunk
+
+    def sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
+        """Return one completion per request; `prompts` are the token ids of each."""
+        was_training = model.training
+        # The model's own generation settings may penalise repetitions or sample; here only the request decides.
+        model.generation_config = GenerationConfig(eos_token_id=self.tokens.end_ids, pad_token_id=self.tokens.pad_id)
+        model.eval()
+        samples = []
+        for start in range(0, len(requests), self.chunk):
+            samples += self._sample(model, requests[start : start + self.chunk], prompts[start : start + self.chunk])
+        model.train(was_training)
+        return samples
+
+    @torch.no_grad()
+    def _sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
+        width = max(map(len, prompts))
+        padding = [width - len(prompt) for prompt in prompts]
+        tokens = torch.tensor(
+            [[self.tokens.pad_id] * pad + prompt for pad, prompt in zip(padding, prompts, strict=True)]
+        )  # (rows, width)
+        mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in padding])
+        generated = model.generate(
+            input_ids=tokens.to(model.device),
+            attention_mask=mask.to(model.device),
+            logits_processor=LogitsProcessorList([GumbelSampling(requests, self.sampling, width)]),
+            max_new_tokens=self.sampling.max_new_tokens,
+        )[:, width:].tolist()
+        return [Sample(self._until_the_end(row)) for row in generated]
+
+    def _until_the_end(self, row: list[int]) -> list[int]:
+        length = next((place for place, token in enumerate(row) if token in self.tokens.end_ids), len(row))
+        return row[: length + 1]
+
+
+class VllmSampler:
+    """Samples with vLLM, which applies the current adapter unmerged.
+
+    TRL's own coupling merges the update into the base in the model's type, and in bfloat16 most of a small update is
+    lost to rounding: vLLM would sample from nearly the base. Reading the adapter's factors avoids that.
+
+    Parameters
+    ----------
+    memory
+        Share of the device memory that vLLM may take.
+    """
+
+    def __init__(self, job: TrainingJob, sampling: Sampling, memory: float):
+        from lossgeometry.generation.engines.vllm import VllmEngine
+
+        settings = Engine(name="vllm", gpu_memory_utilization=memory)
+        self.engine = VllmEngine(job.student, job.initialisation, job.prompt_suffix, settings, sampling.max_new_tokens)
+        self.tokens, self.sampling, self.calls = self.engine.tokens, sampling, 0
+
+    def sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
+        """Return one completion per request, with the log-probabilities it was sampled at."""
+        from vllm import SamplingParams, TokensPrompt
+        from vllm.lora.request import LoRARequest
+
+        self.calls += 1
+        parameters = [
+            SamplingParams(
+                temperature=self.sampling.temperature,
+                max_tokens=self.sampling.max_new_tokens,
+                seed=request.seed,
+                stop_token_ids=self.tokens.end_ids,
+                detokenize=False,
+                logprobs=0,  # of the sampled token alone
+            )
+            for request in requests
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            save_adapter(Path(folder), model)
+            outputs = self.engine.llm.generate(
+                [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts],
+                parameters,
+                use_tqdm=False,
+                # A new number each time: vLLM keeps adapters by it.
+                lora_request=LoRARequest(f"policy-{self.calls + 1}", self.calls + 1, folder),
+            )
+        samples = []
+        for output in outputs:
+            (completion,) = output.outputs
+            ids = list(completion.token_ids)
+            log_probs = [entry[token].logprob for token, entry in zip(ids, completion.logprobs, strict=True)]
+            samples.append(Sample(ids, log_probs))
+        return samples

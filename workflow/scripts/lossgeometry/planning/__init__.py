@@ -1,0 +1,1 @@
+"""Before anything runs: what would run, what it would cost, and whether this machine can."""

@@ -1,0 +1,220 @@
+"""Whether this machine has what an experiment needs, asked before anything expensive starts. Light; each check stands alone."""
+
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lossgeometry.costs import GIB, Shape, micro_batch_tokens, training_bytes
+from lossgeometry.experiment.config import Config
+from lossgeometry.methods import method_module
+from lossgeometry.settings.models import Model
+
+READY, UNKNOWN, MISSING = "ready", "unknown", "MISSING"
+DISK_MARGIN = 1.3
+ANSWER_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found; `MISSING` means that the experiment cannot run as it is."""
+
+    state: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU that nvidia-smi lists."""
+
+    name: str
+    memory: int
+    """Bytes."""
+
+
+def list_gpus() -> list[Gpu]:
+    """Return the GPUs of this machine; none where there is no nvidia-smi."""
+    call = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        lines = subprocess.run(
+            call, capture_output=True, text=True, check=True, timeout=ANSWER_SECONDS
+        ).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return []
+    fields = [line.rsplit(",", 1) for line in lines if line.strip()]
+    return [Gpu(name.strip(), int(memory) << 20) for name, memory in fields]
+
+
+def needs_gpu(config: Config) -> bool:
+    """Return whether any stage of the experiment is put on a GPU."""
+    trained = any(not run.external for run in config.runs.values())
+    return (
+        (trained and config.training.precision == "bfloat16")
+        or "vllm" in (config.rollouts.engine.name, config.evaluation.engine.name)
+        or (bool(config.connectivity_pairs) and config.connectivity.precision == "bfloat16")
+        or (bool(config.representation_pairs) and config.representations.precision == "bfloat16")
+    )
+
+
+def check_gpus(config: Config, shape: Shape | None, gpus: list[Gpu]) -> Iterable[Finding]:
+    """Compare the memory of the smallest GPU with what training takes by the formula."""
+    if not needs_gpu(config):
+        yield Finding(READY, "no stage asks for a GPU")
+        return
+    if not gpus:
+        yield Finding(UNKNOWN, "no GPU on this machine; right only if the jobs go to a cluster that has them")
+    for name in sorted({gpu.name for gpu in gpus}):
+        yield Finding(READY, f"{sum(gpu.name == name for gpu in gpus)} x {name}")
+    processes = config.training.processes
+    if gpus and len(gpus) < processes:
+        yield Finding(MISSING, f"training.processes is {processes}, but there are {len(gpus)} GPUs; lower it")
+    if config.training.precision != "bfloat16" or not any(not run.external for run in config.runs.values()):
+        return
+    if shape is None:
+        yield Finding(
+            UNKNOWN, "the student's config.json cannot be read yet, so the memory that training takes is not known"
+        )
+        return
+    tokens = micro_batch_tokens(config.training)
+    with_all, recomputing = (training_bytes(shape, config.lora, tokens, flag) for flag in (False, True))
+    text = f"training on {tokens} tokens at a time takes {with_all / GIB:.0f} GiB, {recomputing / GIB:.0f} GiB with checkpointing"
+    memory = min((gpu.memory for gpu in gpus), default=0)
+    if not memory:
+        yield Finding(UNKNOWN, f"{text} (formula)")
+    elif recomputing > memory or (with_all > memory and config.training.gradient_checkpointing == "off"):
+        cure = "lower training.tokens_per_micro_batch or training.max_length"
+        yield Finding(MISSING, f"{text}, and the smallest GPU has {memory / GIB:.0f} GiB; {cure}")
+    elif with_all > memory:
+        yield Finding(
+            READY, f"{text}: it will checkpoint, a third slower; lower training.tokens_per_micro_batch to avoid it"
+        )
+    else:
+        yield Finding(READY, f"{text}; the smallest GPU has {memory / GIB:.0f} GiB (formula)")
+    yield from _check_on_policy(config, shape, memory)
+
+
+def _check_on_policy(config: Config, shape: Shape, memory: int) -> Iterable[Finding]:
+    """On-policy training with vLLM beside it: each has its share, and training takes rows of any length."""
+    tokens = config.training.micro_batch_size * config.training.max_length
+    needed = training_bytes(shape, config.lora, tokens, checkpointing=True)
+    for run in config.runs.values():
+        if run.external or method_module(run.method).OFFLINE or config.options_of(run).engine != "vllm" or not memory:
+            continue
+        share = config.options_of(run).gpu_memory_utilization
+        if needed > (1 - share) * memory or share * memory < 2 * shape.parameters + 4 * GIB:
+            text = (
+                f"{run.id}: training takes {needed / GIB:.0f} GiB beside vLLM's {share:.0%} of {memory / GIB:.0f} GiB"
+            )
+            yield Finding(MISSING, f"{text}; lower training.micro_batch_size or change options.gpu_memory_utilization")
+
+
+def check_disk(folder: Path, needed: float) -> Finding:
+    """Compare the free space where results go with what the formula asks for, and a third more."""
+    existing = next(parent for parent in [folder, *folder.resolve().parents] if parent.exists())
+    free = shutil.disk_usage(existing).free
+    text = f"{free / 1e9:.0f} GB free for results, {needed * DISK_MARGIN / 1e9:.0f} GB needed (formula and 30 %)"
+    return Finding(READY, text) if free >= needed * DISK_MARGIN else Finding(MISSING, f"{text}; free some space")
+
+
+def pinned_versions(environment: Path) -> dict[str, str]:
+    """Return the exact pins of an environment file."""
+    lines = environment.read_text(encoding="utf-8").splitlines()
+    pins = (re.fullmatch(r"\s*- ([A-Za-z0-9_.-]+)==([A-Za-z0-9_.+]+)", line) for line in lines)
+    return {pin[1]: pin[2] for pin in pins if pin}
+
+
+def check_versions(pins: dict[str, str]) -> Finding:
+    """Compare what is installed here with the pins; a conda deployment installs them by itself."""
+    wrong = []
+    for package, wanted in sorted(pins.items()):
+        try:
+            found = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found = "none"
+        if found.partition("+")[0] != wanted:
+            wrong.append(f"{package} {found} instead of {wanted}")
+    if not wrong:
+        return Finding(READY, f"{len(pins)} packages are at their pinned versions")
+    return Finding(MISSING, f"{'; '.join(wrong)}: install the pins, or run with --software-deployment-method conda")
+
+
+def check_endpoint(model: Model, base_url: str) -> Finding:
+    """Ask the endpoint for its models: it is there, takes the key, and has the teacher."""
+    request = urllib.request.Request(f"{base_url.rstrip('/')}/models")
+    key = os.environ.get("OPENAI_API_KEY", "")
+    if key:
+        request.add_header("Authorization", f"Bearer {key}")
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+            known = sorted(str(entry["id"]) for entry in json.load(answer)["data"])
+    except urllib.error.HTTPError as error:
+        cure = "set OPENAI_API_KEY" if error.code in (401, 403) else "check rollouts.engine.base_url"
+        return Finding(MISSING, f"{base_url} answers {error.code}; {cure}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Finding(
+            MISSING, f"{base_url} gives no list of models ({type(error).__name__}); check rollouts.engine.base_url"
+        )
+    if model.name not in known:
+        return Finding(
+            MISSING, f"{base_url} has no model {model.name}, only {', '.join(known[:8])}; correct teacher.name"
+        )
+    return Finding(READY, f"{base_url} serves {model.name}")
+
+
+def hub_sources(config: Config, results: Path) -> dict[tuple[str, str], str]:
+    """Return {(kind, name): revision} of what is still to be fetched from the hub."""
+    sources = {}
+    for role, model in (("student", config.student), ("teacher", config.teacher)):
+        if model.source == "hub" and not (results / "models" / role).exists():
+            sources["model", model.name] = model.revision
+    sets = dict(config.evaluation.benchmarks) | ({"train": config.prompts} if config.prompts else {})
+    for name, problems in sets.items():
+        if problems.source == "hub" and not (results / "prompts" / f"{name}.jsonl").exists():
+            sources["dataset", problems.name] = problems.revision
+    return sources
+
+
+def check_revisions(
+    sources: dict[tuple[str, str], str], commit_of: Callable[[str, str, str], str]
+) -> Iterable[Finding]:
+    """Ask the hub for every pinned revision.
+
+    Parameters
+    ----------
+    commit_of
+        (kind, name, revision) to the commit that the hub resolves it to; raises OSError where it has none, or is out of reach.
+    """
+    for (kind, name), revision in sources.items():
+        try:
+            commit = commit_of(kind, name, revision)
+        except OSError as error:
+            yield Finding(
+                MISSING,
+                f"{kind} {name} at {revision[:12]}: the hub gives none ({type(error).__name__}: {_short(error)})",
+            )
+        else:
+            same = commit == revision
+            state, text = (READY, "is there") if same else (MISSING, f"is {commit}; correct the revision")
+            yield Finding(state, f"{kind} {name} at {revision[:12]} {text}")
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or "no reason given"
+
+
+def commit_on_hub(kind: str, name: str, revision: str) -> str:
+    """Return the commit that the hub resolves a revision to; OSError where there is none, or no hub."""
+    import httpx
+    from huggingface_hub import HfApi
+
+    try:
+        return HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=ANSWER_SECONDS).sha
+    except httpx.HTTPError as error:
+        raise OSError(error) from error

@@ -1,0 +1,1 @@
+"""Problems: made here, read from data sets, and split into prompts."""

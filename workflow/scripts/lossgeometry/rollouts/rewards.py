@@ -1,0 +1,158 @@
+"""Grading of completions: rollouts become the data set, answers become the evaluation."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lossgeometry.errors import InputError
+from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.jsonl import read_at, read_lines, read_positions, write_atomic
+from lossgeometry.files.text import well_formed
+from lossgeometry.grading.grader import Answer, grade
+
+ROLLOUTS = pa.schema(
+    [
+        ("prompt_id", pa.string()),
+        ("sample", pa.int64()),
+        ("completion", pa.string()),
+        ("n_tokens", pa.int64()),
+        ("finish_reason", pa.string()),
+        ("extracted", pa.string()),
+        ("reward", pa.float64()),
+        ("verdict", pa.string()),
+    ]
+)
+DESCRIBED = ("prompt_id", "n_tokens", "finish_reason", "reward", "verdict")
+"""What the summary needs of each rollout; completions stay out of memory."""
+GROUP_ROWS, GROUP_CHARACTERS = 4096, 1 << 25
+"""A row group of the parquet ends at whichever comes first."""
+
+
+def _graded(
+    rows: Callable[[], Iterator[dict]], golds: dict[str, str], workers: int, deadline_seconds: float
+) -> Iterator[dict]:
+    """Yield the rows with `extracted`, `correct` and `verdict` added; `rows` is called twice and read side by side."""
+    answers = (Answer(golds[row["problem_id"]], row["completion"], row["finish_reason"]) for row in rows())
+    for row, verdict in zip(rows(), grade(answers, workers, deadline_seconds), strict=True):
+        yield {**row, "extracted": verdict.extracted, "correct": verdict.correct, "verdict": verdict.verdict}
+
+
+def grade_answers(completions: Path, prompts: Path, workers: int, deadline_seconds: float, output: Path) -> None:
+    """Write one graded line per completion."""
+    golds = {row["id"]: row["answer"] for row in read_lines(prompts)}
+    write_atomic(output, _graded(lambda: read_lines(completions), golds, workers, deadline_seconds))
+
+
+def grade_rollouts(
+    prompts: list[Path],
+    shards: list[Path],
+    workers: int,
+    deadline_seconds: float,
+    rollouts: Path,
+    heldout: Path,
+    summary: Path,
+) -> None:
+    """Write the graded rollouts of the training prompts, the correct ones of the held-out prompts, and a summary of both.
+
+    Completions are never all in memory: they are read where they lie, in the order of the prompts, and written in row groups.
+
+    Parameters
+    ----------
+    prompts
+        The training and the held-out problems.
+    rollouts
+        Parquet, ordered by prompt and sample, with the columns of `ROLLOUTS`; reward is 1.0 or 0.0. Text that is no Unicode
+        (lone surrogates) is repaired.
+    heldout
+        JSONL of the first correct completion of each held-out problem: {"id", "problem", "answer", "completion"}.
+    summary
+        CSV: what the geometry must be read against (share correct, share of mixed groups, truncation, tokens).
+
+    Raises
+    ------
+    InputError
+        If the training prompts have no completion.
+    """
+    train, held = (list(read_lines(path)) for path in prompts)
+    order = {row["id"]: index for index, row in enumerate(train + held)}
+    places = sorted(
+        (order[row["problem_id"]], row["sample"], shard, start)
+        for shard, path in enumerate(shards)
+        for start, row in read_positions(path)
+    )
+    if not places or places[0][0] >= len(train):
+        raise InputError(
+            "the teacher wrote no completions for the training prompts; check the log of generate_rollouts and the prompts' count"
+        )
+
+    def rows() -> Iterator[dict]:
+        with ExitStack() as stack:
+            files = [stack.enter_context(open(path, "rb")) for path in shards]
+            for _, _, shard, start in places:
+                yield read_at(files[shard], start)
+
+    golds = {row["id"]: row["answer"] for row in train + held}
+    described: list[dict] = []
+    solutions: dict[str, str] = {}
+    with atomic_file(rollouts) as path, pq.ParquetWriter(path, ROLLOUTS) as parquet:
+        group, characters = [], 0
+        for row in _graded(rows, golds, workers, deadline_seconds):
+            if order[row["problem_id"]] >= len(train):
+                if row["correct"]:
+                    solutions.setdefault(row["problem_id"], well_formed(row["completion"]))
+                continue
+            rollout = _rollout(row)
+            described.append({name: rollout[name] for name in DESCRIBED})
+            group.append(rollout)
+            characters += len(rollout["completion"])
+            if len(group) == GROUP_ROWS or characters > GROUP_CHARACTERS:
+                parquet.write_batch(pa.RecordBatch.from_pylist(group, ROLLOUTS))
+                group, characters = [], 0
+        parquet.write_batch(pa.RecordBatch.from_pylist(group, ROLLOUTS))
+    write_atomic(heldout, ({**row, "completion": solutions[row["id"]]} for row in held if row["id"] in solutions))
+    table = summarise(pd.DataFrame(described))
+    with atomic_file(summary) as path:
+        table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+    print(table.to_string(index=False))
+
+
+def _rollout(row: dict) -> dict:
+    """Return a graded row as a row of the data set."""
+    return {
+        "prompt_id": row["problem_id"],
+        "sample": row["sample"],
+        "completion": well_formed(row["completion"]),
+        "n_tokens": row["n_tokens"],
+        "finish_reason": row["finish_reason"],
+        "extracted": None if row["extracted"] is None else well_formed(row["extracted"]),
+        "reward": float(row["correct"]),
+        "verdict": row["verdict"],
+    }
+
+
+def summarise(rollouts: pd.DataFrame) -> pd.DataFrame:
+    """Return one row that describes a set of rollouts. A group is the completions of one prompt; it is mixed if its rewards
+    differ."""
+    groups = rollouts.groupby("prompt_id").reward.mean()
+    return pd.DataFrame(
+        [
+            {
+                "prompts": len(groups),
+                "rollouts": len(rollouts),
+                "correct": rollouts.reward.mean(),
+                "groups_mixed": ((groups > 0) & (groups < 1)).mean(),
+                "groups_all_correct": (groups == 1).mean(),
+                "groups_all_wrong": (groups == 0).mean(),
+                "truncated": (rollouts.finish_reason == "length").mean(),
+                "no_answer": (rollouts.verdict == "no_answer").mean(),
+                "tokens": int(rollouts.n_tokens.sum()),
+                "tokens_mean": rollouts.n_tokens.mean(),
+                "tokens_mean_correct": rollouts.n_tokens[rollouts.reward > 0].mean(),
+                "tokens_mean_wrong": rollouts.n_tokens[rollouts.reward <= 0].mean(),
+            }
+        ]
+    )

@@ -1,0 +1,39 @@
+"""What every rule's script does first: give the job its cores and its log, and turn bad inputs into one sentence."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lossgeometry.errors import CannotWrite, DamagedInput, InputError, SecondWriter
+from lossgeometry.files.damage import require_whole
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@contextmanager
+def job(snakemake, network: bool = False) -> Iterator[None]:
+    """Run the body with the job's threads and log; import numerical libraries inside it, after the threads are pinned.
+
+    Only a job with `network` may ask the hub for anything: models and data were fetched before, at their revisions.
+    Standard output and error go to the rule's log file, from this process and from its children. Errors that carry a sentence
+    for the user end the job with exit status 1 and that sentence alone; every other exception keeps its traceback.
+    """
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(snakemake.threads)
+    if not network:
+        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Progress bars of the libraries fill a log with control characters; jobs that take long print lines of their own.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    log = os.open(snakemake.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(log, sys.stdout.fileno())
+    os.dup2(log, sys.stderr.fileno())
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        require_whole(snakemake.input)
+        yield
+    except (InputError, DamagedInput, CannotWrite, SecondWriter) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

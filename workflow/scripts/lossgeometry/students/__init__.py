@@ -1,0 +1,1 @@
+"""Base models: fetched, linked, or the tiny one that is pre-trained here."""

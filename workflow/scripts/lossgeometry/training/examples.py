@@ -1,0 +1,60 @@
+"""From rollouts to tokenised rows."""
+
+import pandas as pd
+from datasets import Dataset
+
+from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
+from lossgeometry.training.order import training_order
+from lossgeometry.training.training_job import TrainingJob
+
+IGNORED = -100
+
+
+def read_rollouts(job: TrainingJob) -> pd.DataFrame:
+    """Return the rollouts in the order of the file; see the artifact contract for the columns.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    rollouts = pd.read_parquet(job.rollouts)
+    job.require(len(rollouts), "the rollouts are empty; check tables/rollouts.csv and the engine that sampled them")
+    return rollouts
+
+
+def tokenize_rows(rows: pd.DataFrame, tokenizer, job: TrainingJob) -> Dataset:
+    """Return (input_ids, labels, weight, reward, key) per rollout; the loss is on the completion's tokens only.
+
+    Rows longer than `max_length` are left out and counted, never cut: a cut solution teaches to stop early.
+    """
+    names = rows.prompt_id.unique()
+    prompts = {name: prompt_token_ids(tokenizer, job.problem_of(name), job.prompt_suffix) for name in names}
+    records, too_long, truncated = [], 0, 0
+    for row in rows.itertuples():
+        prompt = prompts[row.prompt_id]
+        finished = row.finish_reason != "length"
+        completion = completion_token_ids(tokenizer, row.completion, finished)
+        if len(prompt) + len(completion) > job.training.max_length:
+            too_long += 1
+            continue
+        truncated += not finished
+        records.append(
+            {
+                "input_ids": prompt + completion,
+                "labels": [IGNORED] * len(prompt) + completion,
+                "weight": float(row.weight),
+                "reward": float(row.reward),
+                "key": f"{row.prompt_id}/{row.sample}",
+            }
+        )
+    job.count("rows", len(records))
+    job.count("rows cut by the token budget, which end without an end token", truncated)
+    job.skip(f"longer than max_length {job.training.max_length}", too_long)
+    job.require(len(records), f"all rows are longer than training.max_length {job.training.max_length}; raise it")
+    return Dataset.from_list(records)
+
+
+def in_training_order(rows: Dataset, job: TrainingJob) -> Dataset:
+    """Return the rows as the run sees them, repeated over epochs: one sequential pass over it is the whole training."""
+    return rows.select(training_order(rows["key"], job.row_count, job.order_seed))
