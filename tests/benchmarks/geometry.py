@@ -62,7 +62,7 @@ def measure_ours(folders: list[Path], out: Path) -> dict[str, float]:
         reduce_adapter(Adapter(folder), out / f"{folder.name}.safetensors")
     clocks.append(time.process_time())
     for a, b in combinations([folder.name for folder in folders], 2):
-        pair = compare_pair(Delta(out / f"{a}.safetensors"), Delta(out / f"{b}.safetensors"), (a, b), K, False)
+        pair = compare_pair(Delta(out / f"{a}.safetensors"), Delta(out / f"{b}.safetensors"), (a, b), K)
         write_parquet(out / f"{a}--{b}.parquet", table_of(pair.rows, Row))
         write_parquet(out / f"{a}--{b}.maps.parquet", table_of(pair.maps, MapRow))
     clocks.append(time.process_time())
@@ -92,7 +92,7 @@ def measure_in_memory(folders: list[Path]) -> dict[str, float]:
     start = time.process_time()
     held = [Held(factor) for factor in factors]
     reduced = time.process_time()
-    compare_pair(*held, ("a", "b"), K, False)
+    compare_pair(*held, ("a", "b"), K)
     return {"adapters": reduced - start, "pairs": time.process_time() - reduced}
 
 

@@ -61,10 +61,10 @@ def delta_of(folder, factors, **config):
     return Delta(folder / "delta.safetensors")
 
 
-def compare(tmp_path, factors_a, factors_b, k=3, shared_init=False, reference=0):
+def compare(tmp_path, factors_a, factors_b, k=3, reference=0):
     """Return {(scope, module, layer, projection, metric, side, k): row} of two adapters that went through files."""
     a, b = delta_of(tmp_path / "a", factors_a), delta_of(tmp_path / "b", factors_b)
-    return by_key(compare_pair(a, b, ("a", "b"), k, shared_init, reference).rows)
+    return by_key(compare_pair(a, b, ("a", "b"), k, reference).rows)
 
 
 def by_key(rows):

@@ -53,7 +53,7 @@ def test_differences_of_checkpoints_are_their_updates(tmp_path):
     a, b = map(Delta, paths)
     module = name(1, "v")
     assert a.modules == [name(0, "q"), name(0, "v"), name(1, "q"), module] and b.rank(module) == 3
-    rows = {row[:7]: row for row in compare_pair(a, b, ("a", "b"), 3, shared_init=False).rows}
+    rows = {row[:7]: row for row in compare_pair(a, b, ("a", "b"), 3).rows}
     updates = [moved[f"{module}.weight"] - base[f"{module}.weight"] for moved in (one, two)]
     for key, expected in dense_metrics(*updates, 3).items():
         if key[0] not in ("effective_rank_b", "effective_rank_squared_b"):  # rounding of the sum fills up the rank

@@ -130,7 +130,7 @@ def test_the_reference_is_projected_out_of_the_other(tmp_path):
 def test_similarity_map_is_the_lora_papers(tmp_path):
     x, y = model(np.random.default_rng(10), layers=1)
     a, b = delta_of(tmp_path / "a", x), delta_of(tmp_path / "b", y)
-    maps = compare_pair(a, b, ("a", "b"), 3, shared_init=False).maps
+    maps = compare_pair(a, b, ("a", "b"), 3).maps
     found = {row[:6]: row.value for row in maps}
     assert len(found) == len(maps) == (1 + 4 + 1) * 2 * 9
     bases = [[np.linalg.svd(z[name(0, p)][0] @ z[name(0, p)][1])[0] for z in (x, y)] for p in "qkvo"]
@@ -199,7 +199,7 @@ def test_nothing_in_common_is_an_error(tmp_path):
     a = delta_of(tmp_path / "a", {name(0, "q"): factors})
     b = delta_of(tmp_path / "b", {name(0, "qkv"): factors})
     with pytest.raises(InputError, match="no module of equal shape in common .*only in a"):
-        compare_pair(a, b, ("a", "b"), 2, shared_init=False)
+        compare_pair(a, b, ("a", "b"), 2)
 
 
 @pytest.mark.parametrize(
@@ -228,5 +228,5 @@ def test_different_ranks_dtypes_and_key_forms_are_the_same_update(tmp_path):
         write_adapter(folder / "a", x, dtype=dtype, suffix=suffix, prefix=prefix)
         a = delta_of(folder / "a", x, dtype=dtype, suffix=suffix, prefix=prefix)
         b = delta_of(folder / "b", y)
-        found = by_key(compare_pair(a, b, ("a", "b"), 3, shared_init=False).rows)
+        found = by_key(compare_pair(a, b, ("a", "b"), 3).rows)
         assert {key: row.value for key, row in found.items()} == {key: row.value for key, row in reference.items()}

@@ -24,6 +24,11 @@ def test_grams_are_those_of_dense_updates(tmp_path):
             factors["lm_head"] = random_factors(rng, 5, 4, 6)
         runs.append((delta_of(tmp_path / str(index), factors), factors))
     grams = run_grams([delta for delta, _ in runs], list("abc"))
+
+    def norm(x):
+        """Squared norm of what x adds to a multiple of the identity."""
+        return np.sum((x - np.trace(x) / len(x) * np.eye(len(x))) ** 2)
+
     for i, (_, x) in enumerate(runs):
         for j, (_, y) in enumerate(runs):
             dense = [(2 * x[m][0] @ x[m][1], 2 * y[m][0] @ y[m][1]) for m in modules]
@@ -32,8 +37,11 @@ def test_grams_are_those_of_dense_updates(tmp_path):
             assert grams.outputs[i, j] == pytest.approx(outputs, rel=1e-10)
             norms = [(np.sum(p**2) * np.sum(q**2), p.shape) for p, q in dense]
             assert grams.outputs_mean[i, j] == pytest.approx(sum(square / m for square, (m, _) in norms), rel=1e-10)
-            variance = sum(square / (m * n) for square, (m, n) in norms)
-            assert grams.weights_sd[i, j] == pytest.approx(np.sqrt(variance), rel=1e-10)
+            outputs_turned = sum(np.sum((p @ q.T) ** 2) / len(p) for p, q in dense)
+            inputs_turned = sum(np.sum((p.T @ q) ** 2) / p.shape[1] for p, q in dense)
+            assert grams.weights_sd[i, j] == pytest.approx(np.sqrt(max(outputs_turned, inputs_turned)), rel=1e-10)
+            spread = [norm(p @ p.T) * norm(q @ q.T) / (len(p) - 1) / (len(p) + 2) for p, q in dense]
+            assert grams.outputs_sd[i, j] == pytest.approx(np.sqrt(2 * sum(spread)), rel=1e-8)
 
 
 def test_runs_with_nothing_in_common_are_refused(tmp_path):

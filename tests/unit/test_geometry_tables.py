@@ -25,14 +25,14 @@ def folder(tmp_path_factory):
         factors[name(0, "v")] = (factors[name(0, "v")][0] * (run != "c"), factors[name(0, "v")][1])
         deltas[run] = delta_of(folder / run, factors)
     for a, b in ("ab", "ac", "bc"):
-        pair = compare_pair(deltas[a], deltas[b], (a, b), 3, shared_init=False)
+        pair = compare_pair(deltas[a], deltas[b], (a, b), 3)
         write_parquet(folder / f"{a}{b}.parquet", table_of(pair.rows, Row))
         write_parquet(folder / f"{a}{b}.maps", table_of(pair.maps, MapRow))
     return folder
 
 
 def entries():
-    return [{"a": a, "b": b, "shared_init": False, "reference": 0} for a, b in ("ab", "ac", "bc")]
+    return [{"a": a, "b": b, "reference": 0} for a, b in ("ab", "ac", "bc")]
 
 
 def gather(folder):
@@ -48,7 +48,7 @@ def test_every_value_lands_in_one_table(folder):
     key = ("projection", "q", "cosine", "none")
     assert geometry.loc[("a", "c", *key)].value == source.loc[[key]].value.iloc[0]
     row = geometry.loc[("a", "c", *key)]
-    assert (row.method_b, row.shared_init, row.reference) == ("c", False, "a")
+    assert (row.method_b, row.reference) == ("c", "a")
     maps = gather_maps(entries(), [folder / f"{pair}.maps" for pair in ("ab", "ac", "bc")])
     assert set(maps.scope) == {"global", "projection"} and len(maps) == 3 * 3 * 2 * 9
 

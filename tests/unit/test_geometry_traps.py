@@ -26,19 +26,20 @@ def test_concatenated_factors_are_no_update(tmp_path):
     x, y = ((rng.standard_normal((80, 4)), a) for _ in range(2))
     flat = [np.concatenate([b.ravel(), a.ravel()]) for b, a in (x, y)]
     assert flat[0] @ flat[1] / np.linalg.norm(flat[0]) / np.linalg.norm(flat[1]) > 0.99
-    rows = compare(tmp_path, {MODULE: x}, {MODULE: y}, shared_init=True)
+    rows = compare(tmp_path, {MODULE: x}, {MODULE: y})
     cosine = rows["module", MODULE, 0, "q", "cosine", "none", None]
     assert abs(cosine.value) < 4 * cosine.null_sd
 
 
 def test_averaged_input_agreement_is_forced_by_a_shared_initialisation(tmp_path):
-    """All directions of one A: the input sides coincide whatever the losses are, and the chance level says so."""
+    """All directions of one A: the input sides coincide whatever the losses are, and no chance level is made up."""
     rng = np.random.default_rng(1)
     a = rng.standard_normal((4, 60))
     x, y = ((rng.standard_normal((80, 4)), a) for _ in range(2))
-    rows = compare(tmp_path, {MODULE: x}, {MODULE: y}, k=4, shared_init=True)
+    rows = compare(tmp_path, {MODULE: x}, {MODULE: y}, k=4)
     row = rows["module", MODULE, 0, "q", "angle_last", "input", 4]
-    assert row.value == pytest.approx(0, abs=1e-10) and (row.null_mean, row.null_sd) == (0, 0)
+    assert row.value == pytest.approx(0, abs=1e-10) and math.isnan(row.null_sd)
+    assert "no chance level" in row.note
     assert rows["module", MODULE, 0, "q", "angle_last", "output", 4].null_mean > 80
 
 
@@ -63,7 +64,7 @@ def test_adapters_stored_in_bf16_lose_their_last_directions(tmp_path):
     rounded = delta_of(tmp_path / "rounded", factors, dtype="bfloat16")
     last = {}
     for k in (4, 16):
-        rows = {row[:7]: row for row in compare_pair(exact, rounded, ("a", "b"), k, shared_init=False).rows}
+        rows = {row[:7]: row for row in compare_pair(exact, rounded, ("a", "b"), k).rows}
         last[k] = value(rows, "angle_last", "output", k)
     assert last[4] < 1 and last[4] < last[16]
     assert value(rows, "cosine") > 0.9999
@@ -81,7 +82,7 @@ def test_checkpoints_in_bf16_hide_small_updates(tmp_path):
     reduce_checkpoints(tmp_path / "base", [(tmp_path / "tuned", tmp_path / "d")], rank=80)
     difference = Delta(tmp_path / "d")
     rows = compare_pair(
-        delta_of(tmp_path / "true", {MODULE: (b, a)}), difference, ("a", "b"), 4, shared_init=False
+        delta_of(tmp_path / "true", {MODULE: (b, a)}), difference, ("a", "b"), 4
     ).rows
     assert value({row[:7]: row for row in rows}, "cosine") < 0.8
     assert float(difference.metadata["changed"]) < 0.5

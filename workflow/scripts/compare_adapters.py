@@ -37,7 +37,6 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for deltas/ and pairs/")
     parser.add_argument("--k", type=int, default=10, help="leading directions to compare (default: 10)")
     parser.add_argument("--rank", type=int, default=64, help="rank kept of a full fine-tune's difference (default: 64)")
-    parser.add_argument("--shared-init", action="store_true", help="the adapters started from one initialisation of A")
     return parser.parse_args(argv)
 
 
@@ -73,11 +72,11 @@ def main(options: argparse.Namespace) -> None:
             print(f"{folder}: {changed:.1%} of the entries differ from the base (few: rounding hides a small update);")
             print(f"  rank {options.rank} leaves out up to {worst:.1%} of a module's squared norm")
     for a, b in combinations(names, 2):
-        pair = compare_pair(Delta(deltas[a]), Delta(deltas[b]), (a, b), options.k, options.shared_init)
+        pair = compare_pair(Delta(deltas[a]), Delta(deltas[b]), (a, b), options.k)
         folder = options.out / "pairs" / f"{a}--{b}"
         write_parquet(folder / "geometry.parquet", table_of(pair.rows, Row))
         write_parquet(folder / "grassmann.parquet", table_of(pair.maps, MapRow))
-        print(f"\n{overview(pair.rows, (a, b), options.shared_init)}\n{folder / 'geometry.parquet'}")
+        print(f"\n{overview(pair.rows, (a, b))}\n{folder / 'geometry.parquet'}")
 
 
 if __name__ == "__main__":

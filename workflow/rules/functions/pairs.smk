@@ -4,21 +4,13 @@
 def pair_cfg(a, b):
     """Return what one pair's geometry depends on beside the two updates."""
     a, b = CONFIG.runs[a], CONFIG.runs[b]
-    if a.external and b.external:
-        shared = CONFIG.geometry.adapters_share_init
-    else:
-        shared = not a.external and not b.external and a.init_seed == b.init_seed
     reference = CONFIG.geometry.reference
-    return {"k": CONFIG.geometry.k, "shared_init": shared, "reference": int(b.label == reference != a.label)}
+    return {"k": CONFIG.geometry.k, "reference": int(b.label == reference != a.label)}
 
 
 def pair_entries():
     """Return what the tables of the pairs depend on beside their files."""
-    entries = []
-    for a, b in CONFIG.pairs:
-        cfg = pair_cfg(a, b)
-        entries.append({"a": a, "b": b, "shared_init": cfg["shared_init"], "reference": cfg["reference"]})
-    return entries
+    return [{"a": a, "b": b, "reference": pair_cfg(a, b)["reference"]} for a, b in CONFIG.pairs]
 
 
 def run_identities():

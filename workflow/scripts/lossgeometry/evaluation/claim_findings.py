@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lossgeometry.evaluation.evidence import Barrier, Evidence, Value
+from lossgeometry.geometry.chance import CHANCE_WIDTH
 
 Entry = Mapping[str, Any]
 
@@ -47,7 +48,7 @@ def listed(values: Mapping[str, float]) -> str:
 
 def chance_band(values: Sequence[Value]) -> str:
     """The widest chance band of some cosines, in words."""
-    reach = max(abs(value.null_mean) + 2 * value.null_sd for value in values)
+    reach = max(abs(value.null_mean) + CHANCE_WIDTH * value.null_sd for value in values)
     return "no chance level" if math.isnan(reach) else f"chance up to {reach:.3f} in size"
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lossgeometry.experiment.runs import Run
+from lossgeometry.geometry.chance import CHANCE_WIDTH
 
 
 class Missing(LookupError):
@@ -22,8 +23,8 @@ class Value(NamedTuple):
 
     @property
     def above_chance(self) -> bool:
-        """Whether it is more than two standard deviations above chance."""
-        return self.value > self.null_mean + 2 * self.null_sd
+        """Whether it is above the band of chance."""
+        return self.value > self.null_mean + CHANCE_WIDTH * self.null_sd
 
 
 class Barrier(NamedTuple):

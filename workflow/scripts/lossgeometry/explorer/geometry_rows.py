@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from lossgeometry.explorer.columns import DIGITS, records, rounded
-from lossgeometry.explorer.metrics import CHANCE_WIDTH, METRICS, RUN_METRICS, Metric
+from lossgeometry.explorer.metrics import METRICS, RUN_METRICS, Metric
+from lossgeometry.geometry.chance import CHANCE_WIDTH
 
 PROJECTED = ("cosine", "gram_alignment.output", "top_direction.output", "angle_first.output")
 """Metrics that the page shows for one projection of a layer whatever their number; all would double the size of a large

@@ -2,9 +2,6 @@
 
 from typing import NamedTuple
 
-CHANCE_WIDTH = 1.96
-"""Standard deviations on either side of the chance level that the band covers: 95 % where the null is normal."""
-
 
 class Metric(NamedTuple):
     """One pairwise metric of the weights."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from lossgeometry.charts.palette import BASE
 from lossgeometry.explorer.columns import rows_of
-from lossgeometry.explorer.metrics import CHANCE_WIDTH
+from lossgeometry.geometry.chance import CHANCE_WIDTH
 
 DASHES = {"default": [1, 0], "seed": [6, 3], "learning_rate": [2, 2]}
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lossgeometry.errors import InputError
+from lossgeometry.geometry.nulls import trace_product
 from lossgeometry.updates.stored import Delta
 
 
@@ -15,11 +16,12 @@ class RunGrams(NamedTuple):
     weights: np.ndarray
     """<dW_i, dW_j>, (N, N)."""
     weights_sd: np.ndarray
-    """Standard deviation of an entry when the two updates are unrelated and share no initialisation."""
+    """Standard deviation of an entry when the two updates are unrelated: outputs or inputs turned, whichever is wider."""
     outputs: np.ndarray
     """<dW_i dW_i', dW_j dW_j'>, (N, N): blind to the input side, and so to the initialisation of A."""
     outputs_mean: np.ndarray
     """Mean of an entry when the output directions are unrelated."""
+    outputs_sd: np.ndarray
 
 
 def run_grams(deltas: Sequence[Delta], names: Sequence[str]) -> RunGrams:
@@ -39,7 +41,7 @@ def run_grams(deltas: Sequence[Delta], names: Sequence[str]) -> RunGrams:
     if not common:
         raise InputError(f"{', '.join(names)} have no module of equal shape in common; leave out the run that differs")
     size = len(deltas)
-    weights, variances, outputs, chance = (np.zeros((size, size)) for _ in range(4))
+    weights, outputs_turned, inputs_turned, outputs, chance, outputs_variance = np.zeros((6, size, size))
     for module in common:
         svds = [delta.read(module) for delta in deltas]
         m, n = first.shape(module)
@@ -51,11 +53,16 @@ def run_grams(deltas: Sequence[Delta], names: Sequence[str]) -> RunGrams:
         belongs = np.equal.outer(np.arange(size), owner).astype(float)
         weights += belongs @ (overlap_u * overlap_v) @ belongs.T
         # norm(S_i U_i' U_j S_j)^2
-        outputs += belongs @ overlap_u**2 @ belongs.T
-        square = np.array([svd.s @ svd.s for svd in svds])
-        variances += np.outer(square, square) / (m * n)
-        chance += np.outer(square, square) / m
-    return RunGrams(weights, np.sqrt(variances), outputs, chance)
+        output_products = belongs @ overlap_u**2 @ belongs.T
+        outputs += output_products
+        inputs_turned += output_products / n
+        singular = np.concatenate([svd.s for svd in svds])
+        outputs_turned += belongs @ (singular[:, None] * overlap_v * singular) ** 2 @ belongs.T / m
+        laws = [[trace_product(x.s**2, y.s**2, m) for y in svds] for x in svds]
+        chance += [[law.mean for law in row] for row in laws]
+        outputs_variance += [[law.sd**2 for law in row] for row in laws]
+    weights_sd = np.sqrt(np.maximum(outputs_turned, inputs_turned))
+    return RunGrams(weights, weights_sd, outputs, chance, np.sqrt(outputs_variance))
 
 
 def normalised(gram: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ import numpy as np
 from lossgeometry.geometry import nulls
 from lossgeometry.geometry.angles import principal_angles
 from lossgeometry.geometry.pooling import Angle, Mean, Measurement, Norm, Ratio, Residual
+from lossgeometry.geometry.row_spaces import RowSpaces, WholeSpace
 from lossgeometry.geometry.scopes import Key
 from lossgeometry.updates.svd import CompactSVD
 
@@ -38,41 +39,45 @@ class Setting(NamedTuple):
     """Run ids, for notes."""
     ks: tuple[int, ...]
     """Numbers of leading directions to compare."""
-    shared_init: bool
-    """Whether both adapters started from one A."""
     reference: int
     """Which of the two the orthogonal fraction is measured against: 0 or 1."""
 
 
-def measure_module(a: CompactSVD, b: CompactSVD, input_space: int, setting: Setting) -> dict[Key, Measurement | str]:
+def measure_module(a: CompactSVD, b: CompactSVD, index: int, setting: Setting) -> dict[Key, Measurement | str]:
     """Return every measurement on one module; where one is undefined, the reason instead.
 
     Parameters
     ----------
-    input_space
-        Dimension of the space in which input directions are uniform by chance: n, or the adapters' rank under a
-        shared A.
+    index
+        Place of the module among those compared: it chooses the draws of its chance levels.
     """
     overlap_u, overlap_v = a.u.T @ b.u, a.v.T @ b.v
     weighted = a.s[:, None] * overlap_u * b.s
     inner, norm2_a, norm2_b = float(np.sum(weighted * overlap_v)), float(a.s @ a.s), float(b.s @ b.s)
-    variance = nulls.cosine_variance(a, b, overlap_v, setting.shared_init)
-    found: dict[Key, Measurement | str] = {
-        ("cosine", "none", 0): Ratio(inner, norm2_a, norm2_b, nulls.Null(0.0, math.sqrt(variance)))
-    }
+    variances = nulls.inner_variances(a, b, overlap_u, overlap_v)
+    candidates = tuple(nulls.Null(0.0, math.sqrt(variance)) for variance in variances)
+    found: dict[Key, Measurement | str] = {("cosine", "none", 0): Ratio(inner, norm2_a, norm2_b, candidates)}
     zero = [name for name, svd in zip(setting.names, (a, b), strict=True) if svd.rank == 0]
-    sides = (("output", a.u, b.u, overlap_u, a.shape[0]), ("input", a.v, b.v, overlap_v, input_space))
-    for side, x, y, overlap, dimension in sides:
+    sides = (
+        ("output", a.u, b.u, overlap_u, WholeSpace(a.shape[0])),
+        ("input", a.v, b.v, overlap_v, RowSpaces.of(overlap_v, index)),
+    )
+    for side, x, y, overlap, space in sides:
         gram = (a.s[:, None] * overlap * b.s) ** 2
-        null = nulls.gram_product(a.s, b.s, dimension)
-        found["gram_alignment", side, 0] = Ratio(float(gram.sum()), float((a.s**4).sum()), float((b.s**4).sum()), null)
-        top = Mean(float(abs(overlap[0, 0])), nulls.top_direction(dimension)) if not zero else _zero(zero)
-        found["top_direction", side, 1] = top
+        null = space.gram_product(a.s, b.s)
+        found["gram_alignment", side, 0] = Ratio(
+            float(gram.sum()), float((a.s**4).sum()), float((b.s**4).sum()), (null,)
+        )
+        found["top_direction", side, 1] = (
+            _zero(zero) if zero else Mean(float(abs(overlap[0, 0])), space.top_direction())
+        )
         for k in setting.ks:
-            found |= _subspaces(a.rank, b.rank, x, y, overlap, dimension, side, k, zero, setting)
+            found |= _subspaces(a.rank, b.rank, x, y, overlap, space, side, k, zero, setting)
     found["top_gap", "none", 0] = Mean(max(_gap(a), _gap(b)), nulls.UNDEFINED) if not zero else _zero(zero)
     found["orthogonal_fraction", "none", 0] = (
-        _zero(zero) if zero else _residual(a, b, inner, variance / (norm2_a * norm2_b), setting.reference)
+        _zero(zero)
+        if zero
+        else _residual(a, b, inner, tuple(v / (norm2_a * norm2_b) for v in variances), setting.reference)
     )
     for suffix, svd, name in zip("ab", (a, b), setting.names, strict=True):
         found[f"norm_{suffix}", "none", 0] = Norm(float(svd.s @ svd.s))
@@ -85,7 +90,7 @@ def _zero(names: list[str]) -> str:
     return f"zero update in {' and '.join(names)}"
 
 
-def _subspaces(rank_a, rank_b, x, y, overlap, dimension, side, k, zero, setting) -> dict[Key, Measurement | str]:
+def _subspaces(rank_a, rank_b, x, y, overlap, space, side, k, zero, setting) -> dict[Key, Measurement | str]:
     """Return angles and subspace similarity of the k leading directions on one side."""
     metrics = ("angle_first", "angle_last", "grassmann")
     short = [f"rank {rank} in {name}" for name, rank in zip(setting.names, (rank_a, rank_b), strict=True) if rank < k]
@@ -93,12 +98,12 @@ def _subspaces(rank_a, rank_b, x, y, overlap, dimension, side, k, zero, setting)
         reason = _zero(zero) if zero else f"fewer than {k} directions: {' and '.join(short)}"
         return {(metric, side, k): reason for metric in metrics}
     angles = principal_angles(x[:, :k], y[:, :k], overlap[:k, :k])
-    case = (k, k, dimension)
+    first, last = space.extreme_angles(k)
     similarity = float(np.sum(overlap[:k, :k] ** 2)) / k
     return {
-        ("angle_first", side, k): Angle(float(angles[0]), case, last=False),
-        ("angle_last", side, k): Angle(float(angles[-1]), case, last=True),
-        ("grassmann", side, k): Mean(similarity, nulls.grassmann(k, k, dimension)),
+        ("angle_first", side, k): Angle(float(angles[0]), first),
+        ("angle_last", side, k): Angle(float(angles[-1]), last),
+        ("grassmann", side, k): Mean(similarity, space.grassmann(k)),
     }
 
 
@@ -106,7 +111,9 @@ def _gap(svd: CompactSVD) -> float:
     return float(svd.s[1] / svd.s[0]) if svd.rank > 1 else 0.0
 
 
-def _residual(a: CompactSVD, b: CompactSVD, inner: float, cosine_variance: float, reference: int) -> Residual:
+def _residual(
+    a: CompactSVD, b: CompactSVD, inner: float, cosine_variances: tuple[float, ...], reference: int
+) -> Residual:
     """Return what is left of the measured update after projection on the reference."""
     of, off = (b, a) if reference == 0 else (a, b)
     norm2, norm2_off = float(of.s @ of.s), float(off.s @ off.s)
@@ -116,7 +123,7 @@ def _residual(a: CompactSVD, b: CompactSVD, inner: float, cosine_variance: float
         triangle_u = np.linalg.qr(np.hstack([of.u, off.u]), mode="r")
         triangle_v = np.linalg.qr(np.hstack([of.v * of.s, off.v * (off.s * (-inner / norm2_off))]), mode="r")
         square = float(np.sum((triangle_u @ triangle_v.T) ** 2))
-    return Residual(square, norm2, cosine_variance)
+    return Residual(square, norm2, cosine_variances)
 
 
 def ranks(s: np.ndarray) -> dict[str, float]:

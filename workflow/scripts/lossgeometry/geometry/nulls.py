@@ -1,13 +1,13 @@
 """Chance levels in closed form: mean and standard deviation of each statistic when the two updates are unrelated.
 
-The null model turns one update at random: dW_b becomes P dW_b Q with P and Q uniform (Haar) rotations of the outputs
-and of the inputs. Singular values stay, directions become unrelated. Random permutations with random signs have the
-same first and second moments, which makes them a test of these formulas.
+Two updates are unrelated when the directions of one say nothing about those of the other. The null model therefore
+turns one of them at random (Haar), keeps both spectra, and keeps what the other side is found to be:
 
-Two adapters that start from one A differ from this on the input side: B starts at zero, so both updates read their
-input through nearly the same r rows of A, whatever their losses are. Their null model turns the outputs only and
-keeps the relation of the inputs as it is found (cosine), or takes input directions to be uniform in an r-dimensional
-space rather than in all n (everything measured on the input side).
+- the cosine turns the outputs and keeps the relation of the inputs, or the reverse, whichever is the wider: adapters of
+  one base read alike inputs whatever their losses are, with or without a common initialisation;
+- output directions are uniform in all m dimensions;
+- input directions are turned inside the row space of each update (`row_spaces`), so that a common A, a common A that
+  moved and independent ones are one case.
 
 Moments of the trace of a randomly turned matrix: for fixed M, E tr(P M)^2 = norm(M)^2 / m. For symmetric X and Y, E
 tr(X P Y P') = tr X tr Y / d, with variance 2 norm(X - tr X / d)^2 norm(Y - tr Y / d)^2 / ((d - 1)(d + 2)), since the
@@ -18,7 +18,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-
 
 class Null(NamedTuple):
     """Chance level of one value."""
@@ -31,24 +30,23 @@ UNDEFINED = Null(math.nan, math.nan)
 """For quantities of one update, such as norms and ranks, which have no chance level."""
 
 
-def cosine_variance(a, b, overlap_v: np.ndarray, shared_init: bool) -> float:
-    """Return the variance of the inner product <dW_a, dW_b> under the null model; its mean is 0.
+def inner_variances(a, b, overlap_u: np.ndarray, overlap_v: np.ndarray) -> tuple[float, float]:
+    """Return the variance of <dW_a, dW_b> with the outputs turned, and with the inputs turned; its mean is 0.
 
     Parameters
     ----------
     a, b
         `CompactSVD` of shape (m, n).
-    overlap_v
-        V_a' V_b, (k_a, k_b).
-    shared_init
-        Whether both started from one A: then norm(dW_a dW_b')^2 / m, read off the r x r core S_a V_a'V_b S_b; otherwise
-        norm(dW_a)^2 norm(dW_b)^2 / (m n).
+    overlap_u, overlap_v
+        U_a' U_b and V_a' V_b, (k_a, k_b).
+
+    Returns
+    -------
+    norm(dW_a dW_b')^2 / m and norm(dW_a' dW_b)^2 / n, read off the cores S_a V_a'V_b S_b and S_a U_a'U_b S_b.
     """
+    weights = np.multiply.outer(a.s**2, b.s**2)
     m, n = a.shape
-    if shared_init:
-        core = a.s[:, None] * overlap_v * b.s
-        return float(np.sum(core**2)) / m
-    return float(a.s @ a.s) * float(b.s @ b.s) / (m * n)
+    return float(np.sum(weights * overlap_v**2)) / m, float(np.sum(weights * overlap_u**2)) / n
 
 
 def top_direction(d: int) -> Null:
@@ -57,27 +55,49 @@ def top_direction(d: int) -> Null:
     return Null(mean, math.sqrt(max(1 / d - mean**2, 0.0)))
 
 
-def trace_product(trace_x: float, norm2_x: float, trace_y: float, norm2_y: float, d: int) -> Null:
-    """Return the law of tr(X P Y P') for symmetric X, Y of size d with the given traces and squared norms."""
+def trace_product(x: np.ndarray, y: np.ndarray, d: int) -> Null:
+    """Return the law of tr(X P Y P') for symmetric X, Y of size d whose nonzero eigenvalues are given."""
+    trace_x, trace_y = float(x.sum()), float(y.sum())
     mean = trace_x * trace_y / d
+    return Null(mean, math.sqrt(2 * _mixing(x, d) * _mixing(y, d) * (d - 1) * (d + 2)))
+
+
+def turned_product(x: np.ndarray, y: np.ndarray, trace: float, norm2: float, dimensions: tuple[int, int]) -> Null:
+    """Return the law of tr(P X P' M Q Y Q' M') for symmetric X, Y and independent rotations P, Q.
+
+    Split X and Y into multiples of the identity and traceless parts: the product falls into a constant and three
+    uncorrelated terms, each with a traceless random matrix, whose second moments are those of `trace_product`.
+
+    Parameters
+    ----------
+    x, y
+        Nonzero eigenvalues of X and Y.
+    trace, norm2
+        tr(M'M) and norm(M'M)^2.
+    dimensions
+        Rows and columns (r_a, r_b) of M; 0 for an update of rank zero.
+    """
+    rows, columns = dimensions
+    if not rows * columns:
+        return Null(0.0, 0.0)
+    share_x, share_y = float(x.sum()) / rows, float(y.sum()) / columns
+    mix_x, mix_y = _mixing(x, rows), _mixing(y, columns)
+    variance = 2 * share_y**2 * mix_x * max(norm2 - trace**2 / rows, 0.0)
+    variance += 2 * share_x**2 * mix_y * max(norm2 - trace**2 / columns, 0.0)
+    both = norm2 * (1 - 2 / rows - 2 / columns) + trace**2 * (1 + 2 / (rows * columns))
+    return Null(share_x * share_y * trace, math.sqrt(variance + 2 * mix_x * mix_y * max(both, 0.0)))
+
+
+def _mixing(x: np.ndarray, d: int) -> float:
+    """Return norm(X - tr X / d)^2 per dimension of the traceless symmetric matrices of size d, halved."""
     if d == 1:
-        return Null(mean, 0.0)
-    spread = max(norm2_x - trace_x**2 / d, 0.0) * max(norm2_y - trace_y**2 / d, 0.0)
-    return Null(mean, math.sqrt(2 * spread / ((d - 1) * (d + 2))))
+        return 0.0
+    rest = float(x @ x) - float(x.sum()) ** 2 / d
+    return rest / ((d - 1) * (d + 2)) if rest > ROUNDING * float(x @ x) else 0.0
 
 
-def gram_product(s_a: np.ndarray, s_b: np.ndarray, d: int) -> Null:
-    """Return the null of <dW_a dW_a', dW_b dW_b'> for singular values s_a and s_b and directions in d dimensions."""
-    squares_a, squares_b = s_a**2, s_b**2
-    return trace_product(
-        float(squares_a.sum()), float(squares_a @ squares_a), float(squares_b.sum()), float(squares_b @ squares_b), d
-    )
-
-
-def grassmann(i: int, j: int, d: int) -> Null:
-    """Return the null of norm(U_i' U_j)^2 / min(i, j) in d dimensions; its mean is max(i, j) / d."""
-    mean, sd = trace_product(i, i, j, j, d)
-    return Null(mean / min(i, j), sd / min(i, j))
+ROUNDING = 1e-12
+"""Share below which a difference of squares is rounding: a spread of chance so small is none."""
 
 
 def orthogonal_fraction(weights: np.ndarray, variances: np.ndarray) -> Null:

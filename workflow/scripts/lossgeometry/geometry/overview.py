@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+from lossgeometry.geometry.chance import CHANCE_WIDTH, band_text, decimals_of
 from lossgeometry.geometry.scopes import Row
 
 _SHOWN = (
@@ -17,12 +18,10 @@ _SHOWN = (
     ("top_direction", "input", "top direction, input side"),
     ("orthogonal_fraction", "none", "orthogonal fraction"),
 )
-# Input sides that agree this many times more than chance allows point to a shared initialisation.
-_SUSPECT = 5
 _OWN = (("norm", "norm"), ("effective_rank", "effective rank"), ("stable_rank", "stable rank"))
 
 
-def overview(rows: Iterable[Row], names: tuple[str, str], shared_init: bool) -> str:
+def overview(rows: Iterable[Row], names: tuple[str, str]) -> str:
     """Return the global values of a pair as text, and what could not be compared."""
     rows = list(rows)
     # The largest k comes last; an undefined value never replaces a defined one.
@@ -31,17 +30,18 @@ def overview(rows: Iterable[Row], names: tuple[str, str], shared_init: bool) -> 
     title = (
         f"{names[0]} and {names[1]}, {sum(row.metric == 'norm_a' and row.scope == 'module' for row in rows)} modules"
     )
-    lines = [f"{title}, {top['angle_first', 'output'].k} directions", f"{'':36} {'value':>10}  chance (mean ± 2 sd)"]
+    lines = [f"{title}, {top['angle_first', 'output'].k} directions", f"{'':36} {'value':>10}  chance (95 %)"]
     for metric, side, label in _SHOWN:
         row = top[metric, side]
-        lines.append(f"{label:36} {row.value:10.4f}  {row.null_mean:.4f} ± {2 * row.null_sd:.4f}")
+        decimals = max(decimals_of(CHANCE_WIDTH * row.null_sd), 4)
+        lines.append(f"{label:36} {row.value:10.{decimals}f}  {band_text(row.null_mean, row.null_sd)}")
     for metric, label in _OWN:
         lines.append(f"{label:36} {top[metric + '_a', 'none'].value:10.4f}  and {top[metric + '_b', 'none'].value:.4f}")
-    inputs = top["gram_alignment", "input"]
-    if not shared_init and inputs.value > _SUSPECT * inputs.null_mean:
-        lines.append(
-            "The inputs agree far beyond chance. If both started from one A, the chance levels must know: shared init."
-        )
+    notes: dict[str, list[str]] = {}
+    for metric, side, label in _SHOWN:
+        if note := top[metric, side].note:
+            notes.setdefault(note, []).append(label)
+    lines += [f"{', '.join(labels)}: {note}" for note, labels in notes.items()]
     missing = [
         f"  {row.module}: {row.note}" for row in rows if row.scope == "module" and row.metric == "cosine" and row.note
     ]

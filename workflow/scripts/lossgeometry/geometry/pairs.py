@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lossgeometry.errors import InputError
+from lossgeometry.geometry.layer_shift import Lean, shift_levels
 from lossgeometry.geometry.modules import Setting, measure_module
-from lossgeometry.geometry.pooling import Measurement
+from lossgeometry.geometry.pooling import Measurement, widest_first
 from lossgeometry.geometry.scopes import Key, Row, place_of, places, rows_of
 from lossgeometry.updates.stored import Delta
 
@@ -33,9 +34,7 @@ class PairGeometry(NamedTuple):
     maps: list[MapRow]
 
 
-def compare_pair(
-    a: Delta, b: Delta, names: tuple[str, str], k: int, shared_init: bool, reference: int = 0
-) -> PairGeometry:
+def compare_pair(a: Delta, b: Delta, names: tuple[str, str], k: int, reference: int = 0) -> PairGeometry:
     """Return the geometry of a pair.
 
     Parameters
@@ -46,10 +45,7 @@ def compare_pair(
         Their run ids, for notes.
     k
         Leading directions to compare. Where a module has fewer, angles are undefined, and they are given once more at
-        the
-        largest number that every nonzero module has.
-    shared_init
-        Whether both adapters started from one A, which raises the chance level of everything that reads the input side.
+        the largest number that every nonzero module has.
     reference
         Which of the two the orthogonal fraction is measured against: 0 or 1.
 
@@ -61,23 +57,35 @@ def compare_pair(
     common, left_out = _match(a, b, names)
     ranks = [min(a.rank(module), b.rank(module)) for module in common]
     available = min([k, *(rank for rank in ranks if rank)])
-    setting = Setting(names, tuple(sorted({k, available})), shared_init, reference)
+    setting = Setting(names, tuple(sorted({k, available})), reference)
     measured: dict[str, dict[Key, Measurement | str]] = {}
     maps: dict[str, dict[str, np.ndarray]] = {}
-    for module in common:
+    lean = Lean()
+    groups: dict[tuple, list[str]] = {}
+    for index, module in enumerate(common):
         svd_a, svd_b = a.read(module), b.read(module)
-        outputs, inputs = a.shape(module)
-        space = min(inputs, max(a.adapter_rank(module), b.adapter_rank(module))) if shared_init else inputs
-        measured[module] = measure_module(svd_a, svd_b, space, setting)
+        measured[module] = measure_module(svd_a, svd_b, index, setting)
         if svd_a.rank and svd_b.rank:
+            group = (place_of(module).projection, svd_a.shape, svd_a.rank, svd_b.rank)
+            groups.setdefault(group, []).append(module)
+            lean.add(group, svd_a, svd_b)
             maps[module] = {
-                "output": _similarity_map(svd_a.u, svd_b.u, outputs, available),
-                "input": _similarity_map(svd_a.v, svd_b.v, space, available),
+                "output": _similarity_map(svd_a.u, svd_b.u, available),
+                "input": _similarity_map(svd_a.v, svd_b.v, available),
             }
+    for group, members in groups.items():
+        shift_levels(
+            [measured[module] for module in members],
+            lean.found(group),
+            lambda members=members: ((a.read(module), b.read(module)) for module in members),
+        )
+    for place, members in places(common):
+        if place.scope == "projection":
+            widest_first([measured[module] for module in members])
     rows = [row for place, members in places(common) for row in rows_of(place, [measured[name] for name in members])]
     if left_out:
         rows[0] = rows[0]._replace(note=f"over {len(common)} modules; {len(left_out)} not compared")
-    return PairGeometry(rows + left_out, list(_map_rows(maps)))
+    return PairGeometry(rows + left_out, list(_map_rows(maps, measured, available)))
 
 
 def _match(a: Delta, b: Delta, names: tuple[str, str]) -> tuple[list[str], list[Row]]:
@@ -101,21 +109,28 @@ def _match(a: Delta, b: Delta, names: tuple[str, str]) -> tuple[list[str], list[
     return common, [Row(*place_of(module), "cosine", "none", None, *nothing, note) for module, note in reasons.items()]
 
 
-def _similarity_map(x: np.ndarray, y: np.ndarray, dimension: int, k: int) -> np.ndarray:
-    """Return norm(x[:, :i]' y[:, :j])^2 / min(i, j) and its chance level for i, j = 1..k, as (2, k, k)."""
+def _similarity_map(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
+    """Return norm(x[:, :i]' y[:, :j])^2 / min(i, j) for i, j = 1..k."""
     counts = np.arange(1, k + 1)
     overlap = (x[:, :k].T @ y[:, :k]) ** 2
-    similarity = overlap.cumsum(axis=0).cumsum(axis=1) / np.minimum.outer(counts, counts)
-    return np.stack([similarity, np.maximum.outer(counts, counts) / dimension])
+    return overlap.cumsum(axis=0).cumsum(axis=1) / np.minimum.outer(counts, counts)
 
 
-def _map_rows(maps: dict[str, dict[str, np.ndarray]]) -> Iterator[MapRow]:
-    """Return the similarity maps, averaged over the modules of each layer, of each projection and of the model."""
+def _map_rows(
+    maps: dict[str, dict[str, np.ndarray]], measured: dict[str, dict[Key, Measurement | str]], k: int
+) -> Iterator[MapRow]:
+    """Return the similarity maps, averaged over the modules of each layer, of each projection and of the model.
+
+    By chance every (u_i' v_j)^2 has one mean, so that the level of i and j directions is max(i, j) / k times that of k.
+    """
+    counts = np.arange(1, k + 1)
     for place, members in places(list(maps)):
         if place.scope == "module" or not members:
             continue
         for side in ("output", "input"):
-            values, chance = np.mean([maps[module][side] for module in members], axis=0)
+            values = np.mean([maps[module][side] for module in members], axis=0)
+            level = np.mean([measured[module]["grassmann", side, k].null.mean for module in members])
+            chance = np.maximum.outer(counts, counts) * (level / k)
             for (i, j), value in np.ndenumerate(values):
                 yield MapRow(
                     place.scope, place.layer, place.projection, side, i + 1, j + 1, float(value), float(chance[i, j])

@@ -1,6 +1,8 @@
 """From modules to layers, projections and the whole model: how each kind of measurement and its chance level pool.
 
-A module's value is the pool of that module alone, so that all scopes share one definition.
+A module's value is the pool of that module alone, so that all scopes share one definition. Modules are independent
+under the null model. Where there are two null models, of which the wider one counts, the choice is made for all modules
+of a projection: were it made module by module, the larger of two noisy spreads would be too large on average.
 """
 
 import math
@@ -9,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lossgeometry.geometry.angle_nulls import median_angle
+from lossgeometry.geometry.angle_nulls import median_null
 from lossgeometry.geometry.nulls import UNDEFINED, Null, orthogonal_fraction
 
 
@@ -19,8 +21,10 @@ class Ratio(NamedTuple):
     inner: float
     norm2_x: float
     norm2_y: float
-    null: Null
-    """Chance level of the inner product."""
+    nulls: tuple[Null, ...]
+    """Chance levels of the inner product under each null model; the first counts."""
+    note: str = ""
+    """What to know about the chance level; also below."""
 
 
 class Mean(NamedTuple):
@@ -28,15 +32,16 @@ class Mean(NamedTuple):
 
     value: float
     null: Null
+    note: str = ""
 
 
 class Angle(NamedTuple):
     """A principal angle, degrees: pools as the median over modules."""
 
     value: float
-    case: tuple[int, int, int]
-    """Dimensions k <= l of the subspaces and d of the space, which determine its null."""
-    last: bool
+    draws: np.ndarray
+    """Draws from its law under the null model, (draws,); NaN where it has none."""
+    note: str = ""
 
 
 class Norm(NamedTuple):
@@ -50,10 +55,12 @@ class Residual(NamedTuple):
 
     square: float
     norm2: float
-    cosine_variance: float
+    cosine_variances: tuple[float, ...]
+    """Variance of the cosine under each null model; the first counts."""
 
 
-Measurement = Ratio | Mean | Angle | Norm | Residual
+Similarity = Ratio | Mean | Angle
+Measurement = Similarity | Norm | Residual
 
 
 def pool(items: Sequence[Measurement]) -> tuple[float, Null]:
@@ -62,15 +69,17 @@ def pool(items: Sequence[Measurement]) -> tuple[float, Null]:
         case Ratio():
             return _pool_ratios(items)
         case Mean():
-            values, means, sds = zip(*((item.value, *item.null) for item in items), strict=True)
-            return float(np.mean(values)), Null(float(np.mean(means)), math.hypot(*sds) / len(items))
+            means, sds = zip(*(item.null for item in items), strict=True)
+            return float(np.mean([item.value for item in items])), Null(
+                float(np.mean(means)), math.hypot(*sds) / len(items)
+            )
         case Angle():
-            value = float(np.median([item.value for item in items]))
-            return value, median_angle(tuple(sorted(item.case for item in items)), items[0].last)
+            return float(np.median([item.value for item in items])), median_null([item.draws for item in items])
         case Norm():
             return math.sqrt(sum(item.square for item in items)), UNDEFINED
         case Residual():
-            squares, norms, variances = (np.array(column) for column in zip(*items, strict=True))
+            squares, norms = (np.array([item[part] for item in items]) for part in (0, 1))
+            variances = np.array([item.cosine_variances[0] for item in items])
             return math.sqrt(squares.sum() / norms.sum()), orthogonal_fraction(norms / norms.sum(), variances)
 
 
@@ -79,5 +88,20 @@ def _pool_ratios(items: Sequence[Ratio]) -> tuple[float, Null]:
     if scale == 0:
         return math.nan, UNDEFINED
     value = sum(item.inner for item in items) / scale
-    mean = sum(item.null.mean for item in items) / scale
-    return value, Null(mean, math.hypot(*(item.null.sd for item in items)) / scale)
+    means, sds = zip(*(item.nulls[0] for item in items), strict=True)
+    return value, Null(sum(means) / scale, math.hypot(*sds) / scale)
+
+
+def widest_first(modules: Sequence[dict]) -> None:
+    """Put the wider null model of the cosine first, for all modules of a projection together; changed in place."""
+    ratios = [items["cosine", "none", 0] for items in modules]
+    widths = [math.hypot(*(null.sd for null in model)) for model in zip(*(item.nulls for item in ratios), strict=True)]
+    if widths[0] >= max(widths):
+        return
+    for items, ratio in zip(modules, ratios, strict=True):
+        items["cosine", "none", 0] = ratio._replace(nulls=ratio.nulls[::-1])
+        residual = items["orthogonal_fraction", "none", 0]
+        if isinstance(residual, Residual):
+            items["orthogonal_fraction", "none", 0] = residual._replace(
+                cosine_variances=residual.cosine_variances[::-1]
+            )

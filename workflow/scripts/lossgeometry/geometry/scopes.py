@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lossgeometry.geometry.nulls import UNDEFINED
-from lossgeometry.geometry.pooling import Measurement, pool
+from lossgeometry.geometry.pooling import Measurement, Similarity, pool
 
 Key = tuple[str, str, int]
 """Metric, side (output, input or none) and number of directions (0 where it takes none)."""
@@ -65,6 +65,7 @@ def rows_of(place: Place, members: list[dict[Key, Measurement | str]]) -> Iterat
         value, null = pool(defined) if defined else (math.nan, UNDEFINED)
         if defined and reasons:
             note = f"{len(found) - len(defined)} of {len(found)} modules left out: {note}"
+        note = "; ".join([*([note] if note else []), *sorted({item.note for item in defined if isinstance(item, Similarity) and item.note})])
         if math.isnan(value) and not note:
             note = "; ".join(sorted({item for member in members for item in member.values() if isinstance(item, str)}))
         yield Row(*place, metric, side, k or None, value, *null, note)

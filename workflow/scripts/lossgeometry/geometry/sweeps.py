@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import NamedTuple
 
 import numpy as np
 
+from lossgeometry.geometry.chance import CHANCE_WIDTH
 from lossgeometry.geometry.grams import RunGrams, normalised
+from lossgeometry.geometry.nulls import UNDEFINED, Null
 
 
 class RunLabel(NamedTuple):
@@ -40,8 +42,14 @@ class CeilingRow(NamedTuple):
     ratio: float
     """other_seed / ceiling: 1 where the methods differ no more than their own seeds do."""
     chance: float
-    """Chance level of a single similarity, and its standard deviation where it has a closed form."""
+    """Chance level of `other_seed`, and its standard deviation; then those of the three others."""
     chance_sd: float
+    same_seed_chance: float
+    same_seed_chance_sd: float
+    within_a_chance: float
+    within_a_chance_sd: float
+    within_b_chance: float
+    within_b_chance_sd: float
     note: str
 
 
@@ -96,7 +104,7 @@ def compare_sweeps(grams: RunGrams, labels: Sequence[RunLabel]) -> Sweeps:
     with np.errstate(invalid="ignore", divide="ignore"):
         measures = {
             "cosine": (cosine, np.zeros_like(cosine), grams.weights_sd / scale),
-            "output_gram_alignment": (outputs, grams.outputs_mean / gram_scale, np.full_like(cosine, math.nan)),
+            "output_gram_alignment": (outputs, grams.outputs_mean / gram_scale, grams.outputs_sd / gram_scale),
         }
     default = [index for index, label in enumerate(labels) if label.default]
     seeded = [labels[index] for index in default]
@@ -125,8 +133,8 @@ def noise_ceilings(
     """
     runs = _by_method(labels)
     within = {method: _mean(similarity, _other_seeds(labels, rows, rows)) for method, rows in runs.items()}
-    band = chance + 2 * np.nan_to_num(chance_sd)
-    floor = {method: _mean(band, _other_seeds(labels, rows, rows)) for method, rows in runs.items()}
+    alone = {method: _chance(chance, chance_sd, _other_seeds(labels, rows, rows)) for method, rows in runs.items()}
+    floor = {method: mean + CHANCE_WIDTH * sd for method, (mean, sd) in alone.items()}
     found = []
     for a, b in combinations([method for method in runs if not math.isnan(within[method])], 2):
         apart = _other_seeds(labels, runs[a], runs[b])
@@ -136,7 +144,8 @@ def noise_ceilings(
         note = "" if defined else "a method resembles itself under another seed no more than chance allows"
         other = _mean(similarity, apart)
         values = (_mean(similarity, together), other, within[a], within[b], ceiling, other / ceiling)
-        found.append(CeilingRow(measure, a, b, *values, _mean(chance, apart), _mean(chance_sd, apart), note))
+        levels = (_chance(chance, chance_sd, apart), _chance(chance, chance_sd, together), alone[a], alone[b])
+        found.append(CeilingRow(measure, a, b, *values, *chain(*levels), note))
     return found
 
 
@@ -153,6 +162,17 @@ def _other_seeds(labels: Sequence[RunLabel], rows: list[int], columns: list[int]
 
 def _mean(values: np.ndarray, places: Sequence[tuple[int, int]]) -> float:
     return float(np.mean([values[place] for place in places])) if places else math.nan
+
+
+def _chance(mean: np.ndarray, sd: np.ndarray, places: Sequence[tuple[int, int]]) -> Null:
+    """Return the chance level of a mean over pairs of runs: pairs that share one run are uncorrelated too.
+
+    (Turning the other run alone already gives the mean, whatever the first.)
+    """
+    pairs = sorted({(min(place), max(place)) for place in places})
+    if not pairs:
+        return UNDEFINED
+    return Null(_mean(mean, pairs), math.hypot(*(float(sd[pair]) for pair in pairs)) / len(pairs))
 
 
 def decompose(measure: str, similarity: np.ndarray, labels: Sequence[RunLabel]) -> list[ShareRow]:

@@ -19,7 +19,6 @@ class PairEntry(TypedDict):
 
     a: str
     b: str
-    shared_init: bool
     reference: int
     """Which of the two (0 or 1) the orthogonal fraction is measured against."""
 
@@ -41,9 +40,9 @@ def gather_pairs(
     Returns
     -------
     geometry
-        Global values and those of each projection, with the runs' method, learning rate and seed, whether they share an
-        initialisation, the run that the orthogonal fraction is measured against (`reference`), and at global scope the
-        spread over layers (`depth_low`, `depth_high`).
+        Global values and those of each projection, with the runs' method, learning rate and seed, the run that the
+        orthogonal fraction is measured against (`reference`), and at global scope the spread over layers (`depth_low`,
+        `depth_high`).
     layers, modules
         The same without those.
     """
@@ -67,7 +66,6 @@ def gather_pairs(
             "run_a",
             "run_b",
             *identity,
-            "shared_init",
             "reference",
             "scope",
             "projection",
@@ -112,7 +110,7 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
 
 def _identity(pair: PairEntry, runs: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
     fields = {f"{key}_{side}": runs[pair[side]][key] for side in ("a", "b") for key in RUN}
-    return {**fields, "shared_init": pair["shared_init"], "reference": pair["ab"[pair["reference"]]]}
+    return {**fields, "reference": pair["ab"[pair["reference"]]]}
 
 
 def _depth(modules: pd.DataFrame, measured: str) -> dict[tuple[str, str, int], tuple[float, float]]:

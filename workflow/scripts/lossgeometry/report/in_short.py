@@ -6,6 +6,7 @@ import pandas as pd
 
 from lossgeometry.connectivity.summary import LOSS_NAMES, separated_by_barrier
 from lossgeometry.experiment.runs import BASE
+from lossgeometry.geometry.chance import CHANCE_WIDTH, band_text
 
 VERDICTS = {
     "agrees": "agree with this experiment",
@@ -36,12 +37,11 @@ def _directions(geometry: pd.DataFrame) -> list[str]:
     if cosine.empty:
         return []
     ranked = cosine.sort_values("value", ascending=False, kind="stable")
-    inside = int(((cosine.value - cosine.null_mean).abs() <= 2 * cosine.null_sd).sum())
+    inside = int(((cosine.value - cosine.null_mean).abs() <= CHANCE_WIDTH * cosine.null_sd).sum())
 
     def said(row: pd.Series) -> str:
-        return (
-            f"{row.run_a} and {row.run_b}, cosine {row.value:.3f} (chance {row.null_mean:.3f} ± {2 * row.null_sd:.3f})"
-        )
+        chance = band_text(row.null_mean, row.null_sd)
+        return f"{row.run_a} and {row.run_b}, cosine {row.value:.3f} (chance {chance})"
 
     text = f"**Direction**: most alike are {said(ranked.iloc[0])}"
     if len(ranked) > 1:

@@ -11,6 +11,7 @@ from lossgeometry.connectivity.summary import connectivity_summary
 from lossgeometry.evaluation.claims import claims_section
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.atomic import atomic_file
+from lossgeometry.geometry.chance import band_text
 from lossgeometry.report.in_short import in_short
 from lossgeometry.report.markdown import table
 from lossgeometry.report.sensitivity import sensitivity_summary
@@ -121,19 +122,19 @@ def _geometry(geometry: pd.DataFrame) -> str:
         lines.append(f"| {a} | {' | '.join(cells)} |")
     lines += [
         "",
-        "Every pair with its chance level (mean ± 2 standard deviations for unrelated updates of the same shape):",
+        "Every pair with its chance level (95 % of unrelated updates that read the same inputs):",
         "",
     ]
     lines += ["| pair | cosine | chance | first angle, output side (degrees) | chance |", "|---|---|---|---|---|"]
     for row in cosine.itertuples():
         angle = first.loc[(row.run_a, row.run_b)] if (row.run_a, row.run_b) in first.index else None
         shown = (
-            f"{angle.value:.1f} | {angle.null_mean:.1f} ± {2 * angle.null_sd:.1f}"
+            f"{angle.value:.1f} | {band_text(angle.null_mean, angle.null_sd)}"
             if angle is not None
             else "undefined | "
         )
         lines.append(
-            f"| {row.run_a} - {row.run_b} | {row.value:.3f} | {row.null_mean:.3f} ± {2 * row.null_sd:.3f} | {shown} |"
+            f"| {row.run_a} - {row.run_b} | {row.value:.3f} | {band_text(row.null_mean, row.null_sd)} | {shown} |"
         )
     return "\n".join(lines)
 

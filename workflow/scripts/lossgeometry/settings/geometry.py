@@ -15,5 +15,3 @@ class Geometry(Block):
     """Method label (or adapter name) that the orthogonal fraction is measured against; in a pair without it, the pair's first."""
     relation_to_base: bool = False
     """Also relate every update to the weights that it changes: one singular value decomposition per base weight and per update."""
-    adapters_share_init: bool = False
-    """Whether the adapters under `adapters` started from one initialisation of A. It sets the chance level of their cosines."""
