@@ -81,9 +81,7 @@ def test_checkpoints_in_bf16_hide_small_updates(tmp_path):
         write_tensors(tmp_path / folder / "model.safetensors", {f"{MODULE}.weight": weight}, {})
     reduce_checkpoints(tmp_path / "base", [(tmp_path / "tuned", tmp_path / "d")], rank=80)
     difference = Delta(tmp_path / "d")
-    rows = compare_pair(
-        delta_of(tmp_path / "true", {MODULE: (b, a)}), difference, ("a", "b"), 4
-    ).rows
+    rows = compare_pair(delta_of(tmp_path / "true", {MODULE: (b, a)}), difference, ("a", "b"), 4).rows
     assert value({row[:7]: row for row in rows}, "cosine") < 0.8
     assert float(difference.metadata["changed"]) < 0.5
 

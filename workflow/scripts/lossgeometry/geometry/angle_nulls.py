@@ -15,7 +15,7 @@ import numpy as np
 
 from lossgeometry.geometry.nulls import Null
 
-DRAWS = 4000
+DRAWS = 8000
 MEDIANS = 1000
 _SEED = 20_260_621
 

@@ -7,9 +7,9 @@ updates, which share nothing but such a lean, must show what the null model says
 the null model says nothing since all directions of the row spaces are compared, the level is that of shifted layers:
 module l of one update against module l + s of the other, of equal projection and shape.
 
-y[s, l], the statistic of the pair (l, l + s), is modelled as row effect + column effect + rest over a balanced set of
-shifts. What module l should show by chance is its row's plus its column's mean, less the grand mean; the spread is
-that of the rest, enlarged by the error of those means.
+y[s, l], the statistic of the pair (l, l + s), is modelled as an effect of l in the one update + an effect of l + s in the
+other + rest. What module l should show by chance is the sum of its two effects; the spread is that of the rest, enlarged
+by the error of the effects.
 """
 
 import math
@@ -39,20 +39,21 @@ class Lean:
     """Test of the null model on neighbouring layers of equal projection and shape, one module at a time."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple, CompactSVD] = {}
+        self._last: dict[tuple, Pair] = {}
         self._scores: dict[tuple, list[float]] = {}
 
     def add(self, group: tuple, a: CompactSVD, b: CompactSVD) -> None:
-        """Compare update a of a module with update b of the module before it in its group."""
-        before, self._last[group] = self._last.get(group), b
+        """Compare each update of a module with the other one of the module before it in its group."""
+        before, self._last[group] = self._last.get(group), (a, b)
         if before is None:
             return
-        overlap = a.v.T @ before.v
-        shape = float(np.sum(overlap**2)), float(np.sum((overlap @ overlap.T) ** 2))
-        null = turned_product(a.s**2, before.s**2, *shape, overlap.shape)
-        if null.sd:
-            found = float(np.sum((a.s[:, None] * overlap * before.s) ** 2))
-            self._scores.setdefault(group, []).append((found - null.mean) / null.sd)
+        for x, y in ((a, before[1]), (before[0], b)):
+            overlap = x.v.T @ y.v
+            shape = float(np.sum(overlap**2)), float(np.sum((overlap @ overlap.T) ** 2))
+            null = turned_product(x.s**2, y.s**2, *shape, overlap.shape)
+            if null.sd:
+                found = float(np.sum((x.s[:, None] * overlap * y.s) ** 2))
+                self._scores.setdefault(group, []).append((found - null.mean) / null.sd)
 
     def found(self, group: tuple) -> bool:
         """Return whether the updates of a group lean to common inputs, whatever the layer."""
@@ -82,7 +83,7 @@ def shift_levels(measured: Sequence[Measured], leans: bool, read: Callable[[], I
         return
     pairs = list(read())
     size = len(pairs)
-    shifts = np.unique(np.linspace(1, size - 1, min(size - 1, MOST_SHIFTS)).round().astype(int))
+    shifts = _shifts(size)
     found = [[_statistics(pairs[i][0], pairs[(i + s) % size][1], keys) for i in range(size)] for s in shifts]
     for key in keys:
         levels, sd, rest = _fit(np.array([[values[key] for values in row] for row in found]), shifts)
@@ -106,8 +107,18 @@ def _statistics(a: CompactSVD, b: CompactSVD, keys: Sequence[Key]) -> dict[Key, 
     return found
 
 
+def _shifts(size: int) -> np.ndarray:
+    """Return shifts that are as many backwards as forwards; 1 and 2 among them relate all modules to each other."""
+    if size <= MOST_SHIFTS + 1:
+        return np.arange(1, size)
+    middle = np.linspace(3, size - 3, MOST_SHIFTS - 4).round().astype(int)
+    return np.concatenate([[1, 2], middle, [size - 2, size - 1]])
+
+
 def _fit(y: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Return the level of every module, (modules,), its standard deviation, and the rests divided by theirs.
+    """Return the level of every module, (modules,), its standard deviation, and the rests in units of theirs.
+
+    Least squares; a module's level has the leverage of its own row and column, the same for all by symmetry.
 
     Parameters
     ----------
@@ -115,13 +126,15 @@ def _fit(y: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, float, np.ndarr
         Statistic of module l of one update and l + s of the other, (shifts, modules).
     """
     count, size = y.shape
-    column = (np.arange(size) + shifts[:, None]) % size
-    grand, rows = y.mean(), y.mean(axis=0)
-    columns = np.bincount(column.ravel(), y.ravel(), size) / count
-    rest = y - rows - columns[column] + grand
+    row, one = np.tile(np.arange(size), count), np.eye(size)
+    column = (row + np.repeat(shifts, size)) % size
+    design, own = np.hstack([one[row], one[column]]), np.hstack([one, one])
+    inverse = np.linalg.pinv(design)
+    effects = inverse @ y.ravel()
+    rest = y.ravel() - design @ effects
     sd = math.sqrt(np.sum(rest**2) / (count * size - 2 * size + 1))
-    draws = rest.ravel() / rest.std() if rest.std() else rest.ravel()
-    return rows + columns - grand, sd * math.sqrt(1 + 2 / count), draws
+    leverage = float(np.sum((own[0] @ inverse) ** 2))
+    return own @ effects, sd * math.sqrt(1 + leverage), rest / rest.std() if rest.std() else rest
 
 
 def _spread(item: Measurement) -> float:

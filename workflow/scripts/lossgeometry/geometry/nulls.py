@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+
 class Null(NamedTuple):
     """Chance level of one value."""
 

@@ -65,7 +65,8 @@ def rows_of(place: Place, members: list[dict[Key, Measurement | str]]) -> Iterat
         value, null = pool(defined) if defined else (math.nan, UNDEFINED)
         if defined and reasons:
             note = f"{len(found) - len(defined)} of {len(found)} modules left out: {note}"
-        note = "; ".join([*([note] if note else []), *sorted({item.note for item in defined if isinstance(item, Similarity) and item.note})])
+        levels = sorted({item.note for item in defined if isinstance(item, Similarity) and item.note})
+        note = "; ".join([note, *levels] if note else levels)
         if math.isnan(value) and not note:
             note = "; ".join(sorted({item for member in members for item in member.values() if isinstance(item, str)}))
         yield Row(*place, metric, side, k or None, value, *null, note)

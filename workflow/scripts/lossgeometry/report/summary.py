@@ -129,9 +129,7 @@ def _geometry(geometry: pd.DataFrame) -> str:
     for row in cosine.itertuples():
         angle = first.loc[(row.run_a, row.run_b)] if (row.run_a, row.run_b) in first.index else None
         shown = (
-            f"{angle.value:.1f} | {band_text(angle.null_mean, angle.null_sd)}"
-            if angle is not None
-            else "undefined | "
+            f"{angle.value:.1f} | {band_text(angle.null_mean, angle.null_sd)}" if angle is not None else "undefined | "
         )
         lines.append(
             f"| {row.run_a} - {row.run_b} | {row.value:.3f} | {band_text(row.null_mean, row.null_sd)} | {shown} |"
