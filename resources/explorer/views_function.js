@@ -67,7 +67,7 @@ function buildAccuracy() {
 function buildRobustness() {
   const plot = new Plot({
     spec: "robustness", rows: rowsOf.robustness, parameters: (rows) => range(bundle.metrics.cosine)(rows),
-    title: () => [`Similarity of two runs of one method, ${sayPlace()}`, soft(" — ● cosine, ◆ output-Gram alignment, ■ top output direction, ▲ top input direction; grey: ", term("chance", "chance"), " of the cosine")],
+    title: () => [`Similarity of two runs of one method, ${sayPlace()}`, soft(" — ● cosine, ◆ output-Gram alignment, ■ top output direction, ▲ top input direction; grey: ", term("chance", "chance"), " of each")],
   });
   section("robustness", "Seed and learning rate", ["What a change of seed or of learning rate alone does (", term("robustness", "why it matters"), "). It bounds every comparison between methods above."],
     { plots: [plot], layout: "square", after: [...ceilings(), ...sensitivity()] });

@@ -111,26 +111,32 @@ SERIES = {
 def robustness_chart(frame: Frame) -> dict[str, Any]:
     """Return what changes with the seed or the learning rate.
 
-    Rows hold `name, order, id, line, series, value` and, for the cosine, its chance band `low, high`.
+    Rows hold `name, order, id, line, series, value` and a chance band `low, high`. Each series has a lane of its own.
     """
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
     title = "similarity of two runs of one method" if frame.figure else None
     x, y = alt.X("value:Q", title=title, scale=bounded_scale(), axis=bounded_axis(6)), names_axis()
     titles, shapes = zip(*SERIES.values(), strict=True)
-    band = (
-        base.transform_filter(f"datum.series === '{titles[0]}'")
-        .mark_bar(height=15, color=BAND, opacity=0.3)
-        .encode(x=alt.X("low:Q"), x2="high:Q", y=y)
-    )
     legend = alt.Legend(orient="top", title=None, symbolFillColor=SOFT, symbolStrokeColor=SOFT, columns=2)
     shape = alt.Shape(
         "series:N", scale=alt.Scale(domain=list(titles), range=list(shapes)), legend=legend if frame.figure else None
     )
-    dots = base.mark_point(filled=True, opacity=1, size=80).encode(
-        x=x,
-        y=y,
-        shape=shape,
-        fill=alt.Fill("line:N", scale=None),
-        tooltip=[alt.Tooltip(f) for f in ("name:N", "series:N", "value:Q")],
-    )
-    return finish(alt.layer(band, dots).add_params(*bounds(), param("focus", "")), frame, alt.Step(STEP))
+    bands, dots = [], []
+    for place, series in enumerate(titles):
+        lane = (place - (len(titles) - 1) / 2) * STEP / len(titles)
+        own = base.transform_filter(f"datum.series === '{series}'")
+        bands.append(
+            own.transform_filter("isValid(datum.low) && isValid(datum.high)")
+            .mark_bar(height=STEP / len(titles) - 1.5, color=BAND, opacity=0.3, yOffset=lane)
+            .encode(x=alt.X("low:Q"), x2="high:Q", y=y)
+        )
+        dots.append(
+            own.mark_point(filled=True, opacity=1, size=50, yOffset=lane).encode(
+                x=x,
+                y=y,
+                shape=shape,
+                fill=alt.Fill("line:N", scale=None),
+                tooltip=[alt.Tooltip(f) for f in ("name:N", "series:N", "value:Q")],
+            )
+        )
+    return finish(alt.layer(*bands, *dots).add_params(*bounds(), param("focus", "")), frame, alt.Step(STEP))
