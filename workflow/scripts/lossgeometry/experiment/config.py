@@ -185,6 +185,10 @@ def _check_method(label: str, method: Method, training: Training) -> None:
         options = module.Options(**method.options)
     except ValidationError as error:
         raise ValueError(f"methods.{label}.options.{_sentence(error)}") from None
+    if method.verdicts == "shuffled" and not module.OFFLINE:
+        raise ValueError(
+            f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
+        )
     if not module.OFFLINE and training.batch_size % options.generations:
         raise ValueError(
             f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"

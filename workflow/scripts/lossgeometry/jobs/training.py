@@ -16,7 +16,10 @@ def adapter(config: Config, run_id: str) -> Told:
     shared = plain(config.training)
     for key in ("threads", *config.training.speed_keys):
         shared.pop(key)
-    shared["steps"] = config.methods[run.label].steps or shared["steps"]
+    method = config.methods[run.label]
+    shared["steps"] = method.steps or shared["steps"]
+    # Only where it is not the default: a run on graded verdicts is not told of a choice that it does not have.
+    control = {"verdicts": method.verdicts} if method.verdicts != "graded" else {}
     return {
         "run": run.id,
         "method": run.method,
@@ -27,6 +30,7 @@ def adapter(config: Config, run_id: str) -> Told:
         "training": shared,
         "prompt_suffix": config.prompt_suffix,
         "reward": {"deadline_seconds": config.grading.deadline_seconds},
+        **control,
     }
 
 
