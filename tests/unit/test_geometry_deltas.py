@@ -72,7 +72,7 @@ def test_delta_file_keeps_the_contract_and_all_digits(tmp_path):
         assert (u.shape, s.shape, v.shape) == ((24, 4), (4,), (12, 4)) and u.dtype == s.dtype == v.dtype == np.float32
         b, a, scale = adapter.factors(module)
         np.testing.assert_allclose(u * s @ v.T, scale * b @ a, atol=1e-5)
-        svd = delta.read(module)
+        svd = delta.svd(module)
         np.testing.assert_allclose(svd.u * svd.s @ svd.v.T, scale * b @ a, atol=1e-13)
         np.testing.assert_allclose(svd.u.T @ svd.u, np.eye(4), atol=1e-14)
     assert delta.metadata["source"] == adapter.source
@@ -84,7 +84,7 @@ def test_single_precision_alone_is_made_orthonormal(tmp_path):
     stored = safetensors.numpy.load_file(delta.path)
     bare = {key: value for key, value in stored.items() if not key.endswith("_low")}
     write_tensors(tmp_path / "bare", bare, {})
-    svd, u, s, v = Delta(tmp_path / "bare").read(name(0, "q")), *(bare[f"{name(0, 'q')}.{part}"] for part in "USV")
+    svd, u, s, v = Delta(tmp_path / "bare").svd(name(0, "q")), *(bare[f"{name(0, 'q')}.{part}"] for part in "USV")
     np.testing.assert_allclose(svd.u.T @ svd.u, np.eye(4), atol=1e-14)
     exact = u.astype(float) * s @ v.T.astype(float)
     np.testing.assert_allclose(svd.u * svd.s @ svd.v.T, exact, atol=1e-14)
@@ -94,7 +94,7 @@ def test_zero_updates_are_kept_as_such(tmp_path):
     b, a = random_factors(np.random.default_rng(0), 24, 4, 12)
     delta = delta_of(tmp_path, {name(0, "q"): (0 * b, a)})
     assert delta.rank(name(0, "q")) == 0 and delta.adapter_rank(name(0, "q")) == 4
-    assert delta.read(name(0, "q")).shape == (24, 12)
+    assert delta.svd(name(0, "q")).shape == (24, 12)
 
 
 def test_patterns_are_recorded_per_module(tmp_path):

@@ -10,7 +10,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.geometry.modules import Setting, measure_module
 from lossgeometry.geometry.pooling import Measurement
 from lossgeometry.geometry.scopes import Key, Row, place_of, places, rows_of
-from lossgeometry.updates.stored import Delta
+from lossgeometry.updates.update import Update
 
 
 class MapRow(NamedTuple):
@@ -34,7 +34,7 @@ class PairGeometry(NamedTuple):
 
 
 def compare_pair(
-    a: Delta, b: Delta, names: tuple[str, str], k: int, shared_init: bool, reference: int = 0
+    a: Update, b: Update, names: tuple[str, str], k: int, shared_init: bool, reference: int = 0
 ) -> PairGeometry:
     """Return the geometry of a pair.
 
@@ -65,7 +65,7 @@ def compare_pair(
     measured: dict[str, dict[Key, Measurement | str]] = {}
     maps: dict[str, dict[str, np.ndarray]] = {}
     for module in common:
-        svd_a, svd_b = a.read(module), b.read(module)
+        svd_a, svd_b = a.svd(module), b.svd(module)
         outputs, inputs = a.shape(module)
         space = min(inputs, max(a.adapter_rank(module), b.adapter_rank(module))) if shared_init else inputs
         measured[module] = measure_module(svd_a, svd_b, space, setting)
@@ -80,7 +80,7 @@ def compare_pair(
     return PairGeometry(rows + left_out, list(_map_rows(maps)))
 
 
-def _match(a: Delta, b: Delta, names: tuple[str, str]) -> tuple[list[str], list[Row]]:
+def _match(a: Update, b: Update, names: tuple[str, str]) -> tuple[list[str], list[Row]]:
     """Return the modules that both have in the same shape, and a row with the reason for each of the others."""
     common, reasons = [], {}
     for module in a.modules:

@@ -14,7 +14,7 @@ import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFolder
-from lossgeometry.updates.peft import natural_order
+from lossgeometry.updates.names import natural_order
 from lossgeometry.updates.stored import split_precision, write_delta
 from lossgeometry.updates.svd import CompactSVD, compact_svd
 

@@ -8,7 +8,8 @@ degrees). A file without the rest is accepted too: its float32 factors are then 
 orthonormal again.
 
 Metadata: `scale` and `rank` (one number, or JSON {module: number} where they differ), `source` (sha256 of what the
-file was made from), `kind` (`adapter` or `checkpoint`), `transposed`, and for truncated decompositions `left_out`
+file was made from), `kind` (`adapter` or `checkpoint`), `transposed` (whether the base stores the weight as (inputs, outputs), as
+GPT-2 does; one truth value or one per module), and for truncated decompositions `left_out`
 (JSON {module: share of the squared norm}).
 """
 
@@ -20,11 +21,13 @@ import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFile, write_tensors
-from lossgeometry.updates.peft import Adapter, natural_order
+from lossgeometry.updates.factors import Factors
+from lossgeometry.updates.peft import Adapter
 from lossgeometry.updates.svd import CompactSVD, compact_svd
+from lossgeometry.updates.update import Update
 
 
-class Delta:
+class Delta(Update):
     """A delta file, read one module at a time.
 
     Raises
@@ -34,23 +37,22 @@ class Delta:
     """
 
     def __init__(self, path: str | Path):
-        self._file = TensorFile(path)
         self.path = Path(path)
+        self._file = TensorFile(path)
         self.metadata = self._file.metadata
-        self.modules = sorted((name[:-2] for name in self._file.shapes if name.endswith(".U")), key=natural_order)
-        if not self.modules or any(
-            f"{module}.{part}" not in self._file.shapes for module in self.modules for part in "SV"
-        ):
+        stored = self._file.shapes
+        modules = [name[:-2] for name in stored if name.endswith(".U")]
+        if not modules or any(f"{module}.{part}" not in stored for module in modules for part in "SV"):
             raise InputError(f"{path} is no delta file; make it again with the rule reduce_adapter")
-        self._ranks = json.loads(self.metadata.get("rank", "null"))
-        self.left_out: dict[str, float] = json.loads(self.metadata.get("left_out", "{}"))
-
-    def shape(self, module: str) -> tuple[int, int]:
-        """Return (m, n), outputs and inputs of a module."""
-        return self._file.shapes[f"{module}.U"][0], self._file.shapes[f"{module}.V"][0]
+        shapes = {module: (stored[f"{module}.U"][0], stored[f"{module}.V"][0]) for module in modules}
+        self._ranks, turned, left_out = (
+            json.loads(self.metadata.get(key, default))
+            for key, default in (("rank", "null"), ("transposed", "false"), ("left_out", "{}"))
+        )
+        transposed = [module for module in modules if (turned[module] if isinstance(turned, dict) else turned)]
+        super().__init__(shapes, self._read_factors, self.path.stem, transposed, left_out)
 
     def rank(self, module: str) -> int:
-        """Return the numerical rank of a module's update."""
         return self._file.shapes[f"{module}.S"][0]
 
     def adapter_rank(self, module: str) -> int:
@@ -59,8 +61,7 @@ class Delta:
             return self._ranks[module]
         return self._ranks if self._ranks is not None else self.rank(module)
 
-    def read(self, module: str) -> CompactSVD:
-        """Return the decomposition of one module's update, float64."""
+    def svd(self, module: str) -> CompactSVD:
         names = [f"{module}.{part}" for part in "USV"]
         u, s, v = (self._file.read(name).astype(np.float64) for name in names)
         if all(f"{name}_low" in self._file.shapes for name in names):
@@ -68,6 +69,10 @@ class Delta:
                 *(high + self._file.read(f"{name}_low") for name, high in zip(names, (u, s, v), strict=True))
             )
         return compact_svd(u * s, v.T)
+
+    def _read_factors(self, module: str) -> Factors:
+        u, s, v = self.svd(module)
+        return Factors(u * s, v.T, 1.0)
 
 
 def reduce_adapter(adapter: Adapter, path: str | Path) -> None:
@@ -82,7 +87,7 @@ def reduce_adapter(adapter: Adapter, path: str | Path) -> None:
         "source": adapter.source,
         "scale": _one_or_each(scales),
         "rank": _one_or_each(ranks),
-        "transposed": json.dumps(adapter.transposed),
+        "transposed": _one_or_each({module: module in adapter.transposed for module in adapter.modules}),
     }
     write_delta(path, svds, metadata)
 
