@@ -15,7 +15,9 @@ from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.geometry.pairs import compare_pair
 from lossgeometry.provenance import SCRIPTS
 from lossgeometry.updates import full as checkpoints
-from lossgeometry.updates.full import reduce_checkpoints, truncated_svd
+from lossgeometry.updates.full import read_fine_tunes, truncated_svd
+from lossgeometry.updates.loading import load
+from lossgeometry.updates.reduction import write_delta
 from lossgeometry.updates.stored import Delta
 
 
@@ -44,13 +46,11 @@ def test_differences_of_checkpoints_are_their_updates(tmp_path):
     base = model(rng)
     one, two = tuned(base, rng), tuned(base, rng, rank=3)
     folders = [save(tmp_path / "base", base), save(tmp_path / "one", one), save(tmp_path / "two", two)]
-    paths = [tmp_path / "1.safetensors", tmp_path / "2.safetensors"]
-    skipped = reduce_checkpoints(folders[0], list(zip(folders[1:], paths, strict=True)), rank=16)
-    assert skipped == {
+    a, b = read_fine_tunes(folders[0], folders[1:], rank=16)
+    assert a.skipped == {
         "model.embed_tokens.weight": "outside the numbered layers",
         "model.layers.0.norm.weight": "no matrix",
     }
-    a, b = map(Delta, paths)
     module = name(1, "v")
     assert a.modules == [name(0, "q"), name(0, "v"), name(1, "q"), module] and b.rank(module) == 3
     rows = {row[:7]: row for row in compare_pair(a, b, ("a", "b"), 3, shared_init=False).rows}
@@ -65,7 +65,7 @@ def test_truncation_is_recorded(tmp_path):
     base = model(rng)
     moved = tuned(base, rng)
     folders = save(tmp_path / "base", base), save(tmp_path / "tuned", moved)
-    reduce_checkpoints(folders[0], [(folders[1], tmp_path / "d")], rank=4)
+    write_delta(load(folders[1], folders[0], rank=4), tmp_path / "d")
     delta = Delta(tmp_path / "d")
     key = name(0, "q")
     s = np.linalg.svd(moved[f"{key}.weight"] - base[f"{key}.weight"], compute_uv=False)
@@ -81,7 +81,7 @@ def test_each_tensor_of_the_base_is_read_once(tmp_path, monkeypatch):
     reads = []
     read = tensors.TensorFile.read
     monkeypatch.setattr(tensors.TensorFile, "read", lambda file, key: reads.append((file.path, key)) or read(file, key))
-    reduce_checkpoints(folders[0], [(folder, tmp_path / f"{folder.name}.d") for folder in folders[1:]], rank=4)
+    read_fine_tunes(folders[0], folders[1:], rank=4)
     assert len(reads) == len(set(reads)) == 4 * 4
 
 
@@ -102,7 +102,7 @@ def test_strangers_are_refused(tmp_path):
     save(tmp_path / "base", {"model.layers.0.q.weight": np.ones((3, 3))})
     save(tmp_path / "other", {"model.layers.0.q.weight": np.ones((3, 4))})
     with pytest.raises(InputError, match="share no weight matrix"):
-        reduce_checkpoints(tmp_path / "base", [(tmp_path / "other", tmp_path / "d")], 2)
+        load(tmp_path / "other", tmp_path / "base")
 
 
 def command(*arguments):

@@ -10,7 +10,8 @@ from geometry_tools import delta_of, name, random_factors, write_adapter
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.updates.peft import Adapter
-from lossgeometry.updates.stored import Delta, reduce_adapter
+from lossgeometry.updates.reduction import write_delta
+from lossgeometry.updates.stored import Delta
 from lossgeometry.updates.svd import GRAM_LIMIT, compact_svd, orthonormal_basis
 
 SHAPES = [(40, 4, 12), (12, 4, 40), (8, 8, 8), (5, 8, 20), (20, 8, 5), (1, 1, 1), (6, 1, 9), (200, 32, 300)]
@@ -108,7 +109,7 @@ def test_patterns_are_recorded_per_module(tmp_path):
 def test_files_are_reproducible_and_refuse_strangers(tmp_path):
     write_adapter(tmp_path, {name(0, "q"): random_factors(np.random.default_rng(0), 24, 4, 12)})
     for path in ("one", "two"):
-        reduce_adapter(Adapter(tmp_path), tmp_path / path)
+        write_delta(Adapter(tmp_path), tmp_path / path)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     with pytest.raises(InputError, match="is no delta file"):
         Delta(tmp_path / "adapter_model.safetensors")

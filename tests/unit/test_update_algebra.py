@@ -6,9 +6,8 @@ from geometry_tools import delta_of, name, random_factors, write_adapter
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import write_tensors
-from lossgeometry.updates.full import reduce_checkpoints
+from lossgeometry.updates.loading import load
 from lossgeometry.updates.peft import Adapter
-from lossgeometry.updates.stored import Delta
 from lossgeometry.updates.update import Update
 
 SHAPES = {name(i, p): shape for i in range(2) for p, shape in {"q": (14, 4, 10), "v": (6, 2, 10)}.items()}
@@ -26,8 +25,7 @@ def fine_tune(folder, seed):
     tuned = {key: weight + 0.1 * rng.standard_normal(weight.shape) for key, weight in base.items()}
     for part, weights in (("base", base), ("tuned", tuned)):
         write_tensors(folder / part / "model.safetensors", weights, {})
-    reduce_checkpoints(folder / "base", [(folder / "tuned", folder / "delta.safetensors")], rank=10)
-    return Delta(folder / "delta.safetensors")
+    return load(folder / "tuned", folder / "base")
 
 
 KINDS = {

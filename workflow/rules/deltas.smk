@@ -30,7 +30,7 @@ rule fetch_adapter:
 
 rule reduce_adapter:
     input:
-        unpack(adapter_weights),
+        unpack(update_inputs),
     output:
         results("deltas/{run}.safetensors"),
     log:
@@ -43,7 +43,7 @@ rule reduce_adapter:
     resources:
         mem_mb=1000,
     params:
-        cfg={},
+        cfg=update_cfg,
         code=code_digests("reduce_adapter.py"),
     message:
         "Decomposing the update of {wildcards.run}"

@@ -54,7 +54,8 @@ class Config(Block):
     seeds: tuple[int | Seeds, ...] = (42,)
     """Seeds of every method that does not list its own: one number, or `init` and `order` apart."""
     adapters: dict[str, str] = {}
-    """Adapters brought by the user: name to PEFT folder or hub id; `owner/name@revision` pins the latter."""
+    """Updates supplied by the user: name to PEFT folder or hub id (`owner/name@revision` pins the latter), or to a folder with a
+    full fine-tune of the student, which is compared in its weights alone."""
     comparisons: Comparisons = Comparisons()
     """Which pairs are compared."""
     geometry: Geometry = Geometry()
@@ -87,7 +88,8 @@ class Config(Block):
         return self._pairs_of(self.representations)
 
     def _pairs_of(self, stage: Connectivity | Representations) -> list[tuple[str, str]]:
-        return expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+        pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+        return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
     def benchmark_of(self, stage: Connectivity | Representations) -> str:
         """Return the benchmark that a stage takes its problems from; empty where there is none."""

@@ -15,7 +15,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFile
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.updates.factors import Factors, require_finite
-from lossgeometry.updates.peft_writer import CONFIG_FILE, WEIGHTS_FILE
+from lossgeometry.updates.folders import CONFIG_FILE, WEIGHTS_FILE
 from lossgeometry.updates.update import Update
 
 # `<module>.lora_A.weight`, or with the adapter's name as in a model's own state dict: `<module>.lora_A.default.weight`.
@@ -112,13 +112,16 @@ class Adapter(Update):
     def adapter_rank(self, module: str) -> int:
         return self._rank_and_alpha(module)[0]
 
+    def scale(self, module: str) -> float:
+        """Return s: alpha / r, or alpha / sqrt(r) under rsLoRA."""
+        rank, alpha = self._rank_and_alpha(module)
+        return alpha / math.sqrt(rank) if self._config.get("use_rslora") else alpha / rank
+
     def _read_factors(self, module: str) -> Factors:
         names = self._tensors[module]
-        rank, alpha = self._rank_and_alpha(module)
-        scale = alpha / math.sqrt(rank) if self._config.get("use_rslora") else alpha / rank
         b, a = (self._file.read(names[side]).astype(np.float64) for side in "BA")
         require_finite(self.folder, module, b, a)
-        return Factors(b, a, scale)
+        return Factors(b, a, self.scale(module))
 
     @property
     def source(self) -> str:

@@ -9,11 +9,11 @@ import numpy as np
 
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.safetensors import write_tensors
+from lossgeometry.updates.folders import CONFIG_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from lossgeometry.updates.update import Update
 
-CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 
 

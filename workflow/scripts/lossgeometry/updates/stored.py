@@ -5,7 +5,7 @@ what float32 left over of the float64 value, again in float32. A reader who need
 three; their sums with the rest are the float64 factors to 48 bits, so that what is measured on a pair is exact for
 the adapters themselves, not for a rounded copy (float32 alone moves a cosine by 1e-8 and hides angles below 1e-5
 degrees). A file without the rest is accepted too: its float32 factors are then taken as they stand and made
-orthonormal again.
+orthonormal again. U always holds outputs and V inputs, whichever way round the base stores the weight.
 
 Metadata: `scale` and `rank` (one number, or JSON {module: number} where they differ), `source` (sha256 of what the
 file was made from), `kind` (`adapter` or `checkpoint`), `transposed` (whether the base stores the weight as (inputs, outputs), as
@@ -14,15 +14,13 @@ GPT-2 does; one truth value or one per module), and for truncated decompositions
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from lossgeometry.errors import InputError
-from lossgeometry.files.safetensors import TensorFile, write_tensors
+from lossgeometry.files.safetensors import TensorFile
 from lossgeometry.updates.factors import Factors
-from lossgeometry.updates.peft import Adapter
 from lossgeometry.updates.svd import CompactSVD, compact_svd
 from lossgeometry.updates.update import Update
 
@@ -73,41 +71,3 @@ class Delta(Update):
     def _read_factors(self, module: str) -> Factors:
         u, s, v = self.svd(module)
         return Factors(u * s, v.T, 1.0)
-
-
-def reduce_adapter(adapter: Adapter, path: str | Path) -> None:
-    """Write the delta file of a LoRA adapter."""
-    svds, scales, ranks = {}, {}, {}
-    for module in adapter.modules:
-        b, a, scale = adapter.factors(module)
-        svds[module] = split_precision(module, compact_svd(b, a, scale))
-        scales[module], ranks[module] = scale, len(a)
-    metadata = {
-        "kind": "adapter",
-        "source": adapter.source,
-        "scale": _one_or_each(scales),
-        "rank": _one_or_each(ranks),
-        "transposed": _one_or_each({module: module in adapter.transposed for module in adapter.modules}),
-    }
-    write_delta(path, svds, metadata)
-
-
-def write_delta(path: str | Path, parts: Mapping[str, Mapping[str, np.ndarray]], metadata: Mapping[str, str]) -> None:
-    """Write a delta file from {module: tensors of `split_precision`}."""
-    write_tensors(path, {name: array for tensors in parts.values() for name, array in tensors.items()}, metadata)
-
-
-def split_precision(module: str, svd: CompactSVD) -> dict[str, np.ndarray]:
-    """Return the tensors of one module: each factor in float32, and in float32 what that left over."""
-    tensors = {}
-    for part, value in zip("USV", svd, strict=True):
-        high = value.astype(np.float32)
-        tensors[f"{module}.{part}"] = high
-        # Subtracted in float64, rounded once on the way out.
-        tensors[f"{module}.{part}_low"] = np.subtract(value, high, out=np.empty_like(high), casting="same_kind")
-    return tensors
-
-
-def _one_or_each(values: Mapping[str, float]) -> str:
-    distinct = set(values.values())
-    return json.dumps(distinct.pop() if len(distinct) == 1 else dict(values))

@@ -17,7 +17,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.updates.factors import Factors, inner_product, require_finite
 from lossgeometry.updates.names import block_of, layers_of, natural_order, projection_of
 from lossgeometry.updates.peft_writer import write_peft
-from lossgeometry.updates.svd import CompactSVD, compact_svd
+from lossgeometry.updates.svd import CompactSVD, compact_svd, haar
 
 
 class Update:
@@ -74,13 +74,6 @@ class Update:
             require_finite(name or "the update", module, b, a)
             held[module] = Factors(b, a, float(scale))
         return Update({module: (len(b), a.shape[1]) for module, (b, a, _) in held.items()}, held.__getitem__, name)
-
-    @classmethod
-    def _from_svds(cls, svds: Mapping[str, CompactSVD], like: "Update", left_out: Mapping[str, float]) -> "Update":
-        held = {module: Factors(svd.u * svd.s, svd.v.T, 1.0) for module, svd in svds.items()}
-        return Update(
-            {module: like.shape(module) for module in svds}, held.__getitem__, like.name, like.transposed, left_out
-        )
 
     def shape(self, module: str) -> tuple[int, int]:
         """Return (m, n), outputs and inputs of a module."""
@@ -206,7 +199,7 @@ class Update:
             svds[module] = CompactSVD(u[:, :k], s[:k], v[:, :k])
             here = float(s[k:] @ s[k:]) / float(s @ s) if s.size else 0.0
             left_out[module] = 1 - (1 - here) * (1 - self.left_out.get(module, 0.0))
-        return self._from_svds(svds, self, left_out)
+        return Decomposed(svds, self.name, self.transposed, left_out)
 
     def select(self, layers: Iterable[int | str] | None = None, projections: Iterable[str] | None = None) -> "Update":
         """Return the update of some modules alone.
@@ -249,15 +242,30 @@ class Update:
             digest = hashlib.sha256(module.encode()).digest()
             rng = np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
             u, s, v = self.svd(module)
-            svds[module] = CompactSVD(_haar(rng, *u.shape), s, _haar(rng, *v.shape))
-        return self._from_svds(svds, self, self.left_out)
+            svds[module] = CompactSVD(haar(rng, *u.shape), s, haar(rng, *v.shape))
+        return Decomposed(svds, self.name, self.transposed, self.left_out)
 
     def to_peft(self, folder: str | Path) -> Path:
         """Write a LoRA adapter that PEFT loads, in float32, and return its folder; equal updates give equal bytes."""
         return write_peft(self, Path(folder))
 
 
-def _haar(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """Return uniformly random orthonormal columns (Mezzadri 2007, doi:10.48550/arXiv.math-ph/0609050)."""
-    q, r = np.linalg.qr(rng.standard_normal((rows, columns)))
-    return q * np.where(np.diag(r) < 0, -1.0, 1.0)
+class Decomposed(Update):
+    """An update that holds its compact decompositions; parameters as for `Update`."""
+
+    def __init__(
+        self,
+        svds: Mapping[str, CompactSVD],
+        name: str = "",
+        transposed: Collection[str] = (),
+        left_out: Mapping[str, float] | None = None,
+    ):
+        super().__init__({module: svd.shape for module, svd in svds.items()}, self._product, name, transposed, left_out)
+        self._svds = dict(svds)
+
+    def svd(self, module: str) -> CompactSVD:
+        return self._svds[module]
+
+    def _product(self, module: str) -> Factors:
+        u, s, v = self._svds[module]
+        return Factors(u * s, v.T, 1.0)
