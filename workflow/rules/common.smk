@@ -9,7 +9,7 @@ from pathlib import Path
 # appends the folder of a script to what a job searches.
 LIBRARY = f"{workflow.basedir}/workflow/scripts"
 sys.path.insert(0, LIBRARY)
-if LIBRARY not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] != LIBRARY:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (LIBRARY, os.environ.get("PYTHONPATH"))))
 
 from lossgeometry.errors import ConfigError
