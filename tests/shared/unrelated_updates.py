@@ -35,7 +35,7 @@ class Held:
     """The updates of an adapter, held in memory with the interface of a delta file."""
 
     def __init__(self, svds: dict[str, CompactSVD]):
-        self.modules, self.read = list(svds), svds.__getitem__
+        self.modules, self.svd = list(svds), svds.__getitem__
         self.shape = lambda module: svds[module].shape
         self.rank = lambda module: svds[module].rank
 

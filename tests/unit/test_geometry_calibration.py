@@ -14,7 +14,15 @@ from lossgeometry.geometry.layer_shift import COMPLETE, SHIFTED, TOO_FEW
 from lossgeometry.geometry.pairs import compare_pair
 
 SIZE = Size(m=96, n=96, r=8, k=4, layers=40, adapters=2)
-SIMILARITIES = ("cosine", "gram_alignment", "top_direction", "angle_first", "angle_last", "grassmann", "orthogonal_fraction")
+SIMILARITIES = (
+    "cosine",
+    "gram_alignment",
+    "top_direction",
+    "angle_first",
+    "angle_last",
+    "grassmann",
+    "orthogonal_fraction",
+)
 
 
 @pytest.fixture(scope="module", params=CASES)

@@ -123,11 +123,11 @@ def robustness_chart(frame: Frame) -> dict[str, Any]:
     )
     bands, dots = [], []
     for place, series in enumerate(titles):
-        lane = (place - (len(titles) - 1) / 2) * STEP / len(titles)
+        lane = (place - (len(titles) - 1) / 2) * 0.8 * STEP / len(titles)
         own = base.transform_filter(f"datum.series === '{series}'")
         bands.append(
             own.transform_filter("isValid(datum.low) && isValid(datum.high)")
-            .mark_bar(height=STEP / len(titles) - 1.5, color=BAND, opacity=0.3, yOffset=lane)
+            .mark_bar(height=0.8 * STEP / len(titles) - 1, color=BAND, opacity=0.3, yOffset=lane)
             .encode(x=alt.X("low:Q"), x2="high:Q", y=y)
         )
         dots.append(

@@ -1,13 +1,15 @@
 """Inner products between all updates of a set of runs at once, from one product of their stacked factors per module."""
 
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.geometry.nulls import trace_product
-from lossgeometry.updates.stored import Delta
+from lossgeometry.updates.factors import inner_product
+from lossgeometry.updates.update import Update
 
 
 class RunGrams(NamedTuple):
@@ -24,7 +26,7 @@ class RunGrams(NamedTuple):
     outputs_sd: np.ndarray
 
 
-def run_grams(deltas: Sequence[Delta], names: Sequence[str]) -> RunGrams:
+def run_grams(deltas: Sequence[Update], names: Sequence[str]) -> RunGrams:
     """Return the Gram matrices of a set of runs.
 
     Raises
@@ -41,28 +43,31 @@ def run_grams(deltas: Sequence[Delta], names: Sequence[str]) -> RunGrams:
     if not common:
         raise InputError(f"{', '.join(names)} have no module of equal shape in common; leave out the run that differs")
     size = len(deltas)
-    weights, outputs_turned, inputs_turned, outputs, chance, outputs_variance = np.zeros((6, size, size))
+    sums = np.zeros((6, size, size))
     for module in common:
-        svds = [delta.read(module) for delta in deltas]
+        svds = [delta.svd(module) for delta in deltas]
         m, n = first.shape(module)
-        owner = np.repeat(np.arange(size), [svd.rank for svd in svds])
-        if not owner.size:
-            continue
         stacked_u, stacked_v = np.hstack([svd.u * svd.s for svd in svds]), np.hstack([svd.v for svd in svds])
         overlap_u, overlap_v = stacked_u.T @ stacked_u, stacked_v.T @ stacked_v
-        belongs = np.equal.outer(np.arange(size), owner).astype(float)
-        weights += belongs @ (overlap_u * overlap_v) @ belongs.T
-        # norm(S_i U_i' U_j S_j)^2
-        output_products = belongs @ overlap_u**2 @ belongs.T
-        outputs += output_products
-        inputs_turned += output_products / n
-        singular = np.concatenate([svd.s for svd in svds])
-        outputs_turned += belongs @ (singular[:, None] * overlap_v * singular) ** 2 @ belongs.T / m
-        laws = [[trace_product(x.s**2, y.s**2, m) for y in svds] for x in svds]
-        chance += [[law.mean for law in row] for row in laws]
-        outputs_variance += [[law.sd**2 for law in row] for row in laws]
-    weights_sd = np.sqrt(np.maximum(outputs_turned, inputs_turned))
-    return RunGrams(weights, weights_sd, outputs, chance, np.sqrt(outputs_variance))
+        ends = np.cumsum([svd.rank for svd in svds])
+        own = [slice(end - svd.rank, end) for svd, end in zip(svds, ends, strict=True)]
+        for i, j in combinations_with_replacement(range(size), 2):
+            block_u, block_v = overlap_u[own[i], own[j]], overlap_v[own[i], own[j]]
+            output_product = inner_product(block_u, block_u)
+            read = svds[i].s[:, None] * block_v * svds[j].s
+            law = trace_product(svds[i].s ** 2, svds[j].s ** 2, m)
+            # <dW_i dW_i', dW_j dW_j'> with dW dW' = (U S) (U S)'
+            sums[:, i, j] += (
+                inner_product(block_u, block_v),
+                output_product,
+                inner_product(read, read) / m,
+                output_product / n,
+                law.mean,
+                law.sd**2,
+            )
+    sums = sums + np.triu(sums, 1).transpose(0, 2, 1)
+    weights, outputs, outputs_turned, inputs_turned, chance, variance = sums
+    return RunGrams(weights, np.sqrt(np.maximum(outputs_turned, inputs_turned)), outputs, chance, np.sqrt(variance))
 
 
 def normalised(gram: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ from lossgeometry.errors import InputError
 from lossgeometry.geometry.layer_shift import Lean, shift_levels
 from lossgeometry.geometry.modules import Setting, measure_module
 from lossgeometry.geometry.pooling import Measurement, widest_first
-from lossgeometry.geometry.scopes import Key, Row, place_of, places, rows_of
-from lossgeometry.updates.stored import Delta
+from lossgeometry.geometry.scopes import Key, Row, places, places_of, rows_of
+from lossgeometry.updates.update import Update
 
 
 class MapRow(NamedTuple):
@@ -34,7 +34,7 @@ class PairGeometry(NamedTuple):
     maps: list[MapRow]
 
 
-def compare_pair(a: Delta, b: Delta, names: tuple[str, str], k: int, reference: int = 0) -> PairGeometry:
+def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference: int = 0) -> PairGeometry:
     """Return the geometry of a pair.
 
     Parameters
@@ -62,11 +62,13 @@ def compare_pair(a: Delta, b: Delta, names: tuple[str, str], k: int, reference: 
     maps: dict[str, dict[str, np.ndarray]] = {}
     lean = Lean()
     groups: dict[tuple, list[str]] = {}
+    known = [*a.modules, *b.modules]
+    place = places_of(known)
     for index, module in enumerate(common):
-        svd_a, svd_b = a.read(module), b.read(module)
+        svd_a, svd_b = a.svd(module), b.svd(module)
         measured[module] = measure_module(svd_a, svd_b, index, setting)
         if svd_a.rank and svd_b.rank:
-            group = (place_of(module).projection, svd_a.shape, svd_a.rank, svd_b.rank)
+            group = (place[module].projection, svd_a.shape, svd_a.rank, svd_b.rank)
             groups.setdefault(group, []).append(module)
             lean.add(group, svd_a, svd_b)
             maps[module] = {
@@ -77,18 +79,19 @@ def compare_pair(a: Delta, b: Delta, names: tuple[str, str], k: int, reference: 
         shift_levels(
             [measured[module] for module in members],
             lean.found(group),
-            lambda members=members: ((a.read(module), b.read(module)) for module in members),
+            lambda members=members: ((a.svd(module), b.svd(module)) for module in members),
         )
-    for place, members in places(common):
-        if place.scope == "projection":
+    scopes = list(places(common, known))
+    for scope, members in scopes:
+        if scope.scope == "projection":
             widest_first([measured[module] for module in members])
-    rows = [row for place, members in places(common) for row in rows_of(place, [measured[name] for name in members])]
+    rows = [row for scope, members in scopes for row in rows_of(scope, [measured[name] for name in members])]
     if left_out:
         rows[0] = rows[0]._replace(note=f"over {len(common)} modules; {len(left_out)} not compared")
-    return PairGeometry(rows + left_out, list(_map_rows(maps, measured, available)))
+    return PairGeometry(rows + left_out, list(_map_rows(maps, measured, known, available)))
 
 
-def _match(a: Delta, b: Delta, names: tuple[str, str]) -> tuple[list[str], list[Row]]:
+def _match(a: Update, b: Update, names: tuple[str, str]) -> tuple[list[str], list[Row]]:
     """Return the modules that both have in the same shape, and a row with the reason for each of the others."""
     common, reasons = [], {}
     for module in a.modules:
@@ -106,7 +109,8 @@ def _match(a: Delta, b: Delta, names: tuple[str, str]) -> tuple[list[str], list[
             "compare adapters of one base model with at least one target module in common"
         )
     nothing = (math.nan, math.nan, math.nan)
-    return common, [Row(*place_of(module), "cosine", "none", None, *nothing, note) for module, note in reasons.items()]
+    place = places_of([*a.modules, *b.modules])
+    return common, [Row(*place[module], "cosine", "none", None, *nothing, note) for module, note in reasons.items()]
 
 
 def _similarity_map(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
@@ -117,14 +121,14 @@ def _similarity_map(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
 
 
 def _map_rows(
-    maps: dict[str, dict[str, np.ndarray]], measured: dict[str, dict[Key, Measurement | str]], k: int
+    maps: dict[str, dict[str, np.ndarray]], measured: dict[str, dict[Key, Measurement | str]], known: list[str], k: int
 ) -> Iterator[MapRow]:
     """Return the similarity maps, averaged over the modules of each layer, of each projection and of the model.
 
     By chance every (u_i' v_j)^2 has one mean, so that the level of i and j directions is max(i, j) / k times that of k.
     """
     counts = np.arange(1, k + 1)
-    for place, members in places(list(maps)):
+    for place, members in places(list(maps), known):
         if place.scope == "module" or not members:
             continue
         for side in ("output", "input"):

@@ -15,3 +15,5 @@ class Geometry(Block):
     """Method label (or adapter name) that the orthogonal fraction is measured against; in a pair without it, the pair's first."""
     relation_to_base: bool = False
     """Also relate every update to the weights that it changes: one singular value decomposition per base weight and per update."""
+    fine_tune_rank: int = Field(64, ge=1)
+    """Rank that is kept of a full fine-tune under `adapters`; its delta file records the share of the norm that this leaves out."""
