@@ -20,7 +20,7 @@ sys.path[:0] = [str(TESTS.parent / "workflow" / "scripts"), str(TESTS / "shared"
 import numpy as np  # noqa: E402
 from unrelated_updates import CASES, PROJECTIONS, Scores, Size, draw_adapters, score  # noqa: E402
 
-SIZES = {"small": Size(96, 96, 8, 4, 40, 9), "large": Size(1024, 2560, 32, 10, 36, 5)}
+SIZES = {"small": Size(96, 96, 8, 4, 40, 6), "large": Size(1024, 2560, 32, 10, 36, 5)}
 
 
 def table(cases: list[str], found: list[Scores]) -> str:
