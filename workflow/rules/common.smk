@@ -106,3 +106,8 @@ def evaluation_files(runs=None):
         for run in (EVALUATED if runs is None else runs)
         for benchmark in CONFIG.evaluation.benchmarks
     ]
+
+
+def module_path(name):
+    """Return the file of a module of the library, below workflow/scripts."""
+    return f"lossgeometry/{name.replace('.', '/')}.py"

@@ -2,6 +2,8 @@
 
 from dataclasses import asdict
 
+from lossgeometry.stages import STAGES
+
 
 rule write_config:
     output:
@@ -45,27 +47,11 @@ rule tabulate_runs:
         "../scripts/tabulate_runs.py"
 
 
-# Every table that this configuration asks for, by its name; each is made by the rule of its stage.
-TABLES = {"runs": results("tables/runs.csv")}
-if TRAINED:
-    TABLES["rollouts"] = results("tables/rollouts.csv")
-if CONFIG.pairs:
-    TABLES["geometry"] = results("tables/geometry.csv")
-    TABLES["layers"] = results("tables/layers.csv")
-if CONFIG.connectivity_pairs:
-    TABLES["connectivity"] = results("tables/connectivity.csv")
-    TABLES["barriers"] = results("tables/barriers.csv")
-    TABLES["shrinkage"] = results("tables/shrinkage.csv")
-if CONFIG.representation_pairs:
-    TABLES["cka"] = results("tables/cka.csv")
-if swept_runs():
-    for name in ("seeds", "decomposition", "rates"):
-        TABLES[name] = results(f"tables/{name}.csv")
-if CONFIG.geometry.relation_to_base:
-    TABLES["base_relations"] = results("tables/base_relations.csv")
-if EVALUATED:
-    TABLES["accuracy"] = results("tables/accuracy.csv")
-    TABLES["mcnemar"] = results("tables/mcnemar.csv")
+# Every table that this configuration asks for, by its name; each is made by a rule of its stage.
+TABLES = {
+    table.name: results(f"tables/{table.file}") for stage in STAGES for table in stage.tables if table.asked(CONFIG)
+}
+CSV_TABLES = {name: path for name, path in TABLES.items() if path.endswith(".csv")}
 
 
 rule tabulate_sensitivity:
@@ -86,10 +72,6 @@ rule tabulate_sensitivity:
         "Setting seeds and learning rates beside the losses"
     script:
         "../scripts/tabulate_sensitivity.py"
-
-
-if swept_runs() and CONFIG.pairs:
-    TABLES["sensitivity"] = results("tables/sensitivity.csv")
 
 
 # Its content counts, not its date, which a fresh clone renews.
@@ -123,13 +105,12 @@ rule tabulate_claims:
         "../scripts/tabulate_claims.py"
 
 
-if TRAINED:
-    TABLES["claims"] = results("tables/claims.csv")
+SECTIONS = [stage.section for stage in STAGES if stage.section]
 
 
 rule write_summary:
     input:
-        **TABLES,
+        **CSV_TABLES,
         reference=ancient(PAPER),
     output:
         results("summary.md"),
@@ -140,8 +121,13 @@ rule write_summary:
     conda:
         CPU
     params:
-        cfg={"student": CONFIG.student_name, "paper": digest_of_file(PAPER), "config": plain(CONFIG)},
-        code=code_digests("write_summary.py"),
+        cfg={
+            "student": CONFIG.student_name,
+            "paper": digest_of_file(PAPER),
+            "sections": SECTIONS,
+            "config": plain(CONFIG),
+        },
+        code=code_digests("write_summary.py", *map(module_path, SECTIONS)),
     message:
         "Writing the summary"
     script:
