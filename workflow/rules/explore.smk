@@ -9,13 +9,6 @@ from lossgeometry.provenance import digest_of_files
 
 FIGURES = [figure for stage in STAGES for figure in stage.figures(CONFIG)]
 CHARTS = [stage.charts for stage in STAGES if stage.charts]
-# Columns of every table that the page takes; none for all of them.
-EXPLORED = {
-    table.name: table.on_page
-    for stage in STAGES
-    for table in stage.tables
-    if table.on_page != () and table.asked(CONFIG)
-}
 
 
 rule write_bundle:

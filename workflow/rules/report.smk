@@ -51,7 +51,9 @@ rule tabulate_runs:
 TABLES = {
     table.name: results(f"tables/{table.file}") for stage in STAGES for table in stage.tables if table.asked(CONFIG)
 }
-CSV_TABLES = {name: path for name, path in TABLES.items() if path.endswith(".csv")}
+# Of these, the ones that the page and the summary show, with the columns that the page takes; none for all of them.
+EXPLORED = {table.name: table.on_page for stage in STAGES for table in stage.tables if table.on_page != ()}
+EXPLORED = {name: EXPLORED[name] for name in EXPLORED if name in TABLES}
 
 
 rule tabulate_sensitivity:
@@ -110,7 +112,7 @@ SECTIONS = [stage.section for stage in STAGES if stage.section]
 
 rule write_summary:
     input:
-        **CSV_TABLES,
+        **{name: path for name, path in TABLES.items() if name in EXPLORED and path.endswith(".csv")},
         reference=ancient(PAPER),
     output:
         results("summary.md"),

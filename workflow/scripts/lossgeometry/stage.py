@@ -37,7 +37,8 @@ class Table(NamedTuple):
     asked: Callable[["Config"], bool]
     """Whether a configuration asks for it."""
     on_page: tuple[str, ...] | None = ()
-    """Columns that the page takes (`pair` is made of run_a and run_b); all of them for None."""
+    """Columns that the page takes (`pair` is made of run_a and run_b): all of them for None; a table that neither the page
+    nor the summary shows has none."""
     suffix: str = "csv"
 
     @property

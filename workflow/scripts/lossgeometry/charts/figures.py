@@ -1,5 +1,6 @@
 """The publication figures: the page's charts as they stand before a control is turned, as SVG and PNG."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lossgeometry.stage import Figure
 
 PIXELS_PER_POINT = 2.5
 UNDEFINED = "undefined in every run or pair; the tables say why"
+CLIP = re.compile(r"(?<=[\"#])clip\d+(?=[\")])")
 CELL = 46
 """Width of a run in a map."""
 
@@ -41,9 +43,15 @@ def draw_figures(bundle: Mapping[str, Any], figures: Sequence[Figure], folder: P
             spec = _sentence(f"{figure.name.replace('_', ' ')}: {UNDEFINED}")
             svg = vl_convert.vega_to_svg(spec)
         png = vl_convert.vega_to_png(spec, scale=PIXELS_PER_POINT)
-        for suffix, drawn in (("svg", svg.encode()), ("png", png)):
+        for suffix, drawn in (("svg", _renumbered(svg).encode()), ("png", png)):
             with atomic_file(folder / f"{figure.name}.{suffix}") as partial:
                 partial.write_bytes(drawn)
+
+
+def _renumbered(svg: str) -> str:
+    """Return an SVG whose clips count from 1, whatever was drawn before it in this process."""
+    order = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(CLIP.findall(svg)), 1)}
+    return CLIP.sub(lambda found: order[found[0]], svg)
 
 
 def _sentence(text: str) -> dict[str, Any]:
