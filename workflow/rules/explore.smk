@@ -1,9 +1,5 @@
 """The explorer page and the publication figures, both from one bundle of all tables."""
 
-
-include: "functions/explore.smk"
-
-
 from lossgeometry.explorer.assets import ASSET_FOLDER, ASSETS
 from lossgeometry.provenance import digest_of_files
 
@@ -32,14 +28,7 @@ rule write_bundle:
     conda:
         CPU
     params:
-        cfg={
-            "experiment": CONFIG.experiment,
-            "reference": CONFIG.geometry.reference,
-            "facts": explorer_facts(),
-            "methods": method_entries(),
-            "charts": CHARTS,
-            "tables": {name: columns and list(columns) for name, columns in EXPLORED.items()},
-        },
+        cfg=jobs.report.page(CONFIG, EXPLORED, CHARTS),
         code=code_digests("write_bundle.py"),
     message:
         "Gathering all tables for the page and the figures"

@@ -1,7 +1,5 @@
 """What a person reads: the tables that gather every stage, and the summary."""
 
-from dataclasses import asdict
-
 from lossgeometry.stages import STAGES
 
 
@@ -15,7 +13,7 @@ rule write_config:
     conda:
         CPU
     params:
-        cfg=plain(CONFIG),
+        cfg=jobs.plain(CONFIG),
         code=code_digests("write_config.py"),
     message:
         "Recording the resolved configuration"
@@ -36,10 +34,7 @@ rule tabulate_runs:
     conda:
         CPU
     params:
-        cfg=[
-            {"run": run.id, "method": run.label, "learning_rate": run.learning_rate, "seed": run.seed}
-            for run in CONFIG.runs.values()
-        ],
+        cfg=jobs.report.runs_table(CONFIG),
         code=code_digests("tabulate_runs.py"),
     message:
         "Tabulating the runs"
@@ -95,11 +90,7 @@ rule tabulate_claims:
     conda:
         CPU
     params:
-        cfg={
-            "student": CONFIG.student_name,
-            "paper": digest_of_file(PAPER),
-            "runs": [asdict(run) for run in CONFIG.runs.values()],
-        },
+        cfg=jobs.report.claims(CONFIG, digest_of_file(PAPER)),
         code=code_digests("tabulate_claims.py"),
     message:
         "Putting the paper's claims to this experiment"
@@ -123,12 +114,7 @@ rule write_summary:
     conda:
         CPU
     params:
-        cfg={
-            "student": CONFIG.student_name,
-            "paper": digest_of_file(PAPER),
-            "sections": SECTIONS,
-            "config": plain(CONFIG),
-        },
+        cfg=jobs.report.summary(CONFIG, digest_of_file(PAPER), SECTIONS),
         code=code_digests("write_summary.py", *map(module_path, SECTIONS)),
     message:
         "Writing the summary"

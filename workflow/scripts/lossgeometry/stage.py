@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from lossgeometry.experiment.config import Config
-    from lossgeometry.experiment.runs import Run
     from lossgeometry.planning.estimates import Cost, Work
 
 
@@ -105,11 +104,6 @@ class Stage:
     """Module of its section of the summary, without `lossgeometry.`; empty for none."""
     charts: str = ""
     """Module of its charts, likewise."""
-
-
-def trained(config: "Config") -> list["Run"]:
-    """Return the runs that are trained here."""
-    return [run for run in config.runs.values() if not run.external]
 
 
 def cut(block: dict[str, Any], **limits: int) -> dict[str, Any]:

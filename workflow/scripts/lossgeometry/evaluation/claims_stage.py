@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from lossgeometry.stage import Column, Stage, Table, trained
+from lossgeometry.stage import Column, Stage, Table
 
 if TYPE_CHECKING:
     from lossgeometry.experiment.config import Config
 
 
 def _asked(config: "Config") -> bool:
-    return bool(trained(config))
+    return bool(config.trained)
 
 
 CLAIMS = Table(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lossgeometry.stage import RUN_PAIR, Column, Table, trained
+from lossgeometry.stage import RUN_PAIR, Column, Table
 
 if TYPE_CHECKING:
     from lossgeometry.experiment.config import Config
@@ -13,7 +13,7 @@ def _pairs(config: "Config") -> bool:
 
 
 def _swept(config: "Config") -> bool:
-    labels = [run.label for run in trained(config)]
+    labels = [run.label for run in config.trained]
     return len(set(labels)) < len(labels)
 
 

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from lossgeometry.stage import RUN_PAIR, Column, Stage, Table, trained
+from lossgeometry.stage import RUN_PAIR, Column, Stage, Table
 
 if TYPE_CHECKING:
     from lossgeometry.experiment.config import Config
 
 
 def _asked(config: "Config") -> bool:
-    labels = [run.label for run in trained(config)]
+    labels = [run.label for run in config.trained]
     return len(set(labels)) < len(labels) and bool(config.pairs)
 
 

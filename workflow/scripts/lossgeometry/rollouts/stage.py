@@ -12,14 +12,14 @@ from lossgeometry.planning.estimates import (
     completion_tokens,
     decode_hours,
 )
-from lossgeometry.stage import SMOKE_PROMPTS, SMOKE_TOKENS, Column, Stage, Table, cut, trained
+from lossgeometry.stage import SMOKE_PROMPTS, SMOKE_TOKENS, Column, Stage, Table, cut
 
 if TYPE_CHECKING:
     from lossgeometry.experiment.config import Config
 
 
 def _asked(config: "Config") -> bool:
-    return bool(trained(config))
+    return bool(config.trained)
 
 
 def _on_gpu(config: "Config") -> bool:

@@ -15,7 +15,7 @@ from lossgeometry.planning.estimates import (
     completion_tokens,
     decode_hours,
 )
-from lossgeometry.stage import SMOKE_PROMPTS, SMOKE_STEPS, Column, Figure, Stage, Table, always, cut, trained
+from lossgeometry.stage import SMOKE_PROMPTS, SMOKE_STEPS, Column, Figure, Stage, Table, always, cut
 
 if TYPE_CHECKING:
     from lossgeometry.experiment.config import Config
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _on_gpu(config: "Config") -> bool:
-    return bool(trained(config)) and config.training.precision == "bfloat16"
+    return bool(config.trained) and config.training.precision == "bfloat16"
 
 
 def _shrink(block: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _shrink(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _costs(config: "Config", work: Work) -> Sequence[Cost]:
-    runs = trained(config)
+    runs = config.trained
     if not runs:
         return ()
     factors = 4.0 * lora_parameters(work.shape, config.lora)
@@ -61,7 +61,7 @@ def _hours(config: "Config", run: "Run", work: Work) -> float:
 
 
 def _figures(config: "Config") -> Iterator[Figure]:
-    if trained(config):
+    if config.trained:
         title = "training loss; each method has a scale of its own"
         yield Figure("training_loss", "training_loss", "Training", "training", title, height=220)
 
