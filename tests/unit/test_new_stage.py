@@ -91,7 +91,7 @@ def test_five_lines_elsewhere_are_enough(workflow):
 
 
 def test_its_table_is_planned(workflow):
-    call = [sys.executable, "-m", "snakemake", "-n", "--quiet", "--cores", "1", "--configfile", "config.yaml"]
+    call = [sys.executable, "-m", "snakemake", "-n", "--cores", "1", "--configfile", "config.yaml"]
     environment = {**os.environ, "PYTHONPATH": ""}
     done = subprocess.run(call, cwd=workflow, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "tabulate_sparsity" in done.stdout, done.stdout + done.stderr
