@@ -8,6 +8,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.config import load_config
+from lossgeometry.grading.graders import DEFAULT as DEFAULT_GRADER
 from lossgeometry.methods import method_module
 from lossgeometry.provenance import code_digests, digest_of_file
 from lossgeometry.experiment.runs import BASE, pair_id
@@ -61,6 +62,22 @@ def plain(block):
 
 def run_of(wildcards):
     return CONFIG.runs[wildcards.run]
+
+
+def source_of(name):
+    """Return the block of a set of problems; None where they come with imported rollouts."""
+    return CONFIG.prompts if name in ROLLOUT_SETS else CONFIG.evaluation.benchmarks[name]
+
+
+def grader_of(name):
+    """Return what grades a set of problems, as a parameter of a job: empty for the default."""
+    grader = source_of(name).grader if source_of(name) else DEFAULT_GRADER
+    return {} if grader == DEFAULT_GRADER else {"grader": grader}
+
+
+def grader_path(name):
+    """Return the module that grades a set of problems."""
+    return f"lossgeometry/grading/graders/{grader_of(name).get('grader', DEFAULT_GRADER)}.py"
 
 
 def student_folder():

@@ -87,8 +87,10 @@ rule measure_path_accuracy:
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
-        cfg=accuracy_cfg(),
-        code=code_digests("measure_path_accuracy.py"),
+        cfg=lambda wildcards: accuracy_cfg(),
+        code=lambda wildcards: code_digests(
+            "measure_path_accuracy.py", grader_path(CONFIG.benchmark_of(CONFIG.connectivity))
+        ),
     message:
         "Answering problems between {wildcards.a} and {wildcards.b}"
     script:

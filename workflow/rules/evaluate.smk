@@ -53,8 +53,8 @@ rule grade_answers:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds},
-        code=code_digests("grade_answers.py"),
+        cfg=lambda wildcards: {"deadline_seconds": CONFIG.grading.deadline_seconds, **grader_of(wildcards.benchmark)},
+        code=lambda wildcards: code_digests("grade_answers.py", grader_path(wildcards.benchmark)),
     message:
         "Grading {wildcards.run} on {wildcards.benchmark}"
     script:

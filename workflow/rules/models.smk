@@ -127,7 +127,7 @@ rule fetch_prompts:
     threads: CONFIG.grading.workers
     params:
         cfg=problem_cfg,
-        code=code_digests("fetch_prompts.py"),
+        code=lambda wildcards: code_digests("fetch_prompts.py", grader_path(wildcards.set)),
     message:
         "Fetching and checking the problems of {wildcards.set}"
     script:

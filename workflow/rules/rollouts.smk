@@ -33,7 +33,7 @@ if CONFIG.rollouts.file:
                 "seed": CONFIG.rollouts.seed,
                 "deadline_seconds": CONFIG.grading.deadline_seconds,
             },
-            code=code_digests("import_rollouts.py"),
+            code=code_digests("import_rollouts.py", grader_path("train")),
         message:
             "Importing the rollouts of {input.file}"
         script:
@@ -83,8 +83,10 @@ rule grade_rollouts:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds} | ({"pretend": True} if CONFIG.smoke else {}),
-        code=code_digests("grade_rollouts.py"),
+        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds}
+        | grader_of("train")
+        | ({"pretend": True} if CONFIG.smoke else {}),
+        code=code_digests("grade_rollouts.py", grader_path("train")),
     message:
         "Grading the rollouts"
     script:

@@ -46,7 +46,7 @@ rule train_adapter:
     params:
         cfg=training_cfg,
         speed=training_speed,
-        code=lambda wildcards: code_digests("train_adapter.py", method_path(run_of(wildcards))),
+        code=training_code,
     message:
         "Training {wildcards.run}"
     script:

@@ -23,4 +23,5 @@ def accuracy_cfg():
         "batch_size": CONFIG.evaluation.engine.batch_size,
         "max_new_tokens": CONFIG.evaluation.sampling.max_new_tokens,
         "deadline_seconds": CONFIG.grading.deadline_seconds,
+        **grader_of(CONFIG.benchmark_of(CONFIG.connectivity)),
     }

@@ -5,6 +5,13 @@ def method_path(run):
     return f"lossgeometry/methods/{run.method}.py"
 
 
+def training_code(wildcards):
+    """Return the code of one run's training: an on-policy method grades what it samples."""
+    run = run_of(wildcards)
+    grader = [] if method_module(run.method).OFFLINE else [grader_path("train")]
+    return code_digests("train_adapter.py", method_path(run), *grader)
+
+
 def training_cfg(wildcards):
     """Return what one run's training depends on: the shared settings, and its own method's, learning rate's and seeds'."""
     run = run_of(wildcards)
@@ -22,7 +29,7 @@ def training_cfg(wildcards):
         "options": plain(CONFIG.options_of(run)),
         "training": training,
         "prompt_suffix": CONFIG.prompt_suffix,
-        "reward": {"deadline_seconds": CONFIG.grading.deadline_seconds},
+        "reward": {"deadline_seconds": CONFIG.grading.deadline_seconds, **grader_of("train")},
     }
 
 
