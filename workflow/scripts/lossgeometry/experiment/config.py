@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.runs import Run, expand_pairs, expand_runs
+from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
@@ -55,7 +55,8 @@ class Config(Block):
     seeds: tuple[int | Seeds, ...] = (42,)
     """Seeds of every method that does not list its own: one number, or `init` and `order` apart."""
     adapters: dict[str, str] = {}
-    """Adapters brought by the user: name to PEFT folder or hub id; `owner/name@revision` pins the latter."""
+    """Updates supplied by the user: name to PEFT folder or hub id (`owner/name@revision` pins the latter), or to a folder with a
+    full fine-tune of the student, which is compared in its weights alone."""
     comparisons: Comparisons = Comparisons()
     """Which pairs are compared."""
     geometry: Geometry = Geometry()
@@ -73,6 +74,20 @@ class Config(Block):
         return {run.id: run for run in expand_runs(self.methods, self.seeds, self.adapters)}
 
     @cached_property
+    def trained(self) -> list[Run]:
+        """The runs that are trained here, in the order of the configuration."""
+        return [run for run in self.runs.values() if run.origin == "trained"]
+
+    @cached_property
+    def evaluated(self) -> list[str]:
+        """The ids of the runs that answer the benchmarks, the base first; none without benchmarks.
+
+        A full fine-tune is compared in its weights alone.
+        """
+        answering = [BASE, *(run.id for run in self.runs.values() if not run.whole_model)]
+        return answering if self.evaluation.benchmarks else []
+
+    @cached_property
     def pairs(self) -> list[tuple[str, str]]:
         """The pairs of run ids whose weights are compared."""
         return expand_pairs(list(self.runs.values()), self.comparisons)
@@ -88,7 +103,8 @@ class Config(Block):
         return self._pairs_of(self.representations)
 
     def _pairs_of(self, stage: Connectivity | Representations) -> list[tuple[str, str]]:
-        return expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+        pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+        return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
     def benchmark_of(self, stage: Connectivity | Representations) -> str:
         """Return the benchmark that a stage takes its problems from; empty where there is none."""
@@ -182,6 +198,10 @@ def _check_method(label: str, method: Method, training: Training) -> None:
         options = module.Options(**method.options)
     except ValidationError as error:
         raise ValueError(f"methods.{label}.options.{_sentence(error)}") from None
+    if method.verdicts == "shuffled" and not module.OFFLINE:
+        raise ValueError(
+            f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
+        )
     if not module.OFFLINE and training.batch_size % options.generations:
         raise ValueError(
             f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"
