@@ -113,7 +113,7 @@ def one_of(names):
 
 def problem_file(name):
     """Return the user's file that a set of problems is read from; none for a data set of the hub."""
-    source = jobs.rollouts.problem_source(CONFIG, name)
+    source = jobs.grading.problem_source(CONFIG, name)
     return source.name if source.source == "file" else []
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
+from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
@@ -143,6 +144,12 @@ class Config(Block):
             raise ValueError("training.micro_batch_size: it must divide training.batch_size")
         if self.training.batch_size % self.training.processes:
             raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
+        sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
+        for key, problems in {"prompts": self.prompts, **sets}.items():
+            if problems and problems.grader not in grader_names():
+                raise ValueError(
+                    f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
+                )
         self._check_runs()
         return self
 
