@@ -9,7 +9,9 @@ import pytest
 import yaml
 from explorer_results import HOSTILE, write_results
 
+from lossgeometry.charts.chart import compiled
 from lossgeometry.charts.figures import draw_figures
+from lossgeometry.charts.parts import Frame
 from lossgeometry.experiment.config import load_config
 from lossgeometry.explorer.assets import ASSET_FOLDER
 from lossgeometry.explorer.bundle import gather
@@ -62,6 +64,14 @@ def test_the_page_is_below_3_megabytes_and_reproducible(bundle, page, tmp_path):
     assert len(page.encode()) < 3_000_000
     write_page(bundle, tmp_path / "again.html")
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
+
+
+def test_charts_take_their_tables_by_name_and_hold_no_data(bundle):
+    for name, chart in charts_of(bundle).items():
+        data = compiled(chart, Frame())["data"]
+        assert "url" not in json.dumps(data), name
+        assert all(source["values"] == [{}] for source in data if "values" in source), name
+        assert [source["name"] for source in data[:1]] == [chart.pipeline.source], name
 
 
 def figures(experiment: str = "config") -> list[Figure]:

@@ -12,8 +12,8 @@ from lossgeometry.connectivity.stage import LOSSES
 from lossgeometry.experiment.runs import pair_id
 from lossgeometry.explorer import geometry_rows
 from lossgeometry.explorer.columns import columns_of, records, rounded
+from lossgeometry.explorer.labels import Pair, Run, name_pairs, name_runs, shown_first
 from lossgeometry.explorer.metrics import METRICS, RUN_METRICS
-from lossgeometry.explorer.names import Pair, Run, name_pairs, name_runs, shown_first
 from lossgeometry.explorer.samples import COLUMNS as SAMPLE_COLUMNS
 from lossgeometry.explorer.samples import read_problems, sample_answers, sample_rollouts
 from lossgeometry.explorer.training_curves import training_rows
