@@ -8,7 +8,7 @@ from pathlib import Path
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
-from lossgeometry.errors import InputError  # noqa: E402
+from lossgeometry.errors import CannotWrite, InputError  # noqa: E402
 from lossgeometry.geometry.comparison import compare  # noqa: E402
 from lossgeometry.geometry.pairs import MapRow  # noqa: E402
 from lossgeometry.geometry.scopes import Row  # noqa: E402
@@ -74,6 +74,8 @@ def main(options: argparse.Namespace) -> None:
     names = [name_of(path) for path in (*options.adapters, *(tuned for _, tuned in options.delta_of))]
     if len(set(names)) < max(len(names), 2):
         raise InputError(f"name at least two folders with different last parts; these are {', '.join(names) or 'none'}")
+    if options.out.exists() and not options.out.is_dir():
+        raise InputError(f"{options.out} is a file; name a folder as --out")
     deltas = {name: options.out / "deltas" / f"{name}.safetensors" for name in names}
     for source in options.adapters:
         if source.is_file():
@@ -101,5 +103,5 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     try:
         main(arguments())
-    except InputError as error:
+    except (InputError, CannotWrite) as error:
         sys.exit(f"error: {error}")

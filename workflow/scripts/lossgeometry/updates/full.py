@@ -57,6 +57,8 @@ def read_fine_tunes(base: str | Path, folders: Sequence[str | Path], rank: int) 
     InputError
         If no weight matrix of a numbered layer has the same shape in all of them, or a weight is not finite.
     """
+    if rank < 1:
+        raise InputError(f"rank {rank} keeps nothing of a fine-tune; keep 1 or more")
     weights, others = TensorFolder(base), [_Tuned(folder) for folder in folders]
     names, skipped = _matrices(weights, others)
     transposed = conv1d_modules({name.removesuffix(".weight"): weights.shapes[name] for name in names})
