@@ -58,13 +58,7 @@ class Update:
 
     @classmethod
     def from_factors(cls, factors: Mapping[str, tuple[np.ndarray, np.ndarray]], name: str = "") -> "Update":
-        """Return the update with B (m, r) and A (r, n) of every module, or with their `Factors`.
-
-        Raises
-        ------
-        InputError
-            If two factors do not fit together or hold values that are not finite.
-        """
+        """Return the update with B (m, r) and A (r, n) of every module, or with their `Factors`; InputError for misfits."""
         held = {module: checked_factors(name or "the update", module, *given) for module, given in factors.items()}
         return Update({module: (len(b), a.shape[1]) for module, (b, a, _) in held.items()}, held.__getitem__, name)
 
@@ -73,13 +67,7 @@ class Update:
         return self._shapes[module]
 
     def factors(self, module: str) -> Factors:
-        """Return B, A and the scale of one module, float64.
-
-        Raises
-        ------
-        InputError
-            If a stored factor holds a value that is not finite.
-        """
+        """Return B, A and the scale of one module, float64; InputError if a stored value is not finite."""
         return self._read(module)
 
     def svd(self, module: str) -> CompactSVD:
@@ -174,13 +162,7 @@ class Update:
         return self - self.project(other)
 
     def truncate(self, k: int) -> "Update":
-        """Return the best approximation of rank k of every module; `left_out` says what that cost.
-
-        Raises
-        ------
-        InputError
-            If k is not positive.
-        """
+        """Return the best approximation of rank k >= 1 of every module; `left_out` says what that cost."""
         if k < 1:
             raise InputError(f"an update of rank {k} does not exist; truncate to 1 or more")
         svds, left_out = {}, {}
