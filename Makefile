@@ -34,10 +34,11 @@ lint: $(VENV)/installed
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
-# config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions.
+# config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions; docs/tables.md, from the stages.
 reference: $(VENV)/installed
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.experiment.reference
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.explorer.glossary
+	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.report.data_dictionary
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
