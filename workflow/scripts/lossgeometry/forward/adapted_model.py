@@ -63,8 +63,15 @@ def attached(model: PreTrainedModel, adapters: Sequence[Adapter]) -> Iterator[Up
     Raises
     ------
     InputError
-        If the model lacks an adapted module, or the module is not linear, or its shape differs.
+        If the model lacks an adapted module, or the module is not linear, or its shape differs; or if an adapter also holds
+        modules that were trained whole.
     """
+    for adapter in adapters:
+        if adapter.skipped:
+            raise InputError(
+                f"{adapter.folder} also holds {next(iter(adapter.skipped))}, which is trained whole and cannot be attached to"
+                " the base; compare this adapter in its weights alone"
+            )
     device = next(model.parameters()).device
     span = UpdateSpan([{name: adapter.factors(name).a.shape[0] for name in adapter.modules} for adapter in adapters])
     handles = []

@@ -10,6 +10,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.geometry.modules import Setting, measure_module
 from lossgeometry.geometry.pooling import Measurement
 from lossgeometry.geometry.scopes import Key, Row, places, places_of, rows_of
+from lossgeometry.updates.alignment import named_like
 from lossgeometry.updates.update import Update
 
 
@@ -58,6 +59,7 @@ def compare_pair(
     InputError
         If the two have no module of equal shape in common.
     """
+    b = named_like(b, a)
     common, left_out = _match(a, b, names)
     ranks = [min(a.rank(module), b.rank(module)) for module in common]
     available = min([k, *(rank for rank in ranks if rank)])
