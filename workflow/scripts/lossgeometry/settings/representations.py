@@ -23,7 +23,7 @@ class Representations(Block):
         "relative_residual",
         "shift_cosine",
     )
-    """`debiased`: linear CKA with the unbiased HSIC. `debiased_standardised`: the same with every dimension scaled to
+    """`debiased`: linear CKA with the unbiased HSIC, sequences as units. `debiased_standardised`: the same with every dimension scaled to
     unit variance, so that no massive one decides. `biased_prompts`: the paper's biased linear CKA, one vector per
     prompt. `relative_residual`: norm(H_a - H_b) / norm(H_a). `shift_cosine`: cosine between the two shifts away from
     the base."""
