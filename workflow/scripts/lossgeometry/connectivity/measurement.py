@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lossgeometry.connectivity.endpoints import EndPoint
 from lossgeometry.forward.adapted_model import attached, load_base
-from lossgeometry.forward.losses import sequence_losses
+from lossgeometry.forward.losses import check_losses, sequence_losses
 from lossgeometry.forward.sequences import TokenSequence, at_least_two, boxed_answers, reference_solutions
 from lossgeometry.updates.peft import Adapter
 
@@ -43,6 +43,7 @@ def measure_losses(
         measured = {}
         for loss, path in sources.items():
             sequences = _sequences(loss, path, tokenizer, cfg)
+            check_losses(model, span, sequences)
             losses = sequence_losses(model, span, points, sequences, cfg["tokens_per_batch"])
             measured[loss] = (tuple(sequence.id for sequence in sequences), losses)
     return measured

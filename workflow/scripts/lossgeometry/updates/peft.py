@@ -20,6 +20,8 @@ CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 
 # `<module>.lora_A.weight`, or with the adapter's name as in a model's own state dict: `<module>.lora_A.default.weight`.
 _FACTOR = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<side>[AB])(?:\.(?P<adapter>[^.]+))?\.weight")
+# Beside the factors of an output layer PEFT saves the base's own weight, which LoRA leaves frozen.
+_FROZEN = "lm_head.base_layer.weight"
 
 _DOES_MORE = {
     "use_dora": "DoRA rescales the columns of the weights, so that its update is not B A and depends on the base",
@@ -81,6 +83,8 @@ class Adapter:
         pairs: dict[str, dict[str, str]] = {}
         adapters = set()
         for name in self._file.shapes:
+            if name.endswith(_FROZEN):
+                continue
             match = _FACTOR.fullmatch(name)
             if match is None:
                 raise InputError(
