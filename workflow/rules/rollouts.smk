@@ -1,9 +1,6 @@
 """Sampling the teacher, and grading what it wrote: the one data set of every offline method."""
 
 
-include: "functions/rollouts.smk"
-
-
 # An imported file is one part; sampling can be split.
 scattergather:
     rollouts=1 if CONFIG.rollouts.file else CONFIG.rollouts.shards,
@@ -28,11 +25,7 @@ if CONFIG.rollouts.file:
             CPU
         threads: CONFIG.grading.workers
         params:
-            cfg={
-                "heldout_prompts": CONFIG.rollouts.heldout_prompts,
-                "seed": CONFIG.rollouts.seed,
-                "deadline_seconds": CONFIG.grading.deadline_seconds,
-            },
+            cfg=jobs.rollouts.imported(CONFIG),
             code=code_digests("import_rollouts.py"),
         message:
             "Importing the rollouts of {input.file}"
@@ -44,7 +37,7 @@ else:
     rule generate_rollouts:
         input:
             teacher=teacher_folder() if CONFIG.teacher.source != "endpoint" else [],
-            prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
+            prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         output:
             results("rollouts/shards/{scatteritem}.jsonl"),
         log:
@@ -58,8 +51,9 @@ else:
         resources:
             gpu=int(CONFIG.rollouts.engine.name == "vllm"),
         params:
-            cfg=sampling_cfg(),
-            speed=sampling_speed,
+            cfg=jobs.rollouts.sampled(CONFIG),
+            # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
+            speed=lambda wildcards, input: jobs.rollouts.sampling_speed(CONFIG),
             code=code_digests("generate_rollouts.py"),
         message:
             "Sampling the teacher, part {wildcards.scatteritem}"
@@ -69,7 +63,7 @@ else:
 
 rule grade_rollouts:
     input:
-        prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
+        prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         shards=gather.rollouts(results("rollouts/shards/{scatteritem}.jsonl")),
     output:
         rollouts=results("rollouts/rollouts.parquet"),
@@ -83,7 +77,7 @@ rule grade_rollouts:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds} | ({"pretend": True} if CONFIG.smoke else {}),
+        cfg=jobs.rollouts.graded(CONFIG),
         code=code_digests("grade_rollouts.py"),
     message:
         "Grading the rollouts"
