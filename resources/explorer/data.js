@@ -124,11 +124,8 @@ const rowsOf = {
   barriers: (loss) => {
     const chosen = measuredPairs("connectivity");
     return table("barriers").filter((row) => row.loss === loss && chosen.has(`${row.run_a}--${row.run_b}`)).map((row) => ({
-      ...look(pairs.get(`${row.run_a}--${row.run_b}`)), value: row.barrier,
-      from: isNumber(row.barrier_se) ? row.barrier - 1.96 * row.barrier_se : null,
-      to: isNumber(row.barrier_se) ? row.barrier + 1.96 * row.barrier_se : null,
-      low: isNumber(row.barrier_of_shrinking) ? Math.min(0, row.barrier_of_shrinking) : null,
-      high: isNumber(row.barrier_of_shrinking) ? Math.max(0, row.barrier_of_shrinking) : null,
+      ...look(pairs.get(`${row.run_a}--${row.run_b}`)), value: row.difference,
+      from: row.difference_low, to: row.difference_high, low: 0, high: row.smallest_effect,
     }));
   },
   similarity: (estimator) => {

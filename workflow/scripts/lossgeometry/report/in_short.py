@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lossgeometry.connectivity.summary import LOSS_NAMES, separated_by_barrier
+from lossgeometry.connectivity.summary import LOSS_NAMES, counted, interval_of
+from lossgeometry.connectivity.verdicts import BARRIER
 from lossgeometry.experiment.runs import BASE
 
 VERDICTS = {
@@ -52,17 +53,14 @@ def _directions(geometry: pd.DataFrame) -> list[str]:
 def _barriers(barriers: pd.DataFrame) -> list[str]:
     lines = []
     for loss, rows in barriers.groupby("loss", sort=False):
-        text = f"**Connectivity**, loss on {LOSS_NAMES[loss]}: "
-        separated = rows[separated_by_barrier(rows)].sort_values("barrier", kind="stable")
+        text = f"**Connectivity**, loss on {LOSS_NAMES[loss]}: {counted(rows)}"
+        separated = rows[rows.verdict == BARRIER].sort_values("difference", kind="stable")
         if len(separated):
             highest = separated.iloc[-1]
             text += (
-                f"a barrier separates {len(separated)} of {len(rows)} pairs, the highest {highest.run_a} and {highest.run_b}"
-                f" ({highest.barrier:.4f} ± {2 * highest.barrier_se:.4f} nats per token; the base's loss is"
-                f" {highest.loss_base:.4f})"
+                f"; the highest lies between {highest.run_a} and {highest.run_b}, {interval_of(highest)} nats per token"
             )
-        else:
-            text += f"no barrier separates any of {len(rows)} pairs"
+            text += " above the chord and the control"
         lines.append(text)
     return lines
 

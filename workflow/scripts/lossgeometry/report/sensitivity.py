@@ -7,6 +7,8 @@ import pandas as pd
 from lossgeometry.report.markdown import table
 
 REFERENCE = "sft"
+BARRIER = ("barrier", "barrier_low", "barrier_high", "barrier_verdict")
+"""Height of the barrier, its interval and the verdict, as in `tables/barriers.csv`."""
 VARIES = ("order", "initialisation", "seed", "learning rate", "hyper-parameter", "loss", "loss and learning rate")
 COLUMNS = [
     "varies",
@@ -22,8 +24,7 @@ COLUMNS = [
     "effective_rank_b",
     "cosine_to_sft_a",
     "cosine_to_sft_b",
-    "barrier",
-    "barrier_se",
+    *BARRIER,
     "benchmark",
     "accuracy_a",
     "accuracy_b",
@@ -69,7 +70,9 @@ def sensitivity_table(
             row[f"cosine_to_sft_{side}"] = _cosine(values, run, references.get(str(seed)))
             row[f"accuracy_{side}"] = solved.get(run, math.nan)
         row["norm_ratio"] = row["norm_b"] / row["norm_a"] if row["norm_a"] else math.nan
-        row["barrier"], row["barrier_se"] = crossed.get((pair.run_a, pair.run_b), (math.nan, math.nan))
+        row |= dict(
+            zip(BARRIER, crossed.get((pair.run_a, pair.run_b), (math.nan, math.nan, math.nan, "")), strict=True)
+        )
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -120,11 +123,14 @@ def _cosine(values: dict[tuple[str, str, str], float], run: str, reference: str 
     return values.get((reference, run, "cosine"), values.get((run, reference, "cosine"), math.nan))
 
 
-def _barriers(barriers: pd.DataFrame | None) -> dict[tuple[str, str], tuple[float, float]]:
+def _barriers(barriers: pd.DataFrame | None) -> dict[tuple[str, str], tuple[float, float, float, str]]:
     if barriers is None or barriers.empty:
         return {}
     rows = barriers[barriers.loss == barriers.loss.iloc[0]]
-    return {(row.run_a, row.run_b): (row.barrier, row.barrier_se) for row in rows.itertuples()}
+    return {
+        (row.run_a, row.run_b): (row.difference, row.difference_low, row.difference_high, row.verdict)
+        for row in rows.itertuples()
+    }
 
 
 def _accuracies(accuracy: pd.DataFrame | None) -> tuple[dict[str, float], str]:
@@ -151,7 +157,7 @@ def sensitivity_summary(sensitivity: pd.DataFrame) -> str:
     matched = _matched(sensitivity)
     if len(matched):
         formats = {"cosine to SFT": "{:.3f}", "norm / SFT's": "{:.2f}", "rank": "{:.1f}", "rank of SFT": "{:.1f}"}
-        formats |= {"barrier (se)": "{}", "accuracy": "{:.1%}", "accuracy of SFT": "{:.1%}"}
+        formats |= {"barrier (95 %)": "{}", "accuracy": "{:.1%}", "accuracy of SFT": "{:.1%}"}
         text = "Losses that run at several learning rates, at one that they share with SFT:"
         parts += ["", text, "", table(matched, formats)]
     return "\n".join(parts)
@@ -175,7 +181,7 @@ def _by_what_varies(sensitivity: pd.DataFrame) -> pd.DataFrame:
                     f"{rows.cosine.median():.3f} ({rows.cosine.min():.3f} to {rows.cosine.max():.3f})"
                 ),
                 "norm ratio": ratio.median(),
-                "largest barrier (se)": _largest_barrier(measured),
+                "highest barrier (95 %)": _largest_barrier(measured),
                 "largest change of accuracy": "" if math.isnan(change) else f"{change:.1%}",
             }
         )
@@ -186,7 +192,7 @@ def _largest_barrier(measured: pd.DataFrame) -> str:
     if measured.empty:
         return ""
     largest = measured.loc[measured.barrier.idxmax()]
-    return f"{largest.barrier:.4f} ({largest.barrier_se:.4f})"
+    return f"{largest.barrier:.4f} ({largest.barrier_low:.4f} to {largest.barrier_high:.4f}): {largest.barrier_verdict}"
 
 
 def _matched(sensitivity: pd.DataFrame) -> pd.DataFrame:
@@ -203,7 +209,7 @@ def _matched(sensitivity: pd.DataFrame) -> pd.DataFrame:
                 "norm / SFT's": row.norm_ratio,
                 "rank": row.effective_rank_b,
                 "rank of SFT": row.effective_rank_a,
-                "barrier (se)": _largest_barrier(sensitivity.loc[[row.Index]].dropna(subset="barrier")),
+                "barrier (95 %)": _largest_barrier(sensitivity.loc[[row.Index]].dropna(subset="barrier")),
                 "accuracy": row.accuracy_b,
                 "accuracy of SFT": row.accuracy_a,
             }
