@@ -122,7 +122,7 @@ def test_the_summary_says_what_each_thing_changes(tables):
     text = sensitivity_summary(sensitivity_table(**tables))
     assert "| seed | 1 | 0.300 (0.300 to 0.300) | 1.02 | 0.0010 (-0.0020 to 0.0040): no barrier |" in text
     assert "| learning rate | 2 | 0.600 (0.500 to 0.700) | 12.00 |" in text
-    assert "| dpo.2 | sft.1 | 0.100 | 2.00 | 6.0 | 5.0 | 0.5000 (0.0200) | 25.0% | 75.0% |" in text
+    assert "| dpo.2 | sft.1 | 0.100 | 2.00 | 6.0 | 5.0 | 0.5000 (0.4000 to 0.6000): barrier | 25.0% | 75.0% |" in text
 
 
 def test_without_a_sweep_there_is_no_section():
