@@ -6,10 +6,13 @@ BIN := $(VENV)/bin
 CONFIG ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: all test browser slurm preflight plan lint reference clean
+.PHONY: all environment test browser slurm preflight plan lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
+
+# The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
+environment: $(VENV)/installed
 
 # What the experiment needs of this machine (GPU memory, disk, revisions, versions, endpoint), and what it would cost.
 preflight: $(VENV)/installed

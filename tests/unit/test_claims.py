@@ -23,7 +23,7 @@ RUNS = [
     *(Run(f"{label}.lr1e-05.s42", label, label, 1e-5, 42, 42) for label in LABELS),
     Run(SEED, "sft", "sft", 1e-5, 123, 123),
     Run(FAST, "sft", "sft", 1e-4, 42, 42, default=False),
-    Run("external.mine", "mine", "", folder="somewhere"),
+    Run("external.mine", "mine", "", folder="somewhere", origin="given"),
 ]
 COSINES = {
     (SFT, RFT): 0.977,

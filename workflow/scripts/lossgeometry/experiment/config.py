@@ -54,7 +54,8 @@ class Config(Block):
     seeds: tuple[int | Seeds, ...] = (42,)
     """Seeds of every method that does not list its own: one number, or `init` and `order` apart."""
     adapters: dict[str, str] = {}
-    """Adapters brought by the user: name to PEFT folder or hub id; `owner/name@revision` pins the latter."""
+    """Updates supplied by the user: name to PEFT folder or hub id (`owner/name@revision` pins the latter), or to a folder with a
+    full fine-tune of the student, which is compared in its weights alone."""
     comparisons: Comparisons = Comparisons()
     """Which pairs are compared."""
     geometry: Geometry = Geometry()
@@ -74,12 +75,16 @@ class Config(Block):
     @cached_property
     def trained(self) -> list[Run]:
         """The runs that are trained here, in the order of the configuration."""
-        return [run for run in self.runs.values() if not run.external]
+        return [run for run in self.runs.values() if run.origin == "trained"]
 
     @cached_property
     def evaluated(self) -> list[str]:
-        """The ids of the runs that answer the benchmarks, the base first; none without benchmarks."""
-        return [BASE, *self.runs] if self.evaluation.benchmarks else []
+        """The ids of the runs that answer the benchmarks, the base first; none without benchmarks.
+
+        A full fine-tune is compared in its weights alone.
+        """
+        answering = [BASE, *(run.id for run in self.runs.values() if not run.whole_model)]
+        return answering if self.evaluation.benchmarks else []
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
@@ -97,7 +102,8 @@ class Config(Block):
         return self._pairs_of(self.representations)
 
     def _pairs_of(self, stage: Connectivity | Representations) -> list[tuple[str, str]]:
-        return expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+        pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+        return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
     def benchmark_of(self, stage: Connectivity | Representations) -> str:
         """Return the benchmark that a stage takes its problems from; empty where there is none."""
