@@ -51,11 +51,12 @@ def test_the_summary_shows_the_verdicts_of_the_table():
 
 
 def test_the_summary_shows_the_last_layer_and_names_what_is_undefined(tmp_path):
+    nan = float("nan")
     pair = [
-        (0, "debiased", 0.5, 0.4, 0.6, ""),
-        (0, "shift_cosine", 0.5, 0.4, 0.6, ""),
-        (1, "debiased", 0.9, 0.8, 1.0, ""),
-        (1, "shift_cosine", float("nan"), float("nan"), float("nan"), "a reason"),
+        (0, "debiased", 0.5, 0.4, 0.6, 0.0, nan, ""),
+        (0, "shift_cosine", 0.5, 0.4, 0.6, 0.0, nan, ""),
+        (1, "debiased", 0.9, 0.8, 1.0, 0.0, nan, ""),
+        (1, "shift_cosine", *[nan] * 5, "a reason"),
     ]
     text = representations_summary(gathered(tmp_path, COLUMNS, [pair, pair]))
     assert "| sft - dpo | 0.9000 (0.8000, 1.0000) | undefined: a reason | 0.5000 in layer 0 |" in text
