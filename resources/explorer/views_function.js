@@ -6,14 +6,14 @@ function buildPaths() {
     spec: "path",
     title: () => [bundle.losses[state.loss] ?? state.loss, soft(" — dashed: the chord; bands: 95 % over test sequences")],
   });
-  const legend = pairLegend("Pairs interpolated", () => "Barrier above the chord (nats per token)", () => {
+  const legend = pairLegend("Pairs interpolated", () => "Barrier above chord and control (nats per token)", () => {
     const found = new Map(table("barriers").filter((row) => row.loss === state.loss).map((row) => [`${row.run_a}--${row.run_b}`, row]));
-    return idsOf(path).map((id) => ({ pair: pairs.get(id), found: { value: found.get(id)?.barrier }, text: short(found.get(id)?.barrier ?? null), row: found.get(id) }));
-  }, [{ title: "± s.e.", number: true, show: ({ row }) => el("span", { class: "quiet" }, short(row?.barrier_se ?? null)) },
-    { title: "control", number: true, show: ({ row }) => el("span", { class: "quiet" }, short(row?.barrier_of_shrinking ?? null)) }]);
+    return idsOf(path).map((id) => ({ pair: pairs.get(id), found: { value: found.get(id)?.difference }, text: short(found.get(id)?.difference ?? null), row: found.get(id) }));
+  }, [{ title: "control", number: true, show: ({ row }) => el("span", { class: "quiet" }, short(row?.control ?? null)) },
+    { title: "verdict", show: ({ row }) => el("span", { class: "quiet", title: row?.reason ?? "" }, row?.verdict ?? "–") }]);
   const barrier = new Plot({
     spec: "barriers",
-    title: () => [term("barrier"), soft(" above the chord — whiskers: 95 % over test sequences; grey: what the shorter update alone does")],
+    title: () => [term("barrier"), soft(" above chord and control — whiskers: 95 % over test sequences; grey: too small to count")],
   });
   const hasBarriers = table("barriers").length > 0;
   section("connectivity", "One basin or two?", ["The loss on the straight line between two adapters (", term("connectivity", "mode connectivity"), "). Flat or straight: one basin. A hump above the chord: a ", term("barrier", "barrier"), "."],

@@ -130,6 +130,11 @@ def test_a_module_of_the_interpolation(project):
     )
 
 
+def test_the_smallest_barrier_that_counts_measures_nothing_again(project):
+    project.set("connectivity.smallest_barrier", 0.02)
+    assert project.plan() == single("tabulate_connectivity", "tabulate_sensitivity", *REPORT) | CHANGED_CONFIG
+
+
 def test_a_module_of_the_answers(project):
     edit(project.module("evaluation/answering.py"))
     everyone = on_benchmarks(["base", *RUNS])

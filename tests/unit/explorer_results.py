@@ -189,14 +189,19 @@ def _function_space(tables: Path, pairs, layers: int, rng, found) -> None:
             for t in np.linspace(0, 1, 11):
                 value = start + 4 * height * index * t * (1 - t)
                 curves.append((a, b, loss, round(float(t), 2), value, 0.002, 3.0))
-            barriers.append((a, b, loss, start, start, 0.2, height * index, 0.002, 0.5, 0.004))
+            high = height * index
+            judged = "barrier" if high > 0.03 else "no barrier"
+            barriers.append(
+                (a, b, loss, start, start, 0.2, 0.5, high, 0.004, high, high - 0.004, high + 0.004, 0.03, judged)
+            )
         for layer in range(layers):
             for estimator, slope in (("debiased", 0.05), ("relative_residual", 0.1)):
                 value = float(1 - slope * index * layer / layers)
                 similarity.append((a, b, layer, estimator, value, value - 0.01, min(1.0, value + 0.01), ""))
     names = ["run_a", "run_b", "loss"]
     pd.DataFrame(curves, columns=[*names, "t", "value", "se", "norm"]).to_csv(tables / "connectivity.csv", index=False)
-    columns = [*names, "loss_a", "loss_b", "loss_base", "barrier", "barrier_se", "barrier_t", "barrier_of_shrinking"]
+    columns = [*names, "loss_a", "loss_b", "loss_base", "t", "excess", "control", "difference"]
+    columns += ["difference_low", "difference_high", "smallest_effect", "verdict"]
     pd.DataFrame(barriers, columns=columns).to_csv(tables / "barriers.csv", index=False)
     columns = ["run_a", "run_b", "layer", "estimator", "value", "low", "high", "note"]
     pd.DataFrame(similarity, columns=columns).to_csv(tables / "cka.csv", index=False)

@@ -9,10 +9,10 @@ import torch
 from small_models import save_adapter, small_model
 
 from lossgeometry.connectivity.accuracy import path_accuracies
-from lossgeometry.connectivity.endpoints import write_endpoint
+from lossgeometry.connectivity.endpoints import ALONG_PATH, read_losses, write_losses
 from lossgeometry.connectivity.measurement import measure_endpoint, measure_losses
 from lossgeometry.connectivity.pair import interpolate
-from lossgeometry.connectivity.paths import BARRIER_COLUMNS, CURVE_COLUMNS
+from lossgeometry.connectivity.paths import CURVE_COLUMNS
 from lossgeometry.errors import InputError
 from lossgeometry.files.jsonl import write_atomic
 from lossgeometry.forward.sequences import boxed_answers, reference_solutions
@@ -68,11 +68,11 @@ def test_a_pair_from_its_shared_ends(files, tmp_path):
     folder, _, _ = files
     adapters = tuple(Adapter(folder / name) for name in "ab")
     ends = {}
-    for name, adapter in (("base", None), ("a", adapters[0]), ("b", adapters[1])):
+    for name, adapter in (("a", adapters[0]), ("b", adapters[1])):
         ends[name] = tmp_path / f"{name}.csv"
-        write_endpoint(ends[name], measure_endpoint(folder / "student", adapter, sources(folder), CFG))
-    curve, barriers = tmp_path / "curve.csv", tmp_path / "barriers.csv"
-    interpolate(folder / "student", adapters, ends, sources(folder), CFG, curve, barriers)
+        write_losses(ends[name], measure_endpoint(folder / "student", adapter, sources(folder), CFG))
+    curve, by_sequence = tmp_path / "curve.csv", tmp_path / "losses.csv"
+    interpolate(folder / "student", adapters, ends, sources(folder), CFG, curve, by_sequence)
     curves = pd.read_csv(curve)
     assert tuple(curves.columns) == CURVE_COLUMNS
     assert curves["t"].tolist() == CFG["points"] * 2
@@ -80,12 +80,12 @@ def test_a_pair_from_its_shared_ends(files, tmp_path):
     points = np.stack([1 - t, t], axis=1)
     for loss, (_, losses) in measure_losses(folder / "student", adapters, points, sources(folder), CFG).items():
         assert curves[curves["loss"] == loss]["value"].to_numpy() == pytest.approx(losses.mean(axis=1), abs=1e-6)
-    summary = pd.read_csv(barriers)
-    assert tuple(summary.columns) == BARRIER_COLUMNS and len(summary) == 2
-    assert np.isfinite(summary.drop(columns="loss").to_numpy()).all()
+        inner = read_losses(by_sequence, ALONG_PATH)[loss]
+        assert inner.points.tolist() == [-0.5, 0.4]  # the ends have files of their own
+        assert inner.losses == pytest.approx(losses[[0, 2]], abs=1e-6)
 
     first = curve.read_bytes()
-    interpolate(folder / "student", adapters, ends, sources(folder), CFG, curve, barriers)
+    interpolate(folder / "student", adapters, ends, sources(folder), CFG, curve, by_sequence)
     assert curve.read_bytes() == first
 
 

@@ -41,12 +41,11 @@ rule interpolate_pair:
         student=student_folder(),
         adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
         adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
-        base=results(f"connectivity/{BASE}.csv"),
         a=results("connectivity/{a}.csv"),
         b=results("connectivity/{b}.csv"),
     output:
         curve=results("pairs/{a}--{b}/connectivity.csv"),
-        barriers=results("pairs/{a}--{b}/barriers.csv"),
+        losses=results("pairs/{a}--{b}/path_losses.csv"),
     log:
         log_of("interpolate_pair/{a}--{b}"),
     benchmark:
@@ -96,7 +95,7 @@ rule measure_path_accuracy:
 rule tabulate_connectivity:
     input:
         curves=pair_files("connectivity.csv", CONFIG.connectivity_pairs),
-        barriers=pair_files("barriers.csv", CONFIG.connectivity_pairs),
+        losses=pair_files("path_losses.csv", CONFIG.connectivity_pairs),
         accuracies=pair_files(
             "path_accuracy.csv", CONFIG.connectivity_pairs if CONFIG.connectivity.accuracy_points else []
         ),
@@ -112,7 +111,11 @@ rule tabulate_connectivity:
     conda:
         CPU
     params:
-        cfg={"pairs": [list(pair) for pair in CONFIG.connectivity_pairs], "runs": [BASE, *CONNECTED]},
+        cfg={
+            "pairs": [list(pair) for pair in CONFIG.connectivity_pairs],
+            "runs": [BASE, *CONNECTED],
+            "smallest_barrier": CONFIG.connectivity.smallest_barrier,
+        },
         code=code_digests("tabulate_connectivity.py"),
     message:
         "Tabulating the paths, their barriers and the updates shrunk alone"

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.connectivity.endpoints import write_endpoint
+    from lossgeometry.connectivity.endpoints import write_losses
     from lossgeometry.connectivity.measurement import measure_endpoint
     from lossgeometry.updates.peft import Adapter
 
@@ -19,4 +19,4 @@ with job(snakemake):
         sources={loss: inputs[loss] for loss in snakemake.params.cfg["losses"]},
         cfg=snakemake.params.cfg,
     )
-    write_endpoint(snakemake.output[0], losses)
+    write_losses(snakemake.output[0], losses)

@@ -30,18 +30,13 @@ def paths() -> Pipeline:
 
 
 def barriers() -> Pipeline:
-    """The barrier of every path, and between 0 and its control a band."""
-    control = "datum.barrier_of_shrinking"
+    """The height of the barrier on every path, and between 0 and the smallest effect a band."""
     return Pipeline(
         "barriers",
         (
-            *formulas(pair="datum.run_a + '--' + datum.run_b", value="datum.barrier"),
+            *formulas(pair="datum.run_a + '--' + datum.run_b", value="datum.difference"),
             *of_pairs("datum.loss === loss"),
-            *error_bars("datum.barrier", "datum.barrier_se"),
-            *formulas(
-                low=f"isValid({control}) ? min(0, {control}) : null",
-                high=f"isValid({control}) ? max(0, {control}) : null",
-            ),
+            *formulas(from_="datum.difference_low", to="datum.difference_high", low="0", high="datum.smallest_effect"),
             kept(*LOOK, *BAND, *WHISKER),
         ),
         ("pairs",),

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from lossgeometry.connectivity.endpoints import EndPoint
+from lossgeometry.connectivity.endpoints import PointLosses
 from lossgeometry.forward.adapted_model import attached, load_base
-from lossgeometry.forward.losses import sequence_losses
+from lossgeometry.forward.losses import check_losses, sequence_losses
 from lossgeometry.forward.sequences import TokenSequence, at_least_two, boxed_answers, reference_solutions
 from lossgeometry.updates.peft import Adapter
 
@@ -43,6 +43,7 @@ def measure_losses(
         measured = {}
         for loss, path in sources.items():
             sequences = _sequences(loss, path, tokenizer, cfg)
+            check_losses(model, span, sequences)
             losses = sequence_losses(model, span, points, sequences, cfg["tokens_per_batch"])
             measured[loss] = (tuple(sequence.id for sequence in sequences), losses)
     return measured
@@ -55,12 +56,12 @@ def _sequences(loss: str, path: str | Path, tokenizer: PreTrainedTokenizerBase, 
 
 def measure_endpoint(
     student: str | Path, adapter: Adapter | None, sources: Mapping, cfg: Mapping
-) -> dict[str, EndPoint]:
+) -> dict[str, PointLosses]:
     """Return the losses of an update at `cfg["shrink_points"]` and at 1, or those of the base (at 0), by loss."""
     multiples = np.array([0.0] if adapter is None else sorted({*cfg["shrink_points"], 1.0}))
     adapters, points = ([], np.zeros((1, 0))) if adapter is None else ([adapter], multiples[:, None])
     measured = measure_losses(student, adapters, points, sources, cfg)
-    return {loss: EndPoint(sequences, multiples, losses) for loss, (sequences, losses) in measured.items()}
+    return {loss: PointLosses(sequences, multiples, losses) for loss, (sequences, losses) in measured.items()}
 
 
 def measure_path(

@@ -32,6 +32,7 @@ class UpdateSpan:
     them."""
 
     def __init__(self, ranks: Sequence[Mapping[str, int]]) -> None:
+        self.updates = len(ranks)
         modules = sorted({module for update in ranks for module in update})
         # The update that each row of a module's stacked factors belongs to.
         self._owners = {

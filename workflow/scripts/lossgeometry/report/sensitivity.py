@@ -5,6 +5,8 @@ import math
 import pandas as pd
 
 REFERENCE = "sft"
+BARRIER = ("barrier", "barrier_low", "barrier_high", "barrier_verdict")
+"""Height of the barrier, its interval and the verdict, as in `tables/barriers.csv`."""
 VARIES = ("order", "initialisation", "seed", "learning rate", "hyper-parameter", "loss", "loss and learning rate")
 COLUMNS = [
     "varies",
@@ -20,8 +22,7 @@ COLUMNS = [
     "effective_rank_b",
     "cosine_to_sft_a",
     "cosine_to_sft_b",
-    "barrier",
-    "barrier_se",
+    *BARRIER,
     "benchmark",
     "accuracy_a",
     "accuracy_b",
@@ -67,7 +68,9 @@ def sensitivity_table(
             row[f"cosine_to_sft_{side}"] = _cosine(values, run, references.get(str(seed)))
             row[f"accuracy_{side}"] = solved.get(run, math.nan)
         row["norm_ratio"] = row["norm_b"] / row["norm_a"] if row["norm_a"] else math.nan
-        row["barrier"], row["barrier_se"] = crossed.get((pair.run_a, pair.run_b), (math.nan, math.nan))
+        row |= dict(
+            zip(BARRIER, crossed.get((pair.run_a, pair.run_b), (math.nan, math.nan, math.nan, "")), strict=True)
+        )
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -118,11 +121,14 @@ def _cosine(values: dict[tuple[str, str, str], float], run: str, reference: str 
     return values.get((reference, run, "cosine"), values.get((run, reference, "cosine"), math.nan))
 
 
-def _barriers(barriers: pd.DataFrame | None) -> dict[tuple[str, str], tuple[float, float]]:
+def _barriers(barriers: pd.DataFrame | None) -> dict[tuple[str, str], tuple[float, float, float, str]]:
     if barriers is None or barriers.empty:
         return {}
     rows = barriers[barriers.loss == barriers.loss.iloc[0]]
-    return {(row.run_a, row.run_b): (row.barrier, row.barrier_se) for row in rows.itertuples()}
+    return {
+        (row.run_a, row.run_b): (row.difference, row.difference_low, row.difference_high, row.verdict)
+        for row in rows.itertuples()
+    }
 
 
 def _accuracies(accuracy: pd.DataFrame | None) -> tuple[dict[str, float], str]:

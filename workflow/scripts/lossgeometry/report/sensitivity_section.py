@@ -30,7 +30,7 @@ def _section(sensitivity: pd.DataFrame) -> str:
     matched = _matched(sensitivity)
     if len(matched):
         formats = {"cosine to SFT": "{:.3f}", "norm / SFT's": "{:.2f}", "rank": "{:.1f}", "rank of SFT": "{:.1f}"}
-        formats |= {"barrier (se)": "{}", "accuracy": "{:.1%}", "accuracy of SFT": "{:.1%}"}
+        formats |= {"barrier (95 %)": "{}", "accuracy": "{:.1%}", "accuracy of SFT": "{:.1%}"}
         text = "Losses that run at several learning rates, at one that they share with SFT:"
         parts += ["", text, "", table(matched, formats)]
     return "\n".join(parts)
@@ -54,7 +54,7 @@ def _by_what_varies(sensitivity: pd.DataFrame) -> pd.DataFrame:
                     f"{rows.cosine.median():.3f} ({rows.cosine.min():.3f} to {rows.cosine.max():.3f})"
                 ),
                 "norm ratio": ratio.median(),
-                "largest barrier (se)": _largest_barrier(measured),
+                "highest barrier (95 %)": _largest_barrier(measured),
                 "largest change of accuracy": "" if math.isnan(change) else f"{change:.1%}",
             }
         )
@@ -65,7 +65,7 @@ def _largest_barrier(measured: pd.DataFrame) -> str:
     if measured.empty:
         return ""
     largest = measured.loc[measured.barrier.idxmax()]
-    return f"{largest.barrier:.4f} ({largest.barrier_se:.4f})"
+    return f"{largest.barrier:.4f} ({largest.barrier_low:.4f} to {largest.barrier_high:.4f}): {largest.barrier_verdict}"
 
 
 def _matched(sensitivity: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def _matched(sensitivity: pd.DataFrame) -> pd.DataFrame:
                 "norm / SFT's": row.norm_ratio,
                 "rank": row.effective_rank_b,
                 "rank of SFT": row.effective_rank_a,
-                "barrier (se)": _largest_barrier(sensitivity.loc[[row.Index]].dropna(subset="barrier")),
+                "barrier (95 %)": _largest_barrier(sensitivity.loc[[row.Index]].dropna(subset="barrier")),
                 "accuracy": row.accuracy_b,
                 "accuracy of SFT": row.accuracy_a,
             }
