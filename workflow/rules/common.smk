@@ -6,11 +6,11 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
+from lossgeometry import jobs
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.config import load_config
-from lossgeometry.methods import method_module
-from lossgeometry.provenance import code_digests, digest_of_file
 from lossgeometry.experiment.runs import BASE, pair_id
+from lossgeometry.provenance import code_digests, digest_of_file
 
 try:
     CONFIG = load_config({key: value for key, value in config.items()})
@@ -20,10 +20,7 @@ except ConfigError as error:
 CPU = "../../envs/cpu.yaml"
 GPU = "../../envs/gpu.yaml"
 
-# Prompt sets that are not benchmarks: `train` is what rollouts are sampled for, `heldout` only serves as reference.
-ROLLOUT_SETS = ["train", "heldout"]
-TRAINED = [run.id for run in CONFIG.runs.values() if not run.external]
-EVALUATED = [BASE, *CONFIG.runs] if CONFIG.evaluation.benchmarks else []
+TRAINED = [run.id for run in CONFIG.trained]
 
 
 wildcard_constraints:
@@ -52,15 +49,6 @@ def log_of(path):
 
 def benchmark_of(path):
     return results(f"benchmarks/{path}.tsv")
-
-
-def plain(block):
-    """Return a configuration block as built-in types, which Snakemake records and compares."""
-    return block.model_dump(mode="json", by_alias=True)
-
-
-def run_of(wildcards):
-    return CONFIG.runs[wildcards.run]
 
 
 def student_folder():
@@ -103,6 +91,27 @@ def evaluation_files(runs=None):
     """Return the graded answers of the given runs; by default of the base and every run."""
     return [
         results(f"evaluation/{run}/{benchmark}.jsonl")
-        for run in (EVALUATED if runs is None else runs)
+        for run in (CONFIG.evaluated if runs is None else runs)
         for benchmark in CONFIG.evaluation.benchmarks
     ]
+
+
+def one_of(names):
+    """Return the constraint of a wildcard to these names; to nothing where there is none."""
+    return "|".join(names) or "(?!)"
+
+
+def problem_file(name):
+    """Return the user's file that a set of problems is read from; none for a data set of the hub."""
+    source = jobs.rollouts.problem_source(CONFIG, name)
+    return source.name if source.source == "file" else []
+
+
+def initialisation(run, name):
+    """Return a file of the adapter that a run starts from."""
+    return results(f"initialisations/s{CONFIG.runs[run].init_seed}/{name}")
+
+
+def figure_files():
+    """Return the publication figures, as `rules/explore.smk` lists them."""
+    return [results(f"figures/{figure.name}.{suffix}") for suffix in ("svg", "png") for figure in FIGURES]

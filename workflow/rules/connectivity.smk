@@ -1,9 +1,5 @@
 """Linear mode connectivity: the ends once per run, the path once per pair."""
 
-
-include: "functions/connectivity.smk"
-
-
 PROBLEMS = results(f"prompts/{CONFIG.benchmark_of(CONFIG.connectivity)}.jsonl")
 
 # What each loss is measured on.
@@ -31,7 +27,7 @@ rule measure_endpoints:
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
-        cfg=endpoint_cfg,
+        cfg=lambda wildcards: jobs.function_space.endpoint(CONFIG, wildcards.run),
         code=code_digests("measure_endpoints.py"),
     message:
         "Measuring the losses of {wildcards.run}, and on its way to the base"
@@ -61,7 +57,7 @@ rule interpolate_pair:
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
-        cfg={**loss_cfg(), "points": list(CONFIG.connectivity.points)},
+        cfg=jobs.function_space.path(CONFIG),
         code=code_digests("interpolate_pair.py"),
     message:
         "Interpolating between {wildcards.a} and {wildcards.b}"
@@ -87,7 +83,7 @@ rule measure_path_accuracy:
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
-        cfg=accuracy_cfg(),
+        cfg=jobs.function_space.path_accuracy(CONFIG),
         code=code_digests("measure_path_accuracy.py"),
     message:
         "Answering problems between {wildcards.a} and {wildcards.b}"

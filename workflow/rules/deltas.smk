@@ -1,9 +1,6 @@
 """The update of every run as a compact singular value decomposition, and its relation to the weights that it changes."""
 
 
-include: "functions/deltas.smk"
-
-
 # `external.<name>` is also a possible run id in the eyes of the rule that trains.
 ruleorder: fetch_adapter > train_adapter
 
@@ -30,7 +27,8 @@ rule fetch_adapter:
 
 rule reduce_adapter:
     input:
-        unpack(adapter_weights),
+        weights=lambda wildcards: adapter_inputs(wildcards.run)[0],
+        config=lambda wildcards: adapter_inputs(wildcards.run)[1],
     output:
         results("deltas/{run}.safetensors"),
     log:
@@ -64,8 +62,7 @@ rule decompose_base:
         CPU
     threads: CONFIG.training.threads
     params:
-        # The user's adapters may target any matrix; adapters trained here are known beforehand.
-        cfg={"targets": [] if CONFIG.adapters else sorted(CONFIG.lora.target_modules)},
+        cfg=jobs.weights.base_spectra(CONFIG),
         code=code_digests("decompose_base.py"),
     message:
         "Decomposing the base weights"

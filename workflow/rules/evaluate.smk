@@ -1,9 +1,5 @@
 """Answers of the base and of every adapter, and their grades."""
 
-
-include: "functions/evaluate.smk"
-
-
 # An engine that loads in seconds gets one job per benchmark, one that takes minutes gets one job per run: see the key
 # evaluation.loads. Both rules call the same script, which takes any number of benchmarks.
 if CONFIG.evaluation.loads == "per_benchmark":
@@ -31,7 +27,7 @@ rule generate_answers:
     resources:
         gpu=int(CONFIG.evaluation.engine.name == "vllm"),
     params:
-        cfg=generation_cfg(),
+        cfg=jobs.evaluation.answers(CONFIG),
         code=code_digests("generate_answers.py"),
     message:
         "Answering as {wildcards}"
@@ -53,7 +49,7 @@ rule grade_answers:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds},
+        cfg=jobs.evaluation.graded_answers(CONFIG),
         code=code_digests("grade_answers.py"),
     message:
         "Grading {wildcards.run} on {wildcards.benchmark}"
@@ -74,12 +70,7 @@ rule tabulate_accuracy:
     conda:
         CPU
     params:
-        cfg={
-            "runs": EVALUATED,
-            "benchmarks": list(CONFIG.evaluation.benchmarks),
-            "pairs": [list(pair) for pair in CONFIG.pairs],
-            "bootstrap": CONFIG.evaluation.bootstrap,
-        },
+        cfg=jobs.evaluation.accuracy_table(CONFIG),
         code=code_digests("tabulate_accuracy.py"),
     message:
         "Tabulating accuracies"

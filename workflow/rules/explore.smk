@@ -1,9 +1,5 @@
 """The explorer page and the publication figures, both from one bundle of all tables."""
 
-
-include: "functions/explore.smk"
-
-
 from lossgeometry.explorer.outputs import ASSET_FOLDER, ASSETS, figures_of
 from lossgeometry.explorer.outputs import TABLES as SHOWN_TABLES
 from lossgeometry.provenance import digest_of_files
@@ -42,13 +38,7 @@ rule write_bundle:
     conda:
         CPU
     params:
-        cfg={
-            "experiment": CONFIG.experiment,
-            "reference": CONFIG.geometry.reference,
-            "facts": explorer_facts(),
-            "methods": method_entries(),
-            "tables": sorted(EXPLORED),
-        },
+        cfg=jobs.report.page(CONFIG, EXPLORED),
         code=code_digests("write_bundle.py"),
     message:
         "Gathering all tables for the page and the figures"

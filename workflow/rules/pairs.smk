@@ -1,9 +1,6 @@
 """The pairwise geometry of the updates, and the tables that gather it."""
 
 
-include: "functions/pairs.smk"
-
-
 rule compare_pair:
     input:
         a=results("deltas/{a}.safetensors"),
@@ -21,7 +18,7 @@ rule compare_pair:
     resources:
         mem_mb=1000,
     params:
-        cfg=lambda wildcards: pair_cfg(wildcards.a, wildcards.b),
+        cfg=lambda wildcards: jobs.weights.pair(CONFIG, wildcards.a, wildcards.b),
         code=code_digests("compare_pair.py"),
     message:
         "Comparing {wildcards.a} and {wildcards.b}"
@@ -46,7 +43,7 @@ rule tabulate_geometry:
         CPU
     threads: 1
     params:
-        cfg={"pairs": pair_entries(), "runs": run_identities()},
+        cfg=jobs.weights.pairs_table(CONFIG),
         code=code_digests("tabulate_geometry.py"),
     message:
         "Tabulating the geometry of all pairs"
@@ -56,7 +53,7 @@ rule tabulate_geometry:
 
 rule compare_sweeps:
     input:
-        [results(f"deltas/{run.id}.safetensors") for run in swept_runs()],
+        [results(f"deltas/{run.id}.safetensors") for run in jobs.weights.swept_runs(CONFIG)],
     output:
         seeds=results("tables/seeds.csv"),
         decomposition=results("tables/decomposition.csv"),
@@ -69,19 +66,7 @@ rule compare_sweeps:
         CPU
     threads: 1
     params:
-        cfg={
-            "runs": [
-                {
-                    "run": run.id,
-                    "method": run.label,
-                    "learning_rate": run.learning_rate,
-                    "init_seed": run.init_seed,
-                    "seed": run.seed,
-                    "default": run.default,
-                }
-                for run in swept_runs()
-            ]
-        },
+        cfg=jobs.weights.sweeps(CONFIG),
         code=code_digests("compare_sweeps.py"),
     message:
         "Comparing seeds and learning rates with losses"

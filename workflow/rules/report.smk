@@ -1,7 +1,5 @@
 """What a person reads: the tables that gather every stage, and the summary."""
 
-from dataclasses import asdict
-
 
 rule write_config:
     output:
@@ -13,7 +11,7 @@ rule write_config:
     conda:
         CPU
     params:
-        cfg=plain(CONFIG),
+        cfg=jobs.plain(CONFIG),
         code=code_digests("write_config.py"),
     message:
         "Recording the resolved configuration"
@@ -34,10 +32,7 @@ rule tabulate_runs:
     conda:
         CPU
     params:
-        cfg=[
-            {"run": run.id, "method": run.label, "learning_rate": run.learning_rate, "seed": run.seed}
-            for run in CONFIG.runs.values()
-        ],
+        cfg=jobs.report.runs_table(CONFIG),
         code=code_digests("tabulate_runs.py"),
     message:
         "Tabulating the runs"
@@ -58,12 +53,12 @@ if CONFIG.connectivity_pairs:
     TABLES["shrinkage"] = results("tables/shrinkage.csv")
 if CONFIG.representation_pairs:
     TABLES["cka"] = results("tables/cka.csv")
-if swept_runs():
+if jobs.weights.swept_runs(CONFIG):
     for name in ("seeds", "decomposition", "rates"):
         TABLES[name] = results(f"tables/{name}.csv")
 if CONFIG.geometry.relation_to_base:
     TABLES["base_relations"] = results("tables/base_relations.csv")
-if EVALUATED:
+if CONFIG.evaluated:
     TABLES["accuracy"] = results("tables/accuracy.csv")
     TABLES["mcnemar"] = results("tables/mcnemar.csv")
 
@@ -88,7 +83,7 @@ rule tabulate_sensitivity:
         "../scripts/tabulate_sensitivity.py"
 
 
-if swept_runs() and CONFIG.pairs:
+if jobs.weights.swept_runs(CONFIG) and CONFIG.pairs:
     TABLES["sensitivity"] = results("tables/sensitivity.csv")
 
 
@@ -111,11 +106,7 @@ rule tabulate_claims:
     conda:
         CPU
     params:
-        cfg={
-            "student": CONFIG.student_name,
-            "paper": digest_of_file(PAPER),
-            "runs": [asdict(run) for run in CONFIG.runs.values()],
-        },
+        cfg=jobs.report.claims(CONFIG, digest_of_file(PAPER)),
         code=code_digests("tabulate_claims.py"),
     message:
         "Putting the paper's claims to this experiment"
@@ -140,7 +131,7 @@ rule write_summary:
     conda:
         CPU
     params:
-        cfg={"student": CONFIG.student_name, "paper": digest_of_file(PAPER), "config": plain(CONFIG)},
+        cfg=jobs.report.summary(CONFIG, digest_of_file(PAPER)),
         code=code_digests("write_summary.py"),
     message:
         "Writing the summary"

@@ -1,9 +1,6 @@
 """Hidden states of the base and of every adapter, once per run, and their similarity, once per pair and block of layers."""
 
 
-include: "functions/representations.smk"
-
-
 scattergather:
     layers=CONFIG.representations.layer_blocks,
 
@@ -35,7 +32,7 @@ rule extract_representations:
     resources:
         gpu=int(CONFIG.representations.precision != "float32"),
     params:
-        cfg=collection_cfg(),
+        cfg=jobs.function_space.hidden_states(CONFIG),
         code=code_digests("extract_representations.py"),
     message:
         "Collecting the hidden states of {wildcards.run}"
@@ -58,11 +55,7 @@ rule compare_representations:
         CPU
     threads: CONFIG.representations.threads
     params:
-        cfg={
-            "estimators": list(CONFIG.representations.estimators),
-            "bootstrap": CONFIG.representations.bootstrap,
-            "seed": CONFIG.representations.seed,
-        },
+        cfg=jobs.function_space.hidden_state_pair(CONFIG),
         block=lambda wildcards: wildcards.get("scatteritem", "1-of-1"),
         code=code_digests("compare_representations.py"),
     message:

@@ -1,11 +1,5 @@
 """Sampling the teacher, and grading what it wrote: the one data set of every offline method."""
 
-from lossgeometry.jobs import teacher as endpoint
-
-
-include: "functions/rollouts.smk"
-
-
 # An imported file is one part; sampling can be split.
 scattergather:
     rollouts=1 if CONFIG.rollouts.file else CONFIG.rollouts.shards,
@@ -30,11 +24,7 @@ if CONFIG.rollouts.file:
             CPU
         threads: CONFIG.grading.workers
         params:
-            cfg={
-                "heldout_prompts": CONFIG.rollouts.heldout_prompts,
-                "seed": CONFIG.rollouts.seed,
-                "deadline_seconds": CONFIG.grading.deadline_seconds,
-            },
+            cfg=jobs.rollouts.imported(CONFIG),
             code=code_digests("import_rollouts.py"),
         message:
             "Importing the rollouts of {input.file}"
@@ -47,7 +37,7 @@ elif CONFIG.teacher.source == "endpoint":
     rule ask_teacher:
         input:
             student=student_folder(),
-            prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
+            prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         output:
             results("rollouts/shards/{scatteritem}.jsonl"),
         log:
@@ -59,9 +49,9 @@ elif CONFIG.teacher.source == "endpoint":
             CPU
         threads: 1
         params:
-            cfg=endpoint.completed(CONFIG),
+            cfg=jobs.teacher.completed(CONFIG),
             # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
-            speed=lambda wildcards, input: endpoint.speed(CONFIG),
+            speed=lambda wildcards, input: jobs.teacher.speed(CONFIG),
             code=code_digests("ask_teacher.py"),
         message:
             "Asking {params.cfg[model]} at {params.cfg[base_url]}, part {wildcards.scatteritem}"
@@ -73,7 +63,7 @@ else:
     rule generate_rollouts:
         input:
             teacher=teacher_folder(),
-            prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
+            prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         output:
             results("rollouts/shards/{scatteritem}.jsonl"),
         log:
@@ -86,8 +76,9 @@ else:
         resources:
             gpu=int(CONFIG.rollouts.engine.name == "vllm"),
         params:
-            cfg=sampling_cfg(),
-            speed=sampling_speed,
+            cfg=jobs.rollouts.sampled(CONFIG),
+            # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
+            speed=lambda wildcards, input: jobs.rollouts.sampling_speed(CONFIG),
             code=code_digests("generate_rollouts.py"),
         message:
             "Sampling the teacher, part {wildcards.scatteritem}"
@@ -97,10 +88,10 @@ else:
 
 rule grade_rollouts:
     input:
-        prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
+        prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         shards=gather.rollouts(results("rollouts/shards/{scatteritem}.jsonl")),
     output:
-        **({"teacher": results("rollouts/teacher.json")} if endpoint.bought(CONFIG) else {}),
+        **({"teacher": results("rollouts/teacher.json")} if jobs.teacher.bought(CONFIG) else {}),
         rollouts=results("rollouts/rollouts.parquet"),
         heldout=results("rollouts/heldout.jsonl"),
         summary=reported("rollouts"),
@@ -112,9 +103,7 @@ rule grade_rollouts:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds}
-        | ({"pretend": True} if CONFIG.smoke else {})
-        | endpoint.bought(CONFIG),
+        cfg=jobs.rollouts.graded(CONFIG),
         code=code_digests("grade_rollouts.py"),
     message:
         "Grading the rollouts"

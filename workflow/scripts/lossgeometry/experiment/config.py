@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.runs import Run, expand_pairs, expand_runs
+from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
 from lossgeometry.methods import method_module
 from lossgeometry.settings.block import Block
@@ -70,6 +70,16 @@ class Config(Block):
     def runs(self) -> dict[str, Run]:
         """Every run by its id, in the order of the configuration."""
         return {run.id: run for run in expand_runs(self.methods, self.seeds, self.adapters)}
+
+    @cached_property
+    def trained(self) -> list[Run]:
+        """The runs that are trained here, in the order of the configuration."""
+        return [run for run in self.runs.values() if not run.external]
+
+    @cached_property
+    def evaluated(self) -> list[str]:
+        """The ids of the runs that answer the benchmarks, the base first; none without benchmarks."""
+        return [BASE, *self.runs] if self.evaluation.benchmarks else []
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
@@ -181,6 +191,10 @@ def _check_method(label: str, method: Method, training: Training) -> None:
         options = module.Options(**method.options)
     except ValidationError as error:
         raise ValueError(f"methods.{label}.options.{_sentence(error)}") from None
+    if method.verdicts == "shuffled" and not module.OFFLINE:
+        raise ValueError(
+            f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
+        )
     if not module.OFFLINE and training.batch_size % options.generations:
         raise ValueError(
             f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"

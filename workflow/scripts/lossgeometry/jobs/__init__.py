@@ -1,1 +1,11 @@
-"""What each kind of job is told: pure functions of the configuration to a block of built-in types."""
+"""What each kind of job is told: pure functions (configuration, run) -> a block of built-in types.
+
+Snakemake records the blocks and compares them, so each holds what its job reads and nothing else: a key that a job does not
+read must not run it again. Functions that end in ``speed`` return what changes no result; their rules keep Snakemake
+from comparing it.
+"""
+
+from lossgeometry.jobs import evaluation, function_space, report, rollouts, teacher, training, weights
+from lossgeometry.jobs.blocks import plain
+
+__all__ = ["evaluation", "function_space", "plain", "report", "rollouts", "teacher", "training", "weights"]

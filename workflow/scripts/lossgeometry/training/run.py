@@ -60,6 +60,7 @@ def train(
         digest=digest_of(origin),
         rank=int(os.environ.get("RANK", "0")),
         reward=cfg["reward"],
+        verdicts=cfg.get("verdicts", "graded"),
     )
     method.train(job, method.Options(**cfg["options"]))
     if job.rank:

@@ -1,0 +1,25 @@
+"""What the jobs of the answers are told."""
+
+from lossgeometry.experiment.config import Config
+from lossgeometry.jobs.blocks import Told, only
+
+
+def answers(config: Config) -> Told:
+    """Return what the answers of one run depend on."""
+    keys = ("greedy", "samples", "sampling", "engine", "seed")
+    return {"prompt_suffix": config.prompt_suffix, **only(config.evaluation, *keys)}
+
+
+def graded_answers(config: Config) -> Told:
+    """Return what the verdicts on answers depend on."""
+    return {"deadline_seconds": config.grading.deadline_seconds}
+
+
+def accuracy_table(config: Config) -> Told:
+    """Return what the tables of accuracies depend on beside the verdicts."""
+    return {
+        "runs": config.evaluated,
+        "benchmarks": list(config.evaluation.benchmarks),
+        "pairs": [list(pair) for pair in config.pairs],
+        "bootstrap": config.evaluation.bootstrap,
+    }

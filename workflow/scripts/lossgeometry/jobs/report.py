@@ -1,0 +1,56 @@
+"""What the jobs of the tables, the summary and the page are told."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from lossgeometry.experiment.config import Config
+from lossgeometry.jobs.blocks import Told, plain
+from lossgeometry.methods import method_module
+
+
+def runs_table(config: Config) -> list[Told]:
+    """Return how the runs are named in their table."""
+    keys = ("learning_rate", "seed")
+    return [
+        {"run": run.id, "method": run.label} | {key: getattr(run, key) for key in keys} for run in config.runs.values()
+    ]
+
+
+def claims(config: Config, paper: str) -> Told:
+    """Return what the verdicts on the paper's claims depend on beside the tables; ``paper`` is the digest of its numbers."""
+    return {"student": config.student_name, "paper": paper, "runs": [asdict(run) for run in config.runs.values()]}
+
+
+def summary(config: Config, paper: str) -> Told:
+    """Return what the summary depends on beside the tables; ``paper`` is the digest of the paper's numbers."""
+    return {"student": config.student_name, "paper": paper, "config": plain(config)}
+
+
+def page(config: Config, tables: Iterable[str]) -> Told:
+    """Return what the page depends on beside the tables: their names, the methods in words, and the head's facts."""
+    return {
+        "experiment": config.experiment,
+        "reference": config.geometry.reference,
+        "facts": _facts(config),
+        "methods": {label: _method_in_words(label) for label in config.methods},
+        "tables": sorted(tables),
+    }
+
+
+def _method_in_words(label: str) -> Told:
+    name, _, variant = label.partition("@")
+    method = method_module(name)
+    return {
+        "title": f"{method.TITLE} {variant}".strip(),
+        "objective": method.OBJECTIVE,
+        "citation": method.CITATION,
+    }
+
+
+def _facts(config: Config) -> Told:
+    facts = {"student": config.student_name}
+    if config.trained:
+        targets = ", ".join(name.removesuffix("_proj") for name in config.lora.target_modules)
+        facts["adapter"] = f"LoRA, rank {config.lora.rank}, on {targets}"
+        facts["training"] = f"{config.training.steps} steps of {config.training.batch_size}"
+    return facts

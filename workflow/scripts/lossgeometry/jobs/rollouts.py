@@ -1,0 +1,61 @@
+"""What the jobs of the problems and the rollouts are told."""
+
+from lossgeometry.experiment.config import Config
+from lossgeometry.jobs.blocks import Told, only, plain
+from lossgeometry.jobs.evaluation import graded_answers
+from lossgeometry.jobs.teacher import bought
+from lossgeometry.settings.models import Problems
+
+ROLLOUT_SETS = ("train", "heldout")
+"""Sets of problems that are not benchmarks: `train` is what rollouts are sampled for, `heldout` only serves as reference."""
+
+
+def problem_source(config: Config, name: str) -> Problems | None:
+    """Return where a set of problems comes from; None where it comes with imported rollouts."""
+    return config.prompts if name in ROLLOUT_SETS else config.evaluation.benchmarks[name]
+
+
+def problem_sets(config: Config, *sources: str) -> list[str]:
+    """Return the sets of problems that come from one of these kinds of source."""
+    names = [*([] if config.rollouts.file else ROLLOUT_SETS), *config.evaluation.benchmarks]
+    found = {name: problem_source(config, name) for name in names}
+    return [name for name, problems in found.items() if problems and problems.source in sources]
+
+
+def problems(config: Config, name: str) -> Told:
+    """Return what a set of problems depends on; `train` and `heldout` are two parts of one source."""
+    source = problem_source(config, name)
+    told = {"part": "benchmark", **plain(source)}
+    if name in ROLLOUT_SETS:
+        told |= {"part": name, "heldout_count": config.rollouts.heldout_prompts}
+    if source.source != "generated":
+        told["deadline_seconds"] = config.grading.deadline_seconds
+    return told
+
+
+def imported(config: Config) -> Told:
+    """Return what the rollouts of a file depend on beside the file."""
+    return only(config.rollouts, "heldout_prompts", "seed") | {"deadline_seconds": config.grading.deadline_seconds}
+
+
+def sampled(config: Config) -> Told:
+    """Return what the teacher's completions depend on."""
+    engine = plain(config.rollouts.engine)
+    return {
+        "model": config.teacher.name if config.teacher.source == "endpoint" else "",
+        "prompt_suffix": config.prompt_suffix,
+        "samples_per_prompt": config.rollouts.samples_per_prompt,
+        "sampling": plain(config.rollouts.sampling),
+        "engine": {key: engine[key] for key in engine if key not in config.rollouts.engine.speed_keys},
+        "seed": config.rollouts.seed,
+    }
+
+
+def sampling_speed(config: Config) -> Told:
+    """Return what the speed of sampling the teacher depends on."""
+    return only(config.rollouts.engine, *config.rollouts.engine.speed_keys)
+
+
+def graded(config: Config) -> Told:
+    """Return what the verdicts on the rollouts depend on."""
+    return graded_answers(config) | ({"pretend": True} if config.smoke else {}) | bought(config)

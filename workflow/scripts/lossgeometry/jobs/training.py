@@ -1,0 +1,44 @@
+"""What the jobs that train are told."""
+
+from lossgeometry.experiment.config import Config
+from lossgeometry.jobs.blocks import Told, only, plain
+from lossgeometry.methods import method_module
+
+
+def is_offline(config: Config, run: str) -> bool:
+    """Return whether a run is trained on the rollouts; an on-policy method samples for itself."""
+    return method_module(config.runs[run].method).OFFLINE
+
+
+def adapter(config: Config, run_id: str) -> Told:
+    """Return what one run's training depends on: the shared settings, and its own method's, learning rate's and seeds'."""
+    run = config.runs[run_id]
+    shared = plain(config.training)
+    for key in ("threads", *config.training.speed_keys):
+        shared.pop(key)
+    method = config.methods[run.label]
+    shared["steps"] = method.steps or shared["steps"]
+    # Only where it is not the default: a run on graded verdicts is not told of a choice that it does not have.
+    control = {"verdicts": method.verdicts} if method.verdicts != "graded" else {}
+    return {
+        "run": run.id,
+        "method": run.method,
+        "learning_rate": run.learning_rate,
+        "init_seed": run.init_seed,
+        "order_seed": run.order_seed,
+        "options": plain(config.options_of(run)),
+        "training": shared,
+        "prompt_suffix": config.prompt_suffix,
+        "reward": {"deadline_seconds": config.grading.deadline_seconds},
+        **control,
+    }
+
+
+def processes(config: Config, run: str) -> int:
+    """Return the processes that train a run together; an on-policy method takes one."""
+    return config.training.processes if is_offline(config, run) else 1
+
+
+def speed(config: Config, run: str) -> Told:
+    """Return what the speed of one run's training depends on."""
+    return only(config.training, *config.training.speed_keys) | {"processes": processes(config, run)}
