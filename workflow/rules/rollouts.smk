@@ -1,5 +1,6 @@
 """Sampling the teacher, and grading what it wrote: the one data set of every offline method."""
 
+
 # An imported file is one part; sampling can be split.
 scattergather:
     rollouts=1 if CONFIG.rollouts.file else CONFIG.rollouts.shards,
