@@ -57,7 +57,7 @@ def grade(folder: Path, samples: int, characters: int) -> None:
     write_atomic(folder / "train.jsonl", prompts(samples))
     write_atomic(folder / "heldout.jsonl", [])
     files = [folder / name for name in ("rollouts.parquet", "heldout.out", "summary.csv")]
-    grade_rollouts([folder / "train.jsonl", folder / "heldout.jsonl"], [folder / "1.jsonl"], 1, 5.0, *files)
+    grade_rollouts([folder / "train.jsonl", folder / "heldout.jsonl"], [folder / "1.jsonl"], 1, 5.0, *files, Bought({}))
 
 
 def table(folder: Path, samples: int, characters: int) -> None:

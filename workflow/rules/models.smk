@@ -119,7 +119,7 @@ rule fetch_prompts:
     threads: CONFIG.grading.workers
     params:
         cfg=lambda wildcards: jobs.rollouts.problems(CONFIG, wildcards.set),
-        code=code_digests("fetch_prompts.py"),
+        code=lambda wildcards: code_digests("fetch_prompts.py", jobs.grading.module(CONFIG, wildcards.set)),
     message:
         "Fetching and checking the problems of {wildcards.set}"
     script:

@@ -26,7 +26,7 @@ if CONFIG.rollouts.file:
         threads: CONFIG.grading.workers
         params:
             cfg=jobs.rollouts.imported(CONFIG),
-            code=code_digests("import_rollouts.py"),
+            code=code_digests("import_rollouts.py", jobs.grading.module(CONFIG, "train")),
         message:
             "Importing the rollouts of {input.file}"
         script:
@@ -105,7 +105,7 @@ rule grade_rollouts:
     threads: CONFIG.grading.workers
     params:
         cfg=jobs.rollouts.graded(CONFIG),
-        code=code_digests("grade_rollouts.py"),
+        code=code_digests("grade_rollouts.py", jobs.grading.module(CONFIG, "train")),
     message:
         "Grading the rollouts"
     script:

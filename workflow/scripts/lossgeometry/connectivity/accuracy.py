@@ -13,6 +13,7 @@ from lossgeometry.forward.adapted_model import attached
 from lossgeometry.generation.engines.transformers import TransformersEngine
 from lossgeometry.generation.requests import evaluation_requests
 from lossgeometry.grading.grader import Answer, Grader
+from lossgeometry.grading.graders import DEFAULT
 from lossgeometry.settings.rollouts import Sampling
 from lossgeometry.updates.peft import Adapter
 
@@ -25,15 +26,16 @@ def path_accuracies(student: str | Path, a: Adapter, b: Adapter, problems: str |
     problems
         JSONL with the keys id, problem and answer.
     cfg
-        `points` (values of t), `problems` (how many), `prompt_suffix`, `batch_size`, `max_new_tokens` and
-        `deadline_seconds`.
+        `points` (values of t), `problems` (how many), `prompt_suffix`, `batch_size`, `max_new_tokens`,
+        `deadline_seconds` and, where it is not the default, `grader`.
     """
     asked = list(islice(read_lines(problems), cfg["problems"]))
     requests = evaluation_requests(asked, greedy=True, samples=0, seed=0)
     sampling = Sampling(temperature=0.0, max_new_tokens=cfg["max_new_tokens"])
     engine = TransformersEngine(Path(student), None, cfg["prompt_suffix"], cfg["batch_size"])
+    grading = {"workers": 1, "deadline_seconds": cfg["deadline_seconds"], "grader": cfg.get("grader", DEFAULT)}
     points, correct = np.array(cfg["points"]), []
-    with attached(engine.model, [a, b]) as span, Grader(1, cfg["deadline_seconds"]) as grader:
+    with attached(engine.model, [a, b]) as span, Grader(**grading) as grader:
         for t in cfg["points"]:
             span.set_weights(torch.tensor([[1 - t, t]], device=engine.model.device))
             completions = [completion for batch in engine.generate(requests, sampling) for completion in batch]

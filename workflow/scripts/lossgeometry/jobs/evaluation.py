@@ -10,11 +10,6 @@ def answers(config: Config) -> Told:
     return {"prompt_suffix": config.prompt_suffix, **only(config.evaluation, *keys)}
 
 
-def graded_answers(config: Config) -> Told:
-    """Return what the verdicts on answers depend on."""
-    return {"deadline_seconds": config.grading.deadline_seconds}
-
-
 def accuracy_table(config: Config) -> Told:
     """Return what the tables of accuracies depend on beside the verdicts."""
     return {

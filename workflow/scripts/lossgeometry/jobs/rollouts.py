@@ -2,17 +2,8 @@
 
 from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told, only, plain
-from lossgeometry.jobs.evaluation import graded_answers
+from lossgeometry.jobs.grading import ROLLOUT_SETS, problem_source, verdicts
 from lossgeometry.jobs.teacher import bought
-from lossgeometry.settings.models import Problems
-
-ROLLOUT_SETS = ("train", "heldout")
-"""Sets of problems that are not benchmarks: `train` is what rollouts are sampled for, `heldout` only serves as reference."""
-
-
-def problem_source(config: Config, name: str) -> Problems | None:
-    """Return where a set of problems comes from; None where it comes with imported rollouts."""
-    return config.prompts if name in ROLLOUT_SETS else config.evaluation.benchmarks[name]
 
 
 def problem_sets(config: Config, *sources: str) -> list[str]:
@@ -26,16 +17,17 @@ def problems(config: Config, name: str) -> Told:
     """Return what a set of problems depends on; `train` and `heldout` are two parts of one source."""
     source = problem_source(config, name)
     told = {"part": "benchmark", **plain(source)}
+    del told["grader"]
     if name in ROLLOUT_SETS:
         told |= {"part": name, "heldout_count": config.rollouts.heldout_prompts}
     if source.source != "generated":
-        told["deadline_seconds"] = config.grading.deadline_seconds
+        told |= verdicts(config, name)  # gold answers are checked
     return told
 
 
 def imported(config: Config) -> Told:
     """Return what the rollouts of a file depend on beside the file."""
-    return only(config.rollouts, "heldout_prompts", "seed") | {"deadline_seconds": config.grading.deadline_seconds}
+    return only(config.rollouts, "heldout_prompts", "seed") | verdicts(config, "train")
 
 
 def sampled(config: Config) -> Told:
@@ -58,4 +50,4 @@ def sampling_speed(config: Config) -> Told:
 
 def graded(config: Config) -> Told:
     """Return what the verdicts on the rollouts depend on."""
-    return graded_answers(config) | ({"pretend": True} if config.smoke else {}) | bought(config)
+    return verdicts(config, "train") | ({"pretend": True} if config.smoke else {}) | bought(config)

@@ -2,12 +2,19 @@
 
 from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told, only, plain
+from lossgeometry.jobs.grading import module, verdicts
 from lossgeometry.methods import method_module
 
 
 def is_offline(config: Config, run: str) -> bool:
     """Return whether a run is trained on the rollouts; an on-policy method samples for itself."""
     return method_module(config.runs[run].method).OFFLINE
+
+
+def modules(config: Config, run: str) -> list[str]:
+    """Return the paths of the modules that a run's training loads by name: its method, and its grader if it samples."""
+    method = f"lossgeometry/methods/{config.runs[run].method}.py"
+    return [method] if is_offline(config, run) else [method, module(config, "train")]
 
 
 def adapter(config: Config, run_id: str) -> Told:
@@ -29,7 +36,7 @@ def adapter(config: Config, run_id: str) -> Told:
         "options": plain(config.options_of(run)),
         "training": shared,
         "prompt_suffix": config.prompt_suffix,
-        "reward": {"deadline_seconds": config.grading.deadline_seconds},
+        "reward": verdicts(config, "train"),
         **control,
     }
 
