@@ -52,6 +52,7 @@ def generate(folder: Path, samples: int, characters: int) -> None:
 
 def grade(folder: Path, samples: int, characters: int) -> None:
     from lossgeometry.files.jsonl import write_atomic
+    from lossgeometry.rollouts.bought import Bought
     from lossgeometry.rollouts.rewards import grade_rollouts
 
     write_atomic(folder / "train.jsonl", prompts(samples))

@@ -1,5 +1,7 @@
 """Rejection-sampling fine-tuning: SFT on the correct rollouts only (Yuan et al. 2023, arXiv 2308.01825)."""
 
+from pydantic import model_serializer
+
 from lossgeometry.settings.block import Block
 
 TITLE = "RFT"
@@ -14,6 +16,11 @@ class Options(Block):
     distinct: bool = False
     """Of completions of one prompt that are equal up to white space, train on the first alone. The RFT paper keeps distinct
     solutions, which it tells apart by their equations; arXiv 2606.23740 does not say."""
+
+    @model_serializer(mode="wrap")
+    def _where_it_is_set(self, serialize):
+        # A run on all correct rollouts is not told of a choice that it does not make.
+        return serialize(self) if self.distinct else {}
 
 
 def select(rollouts, options, job):
