@@ -13,6 +13,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.files.jsonl import read_lines, write_atomic
 from lossgeometry.files.text import well_formed
 from lossgeometry.rollouts import rewards as grading
+from lossgeometry.rollouts.bought import Bought
 from lossgeometry.rollouts.importing import import_rollouts
 from lossgeometry.rollouts.rewards import ROLLOUTS, grade_answers, grade_rollouts
 
@@ -45,6 +46,7 @@ def graded(folder, train, held, shards):
         folder / "rollouts.parquet",
         folder / "solutions.jsonl",
         folder / "summary.csv",
+        Bought({}),
     )
     frame = pd.read_parquet(folder / "rollouts.parquet")
     return frame, list(read_lines(folder / "solutions.jsonl")), pd.read_csv(folder / "summary.csv").iloc[0]

@@ -289,6 +289,34 @@ def test_empty_rollouts_are_one_sentence(world):
         method_module("sft").train(job, method_module("sft").Options())
 
 
+@pytest.mark.parametrize("method", [name for name in METHODS if method_module(name).OFFLINE])
+def test_every_method_leaves_empty_completions_out_and_counts_them(world, monkeypatch, method):
+    blank = (world.frame.prompt_id == "p0") & (world.frame["sample"] < 2)  # the first right and the first wrong one
+    holed = world.frame.assign(completion=world.frame.completion.where(~blank, ["", " \n"] * (len(blank) // 2)))
+    job = world.with_rollouts(holed, f"holed-{method}")
+    found = at_step_zero(monkeypatch, job, method).train_dataset[:]
+    assert job.skipped["empty completions"] == 2
+    without = world.with_rollouts(world.frame[~blank].reset_index(drop=True), f"without-{method}")
+    assert found == at_step_zero(monkeypatch, without, method).train_dataset[:]
+
+
+def test_completions_that_are_all_empty_are_one_sentence(world):
+    job = world.with_rollouts(world.frame.assign(completion=" "), "blank")
+    with pytest.raises(InputError, match="every completion is empty; check what the teacher answers"):
+        method_module("sft").train(job, method_module("sft").Options())
+
+
+def test_rft_on_distinct_solutions_takes_the_first_of_each_prompt(world):
+    rft = method_module("rft")
+    same = world.frame.assign(completion=[f"x{' ' * (1 + number % 3)}y" for number in range(len(world.frame))])
+    job = world.job()
+    kept = rft.select(same, rft.Options(distinct=True), job)
+    right = same[same.reward > 0]
+    assert list(kept.index) == list(right.groupby("prompt_id", sort=False).head(1).index)
+    assert job.skipped == {"repeats of a correct completion of their prompt": len(right) - len(kept)}
+    assert len(rft.select(same, rft.Options(), world.job())) == len(right)
+
+
 def test_cut_rows_end_without_an_end_token_and_long_rows_are_left_out(world, monkeypatch):
     job = world.job(max_length=30)
     trainer = at_step_zero(monkeypatch, job, "sft")

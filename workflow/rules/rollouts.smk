@@ -32,11 +32,38 @@ if CONFIG.rollouts.file:
         script:
             "../scripts/import_rollouts.py"
 
+elif CONFIG.teacher.source == "endpoint":
+
+    # Its answers are kept beside the shards, in rollouts/answers, which no rule declares: Snakemake would remove them.
+    rule ask_teacher:
+        input:
+            student=student_folder(),
+            prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
+        output:
+            results("rollouts/shards/{scatteritem}.jsonl"),
+        log:
+            log_of("ask_teacher/{scatteritem}"),
+        benchmark:
+            benchmark_of("ask_teacher/{scatteritem}")
+        localrule: True
+        conda:
+            CPU
+        threads: 1
+        params:
+            cfg=jobs.teacher.completed(CONFIG),
+            # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
+            speed=lambda wildcards, input: jobs.teacher.speed(CONFIG),
+            code=code_digests("ask_teacher.py"),
+        message:
+            "Asking {params.cfg[model]} at {params.cfg[base_url]}, part {wildcards.scatteritem}"
+        script:
+            "../scripts/ask_teacher.py"
+
 else:
 
     rule generate_rollouts:
         input:
-            teacher=teacher_folder() if CONFIG.teacher.source != "endpoint" else [],
+            teacher=teacher_folder(),
             prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         output:
             results("rollouts/shards/{scatteritem}.jsonl"),
@@ -44,7 +71,6 @@ else:
             log_of("generate_rollouts/{scatteritem}"),
         benchmark:
             benchmark_of("generate_rollouts/{scatteritem}")
-        localrule: CONFIG.rollouts.engine.name == "openai"
         conda:
             GPU if CONFIG.rollouts.engine.name == "vllm" else CPU
         threads: 8 if CONFIG.rollouts.engine.name == "vllm" else 1
@@ -66,6 +92,7 @@ rule grade_rollouts:
         prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         shards=gather.rollouts(results("rollouts/shards/{scatteritem}.jsonl")),
     output:
+        **({"teacher": results("rollouts/teacher.json")} if jobs.teacher.bought(CONFIG) else {}),
         rollouts=results("rollouts/rollouts.parquet"),
         heldout=results("rollouts/heldout.jsonl"),
         summary=reported("rollouts"),

@@ -45,8 +45,10 @@ def main() -> None:
     environment = PROJECT / "envs" / ("gpu.yaml" if gpu else "cpu.yaml")
     findings = [preflight.check_versions(preflight.pinned_versions(environment))]
     findings += [*preflight.check_gpus(config, shape, preflight.list_gpus()), *hub]
-    if config.teacher.source == "endpoint" and not arguments.offline:
-        findings.append(preflight.check_endpoint(config.teacher, config.rollouts.engine.base_url))
+    if config.teacher.source == "endpoint" and not config.rollouts.file:
+        findings.append(preflight.check_lengths(config))
+        if not arguments.offline:
+            findings.append(preflight.check_endpoint(config.teacher, config.rollouts.engine))
     stages = budget(config, Work(shape, lambda name: size_of(config, results, name))) if shape and gpu else []
     if stages:
         findings.append(preflight.check_disk(results, sum(stage.disk_bytes for stage in stages)))

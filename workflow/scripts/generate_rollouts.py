@@ -15,7 +15,7 @@ with job(snakemake):
         cfg=snakemake.params.cfg,
         speed=snakemake.params.speed,
         code=snakemake.params.code,
-        teacher=Path(snakemake.input.teacher) if snakemake.input.get("teacher") else None,
+        teacher=Path(snakemake.input.teacher),
         prompts=[Path(path) for path in snakemake.input.prompts],
         shard=(int(shard) - 1, int(shards)),
         output=Path(snakemake.output[0]),

@@ -140,6 +140,12 @@ class Config(Block):
             raise ValueError(
                 "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
             )
+        budget = self.rollouts.sampling.max_new_tokens
+        if self.methods and self.rollouts.engine.reasoning == "keep" and budget >= self.training.max_length:
+            raise ValueError(
+                f"training.max_length: kept reasoning is trained on, and completions of up to {budget} tokens "
+                "(rollouts.sampling.max_new_tokens) do not fit; raise it, or set rollouts.engine.reasoning to drop"
+            )
         if self.training.batch_size % self.training.micro_batch_size:
             raise ValueError("training.micro_batch_size: it must divide training.batch_size")
         if self.training.batch_size % self.training.processes:

@@ -5,7 +5,7 @@ read must not run it again. Functions that end in ``speed`` return what changes 
 from comparing it.
 """
 
-from lossgeometry.jobs import evaluation, function_space, grading, report, rollouts, training, weights
+from lossgeometry.jobs import evaluation, function_space, grading, report, rollouts, teacher, training, weights
 from lossgeometry.jobs.blocks import plain
 
-__all__ = ["evaluation", "function_space", "grading", "plain", "report", "rollouts", "training", "weights"]
+__all__ = ["evaluation", "function_space", "grading", "plain", "report", "rollouts", "teacher", "training", "weights"]

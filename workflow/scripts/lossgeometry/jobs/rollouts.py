@@ -3,6 +3,7 @@
 from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told, only, plain
 from lossgeometry.jobs.grading import ROLLOUT_SETS, problem_source, verdicts
+from lossgeometry.jobs.teacher import bought
 
 
 def problem_sets(config: Config, *sources: str) -> list[str]:
@@ -49,4 +50,4 @@ def sampling_speed(config: Config) -> Told:
 
 def graded(config: Config) -> Told:
     """Return what the verdicts on the rollouts depend on."""
-    return verdicts(config, "train") | ({"pretend": True} if config.smoke else {})
+    return verdicts(config, "train") | ({"pretend": True} if config.smoke else {}) | bought(config)
