@@ -16,6 +16,7 @@ from lossgeometry.connectivity.paths import (
     whole_grid,
 )
 from lossgeometry.files.csv_rows import write_rows
+from lossgeometry.settings.tasks import PathLosses
 from lossgeometry.updates.peft import Adapter
 
 
@@ -24,7 +25,7 @@ def interpolate(
     adapters: tuple[Adapter, Adapter],
     endpoints: Mapping[str, str | Path],
     sources: Mapping[str, str | Path],
-    cfg: Mapping,
+    task: PathLosses,
     curve: str | Path,
     barriers: str | Path,
 ) -> None:
@@ -40,21 +41,21 @@ def interpolate(
         The files of `base`, `a` and `b` that `endpoints.write_endpoint` wrote.
     sources
         The file of each loss, as for `measurement.measure_losses`.
-    cfg
-        `points`, and what `measurement.measure_losses` reads.
+    task
+        The points, and what is measured there.
     curve, barriers
         The CSV files to write, with `paths.CURVE_COLUMNS` and `paths.BARRIER_COLUMNS`.
     """
     a, b = adapters
     ends = {name: read_endpoint(path) for name, path in endpoints.items()}
     lengths = lengths_of(a, b)
-    points = np.array(cfg["points"])
-    inner = [t for t in cfg["points"] if t not in (0.0, 1.0)]
+    points = np.array(task.points)
+    inner = [t for t in task.points if t not in (0.0, 1.0)]
     curves, rows = [], []
-    for loss, (sequences, losses) in measure_path(student, a, b, inner, sources, cfg).items():
+    for loss, (sequences, losses) in measure_path(student, a, b, inner, sources, task).items():
         of_loss = {name: end[loss] for name, end in ends.items()}
         check_same_sequences(loss, sequences, {endpoints[name]: end for name, end in of_loss.items()})
-        whole = whole_grid(cfg["points"], inner, losses, of_loss["a"], of_loss["b"])
+        whole = whole_grid(task.points, inner, losses, of_loss["a"], of_loss["b"])
         curves += curve_rows(loss, points, whole, lengths)
         rows.append(barrier_row(loss, points, whole, lengths, of_loss["a"], of_loss["b"], of_loss["base"]))
     write_rows(curve, CURVE_COLUMNS, curves)
