@@ -28,7 +28,7 @@ rule generate_answers:
         gpu=int(CONFIG.evaluation.engine.name == "vllm"),
     params:
         cfg=jobs.evaluation.answers(CONFIG),
-        code=code_digests("generate_answers.py"),
+        code=code_digests("generate_answers.py", *jobs.evaluation.modules(CONFIG)),
     message:
         "Answering as {wildcards}"
     script:

@@ -14,7 +14,7 @@ if CONFIG.student.source == "tiny":
         # One thread: with more, sums are split differently and the bytes depend on the machine.
         threads: 1
         params:
-            cfg=jobs.plain(CONFIG.student.tiny),
+            cfg=CONFIG.student.tiny.told(),
             code=code_digests("build_student.py"),
         message:
             "Pre-training the tiny student"
@@ -34,7 +34,7 @@ else:
         conda:
             CPU
         params:
-            cfg=jobs.plain(CONFIG.student),
+            cfg=CONFIG.student.told(),
             code=code_digests("fetch_model.py"),
         message:
             "Fetching the student at its pinned revision"
@@ -52,7 +52,7 @@ if CONFIG.teacher.source == "tiny":
         benchmark:
             benchmark_of("build_teacher")
         params:
-            cfg=jobs.plain(CONFIG.teacher.tiny),
+            cfg=CONFIG.teacher.tiny.told(),
             code=code_digests("build_student.py"),
         message:
             "Pre-training the tiny teacher"
@@ -72,7 +72,7 @@ elif CONFIG.teacher.source != "endpoint":
         conda:
             CPU
         params:
-            cfg=jobs.plain(CONFIG.teacher),
+            cfg=CONFIG.teacher.told(),
             code=code_digests("fetch_model.py"),
         message:
             "Providing the teacher"
@@ -119,7 +119,7 @@ rule fetch_prompts:
     threads: CONFIG.grading.workers
     params:
         cfg=lambda wildcards: jobs.rollouts.problems(CONFIG, wildcards.set),
-        code=code_digests("fetch_prompts.py"),
+        code=lambda wildcards: code_digests("fetch_prompts.py", *jobs.rollouts.problem_modules(CONFIG, wildcards.set)),
     message:
         "Fetching and checking the problems of {wildcards.set}"
     script:

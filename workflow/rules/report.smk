@@ -11,7 +11,7 @@ rule write_config:
     conda:
         CPU
     params:
-        cfg=jobs.plain(CONFIG),
+        cfg=CONFIG.told(),
         code=code_digests("write_config.py"),
     message:
         "Recording the resolved configuration"

@@ -26,7 +26,7 @@ if CONFIG.rollouts.file:
         threads: CONFIG.grading.workers
         params:
             cfg=jobs.rollouts.imported(CONFIG),
-            code=code_digests("import_rollouts.py"),
+            code=code_digests("import_rollouts.py", *jobs.rollouts.import_modules()),
         message:
             "Importing the rollouts of {input.file}"
         script:
@@ -54,7 +54,7 @@ else:
             cfg=jobs.rollouts.sampled(CONFIG),
             # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
             speed=lambda wildcards, input: jobs.rollouts.sampling_speed(CONFIG),
-            code=code_digests("generate_rollouts.py"),
+            code=code_digests("generate_rollouts.py", *jobs.rollouts.sampling_modules(CONFIG)),
         message:
             "Sampling the teacher, part {wildcards.scatteritem}"
         script:

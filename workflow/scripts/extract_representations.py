@@ -18,6 +18,6 @@ with job(snakemake):
         adapter=Adapter(Path(inputs.adapter[0]).parent) if inputs.get("adapter") else None,
         solutions=inputs.solutions,
         problems=inputs.get("problems"),
-        task=HiddenStates(**snakemake.params.cfg),
+        task=HiddenStates.from_told(snakemake.params.cfg),
         output=Path(snakemake.output[0]),
     )

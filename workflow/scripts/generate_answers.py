@@ -12,7 +12,7 @@ with job(snakemake):
     from lossgeometry.settings.tasks import Answers
 
     answer(
-        task=Answers(**snakemake.params.cfg),
+        task=Answers.from_told(snakemake.params.cfg),
         code=snakemake.params.code,
         student=Path(snakemake.input.student),
         adapter=Path(snakemake.input.adapter[0]).parent if snakemake.input.get("adapter") else None,

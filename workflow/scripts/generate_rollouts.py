@@ -13,7 +13,7 @@ with job(snakemake):
 
     shard, shards = snakemake.wildcards.scatteritem.split("-of-")
     sample_rollouts(
-        task=SampledRollouts(**snakemake.params.cfg),
+        task=SampledRollouts.from_told(snakemake.params.cfg),
         speed=snakemake.params.speed,
         code=snakemake.params.code,
         teacher=Path(snakemake.input.teacher) if snakemake.input.get("teacher") else None,

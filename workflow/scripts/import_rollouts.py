@@ -12,7 +12,7 @@ with job(snakemake):
     from lossgeometry.settings.tasks import ImportedRollouts
 
     import_rollouts(
-        task=ImportedRollouts(**snakemake.params.cfg),
+        task=ImportedRollouts.from_told(snakemake.params.cfg),
         file=Path(snakemake.input.file),
         student=Path(snakemake.input.student),
         workers=snakemake.threads,

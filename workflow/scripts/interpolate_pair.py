@@ -18,7 +18,7 @@ with job(snakemake):
         adapters=(Adapter(Path(inputs.adapter_a[0]).parent), Adapter(Path(inputs.adapter_b[0]).parent)),
         endpoints={name: inputs[name] for name in ("base", "a", "b")},
         sources={loss: inputs[loss] for loss in snakemake.params.cfg["losses"]},
-        task=PathLosses(**snakemake.params.cfg),
+        task=PathLosses.from_told(snakemake.params.cfg),
         curve=snakemake.output.curve,
         barriers=snakemake.output.barriers,
     )

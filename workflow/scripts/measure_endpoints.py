@@ -18,6 +18,6 @@ with job(snakemake):
         student=inputs.student,
         adapter=Adapter(Path(inputs.adapter[0]).parent) if inputs.get("adapter") else None,
         sources={loss: inputs[loss] for loss in snakemake.params.cfg["losses"]},
-        task=EndPointLosses(**snakemake.params.cfg),
+        task=EndPointLosses.from_told(snakemake.params.cfg),
     )
     write_endpoint(snakemake.output[0], losses)

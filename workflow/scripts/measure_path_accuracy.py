@@ -16,5 +16,5 @@ with job(snakemake):
 
     inputs = snakemake.input
     a, b = (Adapter(Path(files[0]).parent) for files in (inputs.adapter_a, inputs.adapter_b))
-    rows = path_accuracies(inputs.student, a, b, inputs.problems, PathAccuracy(**snakemake.params.cfg))
+    rows = path_accuracies(inputs.student, a, b, inputs.problems, PathAccuracy.from_told(snakemake.params.cfg))
     write_rows(snakemake.output[0], CURVE_COLUMNS, rows)

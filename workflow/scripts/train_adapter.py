@@ -13,7 +13,7 @@ with job(snakemake):
 
     output = Path(snakemake.output.adapter).parent
     train(
-        task=TrainedAdapter(**snakemake.params.cfg),
+        task=TrainedAdapter.from_told(snakemake.params.cfg),
         speed=snakemake.params.speed,
         code=snakemake.params.code,
         student=Path(snakemake.input.student),

@@ -11,4 +11,4 @@ with job(snakemake):
     from lossgeometry.problems.problem_sets import write_prompts
     from lossgeometry.settings.tasks import ProblemSet
 
-    write_prompts(ProblemSet(**snakemake.params.cfg), Path(snakemake.output[0]))
+    write_prompts(ProblemSet.from_told(snakemake.params.cfg), Path(snakemake.output[0]))

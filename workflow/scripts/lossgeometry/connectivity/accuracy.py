@@ -31,7 +31,7 @@ def path_accuracies(
     """
     asked = list(islice(read_lines(problems), task.problems))
     requests = evaluation_requests(asked, greedy=True, samples=0, seed=0)
-    sampling = Sampling(temperature=0.0, max_new_tokens=task.max_new_tokens)
+    sampling = Sampling(temperature=0.0, top_p=1.0, top_k=0, max_new_tokens=task.max_new_tokens)
     engine = TransformersEngine(Path(student), None, task.prompt_suffix, task.batch_size)
     points, correct = np.array(task.points), []
     with attached(engine.model, [a, b]) as span, Grader(1, task.deadline_seconds) as grader:

@@ -47,6 +47,6 @@ def answer(
             load_engine,
             engine.batch_size,
             checkpoint_root(output.parent.parent.parent, "answers", f"{output.parent.name}.{output.stem}"),
-            digest_of([task.model_dump(mode="json"), code, digest_of_files(inputs)]),
+            digest_of([task.told(), code, digest_of_files(inputs)]),
             output,
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from lossgeometry.experiment.config import Config
-from lossgeometry.jobs.blocks import Told, plain
+from lossgeometry.jobs.blocks import Told
 from lossgeometry.methods import method_module
 
 
@@ -23,7 +23,7 @@ def claims(config: Config, paper: str) -> Told:
 
 def summary(config: Config, paper: str) -> Told:
     """Return what the summary depends on beside the tables; ``paper`` is the digest of the paper's numbers."""
-    return {"student": config.student_name, "paper": paper, "config": plain(config)}
+    return {"student": config.student_name, "paper": paper, "config": config.told()}
 
 
 def page(config: Config, tables: Iterable[str]) -> Told:

@@ -36,10 +36,8 @@ def sample_rollouts(
         Files of problems; the samples of all of them are drawn alike.
     """
     problems = [row for path in prompts for row in read_lines(path)][shard[0] :: shard[1]]
-    sampling, engine = task.sampling, Engine(**task.engine, **speed)
-    digest = digest_of(
-        [task.model_dump(mode="json"), code, shard, digest_of_files([*prompts, *([teacher] if teacher else [])])]
-    )
+    sampling, engine = task.sampling, Engine.from_told({**task.engine, **speed})
+    digest = digest_of([task.told(), code, shard, digest_of_files([*prompts, *([teacher] if teacher else [])])])
     generate_resumably(
         rollout_requests(problems, task.samples_per_prompt, task.seed),
         sampling,

@@ -13,6 +13,7 @@ from lossgeometry.provenance import digest_of, provenance
 from lossgeometry.settings.tasks import TrainedAdapter
 from lossgeometry.settings.training import Training
 from lossgeometry.training.data_parallel import launch
+from lossgeometry.training.device import device
 from lossgeometry.training.training_job import TrainingJob
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
@@ -38,16 +39,16 @@ def train(
     speed
         Settings of training that change no result, and so keep no checkpoint from being continued.
     """
-    training = Training(**task.training, **speed)
+    training = Training.from_told({**task.training, **speed})
     if training.processes > 1 and "RANK" not in os.environ:
         paths = (student, initialisation, prompts, rollouts, output, results)
         launch(
-            [task.model_dump(mode="json"), speed, code, *(str(path) if path else None for path in paths)],
+            [task.told(), speed, code, *(str(path) if path else None for path in paths)],
             training.processes,
         )
         return
     inputs = [student, initialisation, prompts, *([rollouts] if rollouts else [])]
-    origin = provenance(task.model_dump(mode="json"), code, inputs, PACKAGES)
+    origin = provenance(task.told(), code, inputs, PACKAGES)
     method = method_module(task.method)
     job = TrainingJob(
         run=task.run,
@@ -65,11 +66,12 @@ def train(
         rank=int(os.environ.get("RANK", "0")),
         reward=task.reward.model_dump(),
     )
-    method.train(job, method.Options(**task.options))
+    method.train(job, method.Options.from_told(task.options))
     if job.rank:
         return
     with atomic_file(output / "run.json") as path:
         record = {"run": job.run, "skipped": job.skipped, "counted": job.counted, "citation": method.CITATION, **origin}
+        record["device"] = device(training.processes)
         path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     with CheckpointFolder(job.checkpoints, job.digest) as folder:
         folder.clear()

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 
 import openai
 
@@ -203,3 +204,10 @@ def _refusal(request: Request, model_name: str, error: openai.APIStatusError) ->
     if error.status_code == 429:
         return f"the endpoint's quota is used up ({said}); raise it and run again, the completions so far are kept"
     return f"the endpoint refused problem {request.problem_id} ({status}: {said}); change the sampling or remove the problem"
+
+
+def load(
+    model: Path | str, adapter: Path | None, prompt_suffix: str, engine: Engine, max_new_tokens: int
+) -> OpenAIEngine:
+    """Return the engine, which asks for the model by its name; see `engines.make_engine`."""
+    return OpenAIEngine(str(model), prompt_suffix, engine)
