@@ -7,10 +7,11 @@ from pathlib import Path
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
 from lossgeometry import jobs
+from lossgeometry.code_digests import code_digests
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.config import load_config
 from lossgeometry.experiment.runs import BASE, pair_id
-from lossgeometry.provenance import code_digests, digest_of_file
+from lossgeometry.provenance import digest_of_file
 
 try:
     CONFIG = load_config({key: value for key, value in config.items()})
