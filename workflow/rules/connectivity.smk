@@ -28,7 +28,7 @@ rule measure_endpoints:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=lambda wildcards: jobs.function_space.endpoint(CONFIG, wildcards.run),
-        code=code_digests("measure_endpoints.py"),
+        code=planned_code("measure_endpoints.py"),
     message:
         "Measuring the losses of {wildcards.run}, and on its way to the base"
     script:
@@ -58,7 +58,7 @@ rule interpolate_pair:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=jobs.function_space.path(CONFIG),
-        code=code_digests("interpolate_pair.py"),
+        code=planned_code("interpolate_pair.py"),
     message:
         "Interpolating between {wildcards.a} and {wildcards.b}"
     script:
@@ -84,7 +84,7 @@ rule measure_path_accuracy:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=jobs.function_space.path_accuracy(CONFIG),
-        code=code_digests("measure_path_accuracy.py"),
+        code=planned_code("measure_path_accuracy.py"),
     message:
         "Answering problems between {wildcards.a} and {wildcards.b}"
     script:
@@ -111,7 +111,7 @@ rule tabulate_connectivity:
         CPU
     params:
         cfg={"pairs": [list(pair) for pair in CONFIG.connectivity_pairs], "runs": [BASE, *CONNECTED]},
-        code=code_digests("tabulate_connectivity.py"),
+        code=planned_code("tabulate_connectivity.py"),
     message:
         "Tabulating the paths, their barriers and the updates shrunk alone"
     script:

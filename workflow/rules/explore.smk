@@ -39,7 +39,7 @@ rule write_bundle:
         CPU
     params:
         cfg=jobs.report.page(CONFIG, EXPLORED),
-        code=code_digests("write_bundle.py"),
+        code=planned_code("write_bundle.py"),
     message:
         "Gathering all tables for the page and the figures"
     script:
@@ -63,7 +63,7 @@ rule write_explorer:
     conda:
         CPU
     params:
-        code=code_digests("write_explorer.py"),
+        code=planned_code("write_explorer.py"),
         # What the page is made of counts by content, not by date, which a fresh clone renews.
         assets=digest_of_files(ASSET_FOLDER / name for name in ASSETS),
     message:
@@ -95,7 +95,7 @@ if FIGURES:
         conda:
             CPU
         params:
-            code=code_digests("draw_figures.py"),
+            code=planned_code("draw_figures.py"),
         message:
             "Drawing the figures"
         script:

@@ -15,7 +15,7 @@ if CONFIG.student.source == "tiny":
         threads: 1
         params:
             cfg=CONFIG.student.tiny.told(),
-            code=code_digests("build_student.py"),
+            code=planned_code("build_student.py"),
         message:
             "Pre-training the tiny student"
         script:
@@ -35,7 +35,7 @@ else:
             CPU
         params:
             cfg=CONFIG.student.told(),
-            code=code_digests("fetch_model.py"),
+            code=planned_code("fetch_model.py"),
         message:
             "Fetching the student at its pinned revision"
         script:
@@ -53,7 +53,7 @@ if CONFIG.teacher.source == "tiny":
             benchmark_of("build_teacher")
         params:
             cfg=CONFIG.teacher.tiny.told(),
-            code=code_digests("build_student.py"),
+            code=planned_code("build_student.py"),
         message:
             "Pre-training the tiny teacher"
 
@@ -73,7 +73,7 @@ elif CONFIG.teacher.source != "endpoint":
             CPU
         params:
             cfg=CONFIG.teacher.told(),
-            code=code_digests("fetch_model.py"),
+            code=planned_code("fetch_model.py"),
         message:
             "Providing the teacher"
         script:
@@ -95,7 +95,7 @@ rule write_prompts:
         CPU
     params:
         cfg=lambda wildcards: jobs.rollouts.problems(CONFIG, wildcards.set),
-        code=code_digests("write_prompts.py"),
+        code=planned_code("write_prompts.py"),
     message:
         "Writing the problems of {wildcards.set}"
     script:
@@ -119,7 +119,7 @@ rule fetch_prompts:
     threads: CONFIG.grading.workers
     params:
         cfg=lambda wildcards: jobs.rollouts.problems(CONFIG, wildcards.set),
-        code=lambda wildcards: code_digests("fetch_prompts.py", *jobs.rollouts.problem_modules(CONFIG, wildcards.set)),
+        code=lambda wildcards: planned_code("fetch_prompts.py", *jobs.rollouts.problem_modules(CONFIG, wildcards.set)),
     message:
         "Fetching and checking the problems of {wildcards.set}"
     script:

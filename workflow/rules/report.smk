@@ -12,7 +12,7 @@ rule write_config:
         CPU
     params:
         cfg=CONFIG.told(),
-        code=code_digests("write_config.py"),
+        code=planned_code("write_config.py"),
     message:
         "Recording the resolved configuration"
     script:
@@ -33,7 +33,7 @@ rule tabulate_runs:
         CPU
     params:
         cfg=jobs.report.runs_table(CONFIG),
-        code=code_digests("tabulate_runs.py"),
+        code=planned_code("tabulate_runs.py"),
     message:
         "Tabulating the runs"
     script:
@@ -76,7 +76,7 @@ rule tabulate_sensitivity:
         CPU
     params:
         cfg={},
-        code=code_digests("tabulate_sensitivity.py"),
+        code=planned_code("tabulate_sensitivity.py"),
     message:
         "Setting seeds and learning rates beside the losses"
     script:
@@ -107,7 +107,7 @@ rule tabulate_claims:
         CPU
     params:
         cfg=jobs.report.claims(CONFIG, digest_of_file(PAPER)),
-        code=code_digests("tabulate_claims.py"),
+        code=planned_code("tabulate_claims.py"),
     message:
         "Putting the paper's claims to this experiment"
     script:
@@ -132,7 +132,7 @@ rule write_summary:
         CPU
     params:
         cfg=jobs.report.summary(CONFIG, digest_of_file(PAPER)),
-        code=code_digests("write_summary.py"),
+        code=planned_code("write_summary.py"),
     message:
         "Writing the summary"
     script:

@@ -26,7 +26,7 @@ if CONFIG.rollouts.file:
         threads: CONFIG.grading.workers
         params:
             cfg=jobs.rollouts.imported(CONFIG),
-            code=code_digests("import_rollouts.py", *jobs.rollouts.import_modules()),
+            code=planned_code("import_rollouts.py", *jobs.rollouts.import_modules()),
         message:
             "Importing the rollouts of {input.file}"
         script:
@@ -54,7 +54,7 @@ else:
             cfg=jobs.rollouts.sampled(CONFIG),
             # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
             speed=lambda wildcards, input: jobs.rollouts.sampling_speed(CONFIG),
-            code=code_digests("generate_rollouts.py", *jobs.rollouts.sampling_modules(CONFIG)),
+            code=planned_code("generate_rollouts.py", *jobs.rollouts.sampling_modules(CONFIG)),
         message:
             "Sampling the teacher, part {wildcards.scatteritem}"
         script:
@@ -78,7 +78,7 @@ rule grade_rollouts:
     threads: CONFIG.grading.workers
     params:
         cfg=jobs.rollouts.graded(CONFIG),
-        code=code_digests("grade_rollouts.py"),
+        code=planned_code("grade_rollouts.py"),
     message:
         "Grading the rollouts"
     script:

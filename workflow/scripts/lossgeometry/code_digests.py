@@ -16,7 +16,17 @@ from lossgeometry.provenance import SCRIPTS
 
 WITHOUT_EFFECT = frozenset(
     f"lossgeometry/{name}.py"
-    for name in ("errors", "devices", "script", "files/atomic", "files/locks", "files/resuming", "files/stopping")
+    for name in (
+        "errors",
+        "devices",
+        "script",
+        "planned",
+        "code_digests",
+        "files/atomic",
+        "files/locks",
+        "files/resuming",
+        "files/stopping",
+    )
 )
 """Modules that decide how a job starts, stops and survives, never what it computes: tests hold that a job which was
 killed and continued ends with the same bytes. Every job imports them: a change would otherwise re-run everything. Nor does
@@ -129,6 +139,11 @@ def _origin(module: str, name: str) -> Path | None:
     if file is None or name not in (exports := _parse(file).exports):
         return file
     return _origin(*exports[name])
+
+
+def digest_of_code(path: Path) -> str:
+    """Return the digest of one Python file, as `code_digests` gives it."""
+    return _parse(path).digest
 
 
 @cache
