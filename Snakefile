@@ -28,6 +28,7 @@ rule all:
     input:
         results("config.yaml"),
         results("summary.md"),
+        TABLES.values(),
         results("explorer.html"),
         figure_files(),
 

@@ -39,11 +39,12 @@ function choosePair(end, run) {
   change({ focus: found.id });
 }
 
+// The tables' verdict in words: below chance is more alike for an angle, less for a similarity.
 function verdict(found, metric) {
   if (!isNumber(found.value)) return "undefined";
-  if (!isNumber(found.low)) return "";
-  if (inside(found)) return "no more alike than chance";
-  const above = found.value > found.high;
+  if (found.verdict === "-") return "";
+  if (found.verdict === "i") return "no more alike than chance";
+  const above = found.verdict === "a";
   if (metric.name === "orthogonal_fraction" || metric.angle) return above ? "further apart than chance" : "more alike than chance";
   return above ? "more alike than chance" : metric.low < 0 ? "opposed, beyond chance" : "less alike than chance";
 }

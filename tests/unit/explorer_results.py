@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lossgeometry.geometry.chance import verdicts
+from lossgeometry.stages import STAGES
+
 METHODS = {
     "sft": ("SFT", "−Σₜ log pₜ over all rollouts"),
     "rft": ("RFT", "−Σₜ log pₜ over correct rollouts"),
@@ -97,6 +100,13 @@ def write_results(
     cfg = {
         "experiment": "made-up",
         "reference": "sft",
+        "charts": [stage.charts for stage in STAGES if stage.charts],
+        "tables": {
+            table.name: table.on_page
+            for stage in STAGES
+            for table in stage.tables
+            if table.on_page != () and table.name in found
+        },
         "facts": {"student": "tiny"},
         "methods": {
             label: {"title": METHODS[label][0], "objective": METHODS[label][1], "citation": "arXiv:2606.23740"}
@@ -157,6 +167,7 @@ def _geometry(tables: Path, pairs, layers: int, rng, found) -> None:
                     "null_mean": null_mean,
                     "null_sd": null_sd,
                     "note": "",
+                    "verdict": str(verdicts(value, null_mean, null_sd)),
                 }
                 if scope == "global":
                     row |= {"depth_low": value - 0.05, "depth_high": value + 0.05}

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from lossgeometry.evaluation.claim_rules import RULES
-from lossgeometry.evaluation.claims import COLUMNS, claims_section, judge_claims, overall, tabulate_claims
+from lossgeometry.evaluation.claims import COLUMNS, judge_claims, overall, tabulate_claims
+from lossgeometry.evaluation.claims_section import section as claims_section
 from lossgeometry.evaluation.evidence import Evidence
 from lossgeometry.experiment.runs import Run
 
@@ -23,7 +24,7 @@ RUNS = [
     *(Run(f"{label}.lr1e-05.s42", label, label, 1e-5, 42, 42) for label in LABELS),
     Run(SEED, "sft", "sft", 1e-5, 123, 123),
     Run(FAST, "sft", "sft", 1e-4, 42, 42, default=False),
-    Run("external.mine", "mine", "", folder="somewhere"),
+    Run("external.mine", "mine", "", folder="somewhere", origin="given"),
 ]
 COSINES = {
     (SFT, RFT): 0.977,
@@ -243,12 +244,12 @@ def test_another_scale_is_plain_in_every_row_and_at_the_head_of_the_section():
     student = "a 0.4M-parameter model trained here"
     table = judge(paper_tables(), student=student)
     assert table.caveat.str.contains(f"Scale differs: the student is {student}", regex=False).all()
-    section = claims_section(table, student, PAPER)
+    section = claims_section({"claims": table}, {"student": student, "paper_student": PAPER})
     assert section.index("Scale differs") < section.index("| claim |")
     assert section.count("**agrees**") == len(table)
     widths = {line.replace("\\|", "").count("|") for line in section.splitlines() if line.startswith("|")}
     assert widths == {7}
-    assert "Scale differs" not in claims_section(table, PAPER, PAPER)
+    assert "Scale differs" not in claims_section({"claims": table}, {"student": PAPER, "paper_student": PAPER})
 
 
 def test_the_table_is_written_from_files_with_the_same_bytes(tmp_path):

@@ -62,6 +62,11 @@ BAD = [
     ("student.source", "endpoint", r"student"),
     ("evaluation.engine", {"name": "openai"}, r"evaluation.*endpoint cannot serve the adapters"),
     ("experiment", "a/b", r"^experiment: "),
+    (
+        "methods.online_grpo",
+        {"learning_rate": 1.0, "verdicts": "shuffled"},
+        r"methods\.online_grpo\.verdicts: .* nothing to shuffle",
+    ),
 ]
 
 

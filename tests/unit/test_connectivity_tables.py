@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from lossgeometry.connectivity import section as connectivity
 from lossgeometry.connectivity.endpoints import EndPoint, write_endpoint
 from lossgeometry.connectivity.paths import BARRIER_COLUMNS
-from lossgeometry.connectivity.summary import connectivity_summary
 from lossgeometry.connectivity.tabulation import tabulate_pairs, tabulate_shrinkage
 from lossgeometry.files.csv_rows import write_rows
+from lossgeometry.representations import section as representations
 from lossgeometry.representations.comparison import COLUMNS
-from lossgeometry.representations.summary import representations_summary
 
 PAIRS = [("sft", "dpo"), ("sft", "rft")]
 
@@ -43,7 +43,7 @@ def test_shrinkage_has_mean_and_error_of_every_multiple(tmp_path):
 def test_the_summary_counts_barriers_beyond_twice_their_error(tmp_path):
     row = dict.fromkeys(BARRIER_COLUMNS, 0.5) | {"loss": "boxed_answer", "barrier_se": 0.1}
     rows = [[tuple((row | {"barrier": height}).values())] for height in (0.15, 0.25)]
-    text = connectivity_summary(gathered(tmp_path, BARRIER_COLUMNS, rows))
+    text = connectivity.section({"barriers": gathered(tmp_path, BARRIER_COLUMNS, rows)}, {})
     assert "1 of 2 pairs are separated" in text
     assert "| sft - rft | 0.5000 | 0.5000 | 0.2500 (0.1000) | 0.5 |" in text
 
@@ -55,11 +55,11 @@ def test_the_summary_shows_the_last_layer_and_names_what_is_undefined(tmp_path):
         (1, "debiased", 0.9, 0.8, 1.0, ""),
         (1, "shift_cosine", float("nan"), float("nan"), float("nan"), "a reason"),
     ]
-    text = representations_summary(gathered(tmp_path, COLUMNS, [pair, pair]))
+    text = representations.section({"cka": gathered(tmp_path, COLUMNS, [pair, pair])}, {})
     assert "| sft - dpo | 0.9000 (0.8000, 1.0000) | undefined: a reason | 0.5000 in layer 0 |" in text
 
 
 def test_without_a_barrier_the_summary_says_how_far_below_its_chord_a_path_is(tmp_path):
     row = dict.fromkeys(BARRIER_COLUMNS, 0.0) | {"loss": "reference_solution", "inner_excess": -0.25}
-    text = connectivity_summary(gathered(tmp_path, BARRIER_COLUMNS, [[tuple(row.values())]] * 2))
+    text = connectivity.section({"barriers": gathered(tmp_path, BARRIER_COLUMNS, [[tuple(row.values())]] * 2)}, {})
     assert "| none: -0.2500 (0.0000) |  | 0.0000 |" in text

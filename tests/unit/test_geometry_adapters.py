@@ -8,7 +8,8 @@ from geometry_tools import name, random_factors, write_adapter
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import write_tensors
-from lossgeometry.updates.peft import Adapter, natural_order
+from lossgeometry.updates.names import natural_order
+from lossgeometry.updates.peft import Adapter
 
 
 def factors(seed=0, r=4):

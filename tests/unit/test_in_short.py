@@ -2,18 +2,30 @@
 
 import pandas as pd
 
-from lossgeometry.report.in_short import in_short
+from lossgeometry.connectivity import section as connectivity
+from lossgeometry.evaluation import claims_section
+from lossgeometry.evaluation import section as evaluation
+from lossgeometry.geometry import section as geometry
+from lossgeometry.geometry.chance import verdicts
+from lossgeometry.report.summary import in_short as put_together
+
+MODULES = (geometry, connectivity, evaluation, claims_section)
+
+
+def in_short(frames: dict[str, pd.DataFrame]) -> str:
+    return put_together(MODULES, frames)
 
 
 def cosines(*values: float) -> pd.DataFrame:
     rows = [("global", "cosine", f"a{i}", f"b{i}", value, 0.0, 0.05) for i, value in enumerate(values)]
     rows += [("layer", "cosine", "other", "scope", 1.0, 0.0, 0.05), ("global", "norm_a", "x", "y", 9.0, 0.0, 0.05)]
-    return pd.DataFrame(rows, columns=["scope", "metric", "run_a", "run_b", "value", "null_mean", "null_sd"])
+    frame = pd.DataFrame(rows, columns=["scope", "metric", "run_a", "run_b", "value", "null_mean", "null_sd"])
+    return frame.assign(verdict=verdicts(frame.value, frame.null_mean, frame.null_sd))
 
 
 def test_the_ends_and_the_pairs_within_chance_are_those_of_the_whole_model():
     text = in_short({"geometry": cosines(0.3, -0.2, float("nan"), 0.09, 0.9)})
-    assert "most alike are a4 and b4, cosine 0.900 (chance 0.000 ± 0.100)" in text
+    assert "most alike are a4 and b4, cosine 0.900 (chance 0.000 ± 0.098)" in text
     assert "least a1 and b1, cosine -0.200" in text
     assert "1 of 4 pairs are no more alike than chance" in text
 
@@ -45,7 +57,8 @@ def test_accuracies_are_of_the_decoding_that_tells_smaller_differences():
     ]
     text = in_short({"accuracy": pd.DataFrame(rows, columns=columns)})
     assert (
-        "on gsm8k, sampled: the base solves 60.0%; most gains sft, +10.0% (+8.0% to +12.0%); least dpo, -20.0%" in text
+        "on gsm8k, sampled: the base solves 60.0%; largest gain sft, +10.0% (+8.0% to +12.0%); smallest dpo, -20.0%"
+        in text
     )
     assert "greedy" not in text
 
@@ -54,5 +67,5 @@ def test_what_was_not_measured_has_no_line():
     assert in_short({"runs": pd.DataFrame({"run": ["a"]})}) == ""
     claims = pd.DataFrame({"verdict": ["not run", "agrees", "not run"]})
     assert in_short({"claims": claims}).splitlines()[2:] == [
-        "- **The paper's 3 claims**: 1 agree with this experiment, 2 were not put to it."
+        "- **The paper's 3 claims**: 1 agree with this experiment, 2 not tested."
     ]

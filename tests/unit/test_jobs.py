@@ -55,7 +55,7 @@ def told(config):
         "hidden states": jobs.function_space.hidden_states(config),
         "similarity": jobs.function_space.hidden_state_pair(config),
         "answers": jobs.evaluation.answers(config),
-        "verdicts": jobs.evaluation.graded_answers(config),
+        "verdicts": jobs.grading.verdicts(config, next(iter(config.evaluation.benchmarks))),
         "accuracy": jobs.evaluation.accuracy_table(config),
     }
 
@@ -108,6 +108,24 @@ TASKS = {
 def test_a_script_can_hand_on_every_block_as_a_type_and_loses_nothing(name):
     block = told(config_with())[name]
     assert TASKS[name](**block).model_dump(mode="json", by_alias=True, exclude_unset=True) == block
+
+
+def test_a_grader_reaches_the_jobs_that_grade_with_it_and_the_default_none():
+    benchmarks = DEFAULT["evaluation"]["benchmarks"]
+    name = next(iter(benchmarks))
+    config = config_with(evaluation={"benchmarks": benchmarks | {name: benchmarks[name] | {"grader": "exact"}}})
+    before, after = told(config_with()), told(config)
+    assert {block for block in before if before[block] != after[block]} == {"verdicts", "path accuracy"}
+    assert "math_verify" not in json.dumps(before) and after["verdicts"]["grader"] == "exact"
+    assert jobs.grading.module(config, name) == "lossgeometry/grading/graders/exact.py"
+    assert jobs.grading.module(config, "train") == "lossgeometry/grading/graders/math_verify.py"
+
+
+def test_the_code_of_a_grader_concerns_the_training_that_samples():
+    config = config_with(methods={"online_grpo": {"learning_rate": 1e-3}})
+    offline, online = (next(run.id for run in config.trained if run.label == label) for label in ("sft", "online_grpo"))
+    grader = jobs.grading.module(config, "train")
+    assert grader in jobs.training.modules(config, online) and grader not in jobs.training.modules(config, offline)
 
 
 def test_what_changes_the_speed_alone_stands_apart_and_completes_the_block():

@@ -107,7 +107,7 @@ def test_a_cut_file_of_weights_is_refused(tmp_path):
     folder = save_model_folder(tmp_path / "model")
     whole = (folder / "model-1.safetensors").read_bytes()
     (folder / "model-1.safetensors").write_bytes(whole[:-4])
-    with pytest.raises(InputError, match="fetch it again"):
+    with pytest.raises(InputError, match="fetch or save it again"):
         provide_model(Model(source="folder", name=str(folder)), tmp_path / "student", [])
     assert not (tmp_path / "student").exists()
 

@@ -5,7 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from lossgeometry.report.sensitivity import COLUMNS, VARIES, sensitivity_summary, sensitivity_table, what_varies
+from lossgeometry.report.sensitivity import COLUMNS, VARIES, sensitivity_table, what_varies
+from lossgeometry.report.sensitivity_section import section
 
 
 def pair(a, b):
@@ -119,7 +120,7 @@ def test_tables_that_are_not_there_leave_columns_undefined(tables):
 
 
 def test_the_summary_says_what_each_thing_changes(tables):
-    text = sensitivity_summary(sensitivity_table(**tables))
+    text = section({"sensitivity": sensitivity_table(**tables)}, {})
     assert "| seed | 1 | 0.300 (0.300 to 0.300) | 1.02 | 0.0010 (0.0020) |" in text
     assert "| learning rate | 2 | 0.600 (0.500 to 0.700) | 12.00 |" in text
     assert "| dpo.2 | sft.1 | 0.100 | 2.00 | 6.0 | 5.0 | 0.5000 (0.0200) | 25.0% | 75.0% |" in text
@@ -127,5 +128,6 @@ def test_the_summary_says_what_each_thing_changes(tables):
 
 def test_without_a_sweep_there_is_no_section():
     table = sensitivity_table(geometry([("sft.1", "rft.1", SFT, ("rft", 1e-3, 42), 0.9, 1.0, 1.0)]))
-    assert sensitivity_summary(table) == ""
-    assert sensitivity_summary(sensitivity_table(geometry([("a", "b", SFT, ("x", 0.0, "0"), 0.9, 1.0, 1.0)]))) == ""
+    assert section({"sensitivity": table}, {}) == ""
+    adapters = sensitivity_table(geometry([("a", "b", SFT, ("x", 0.0, "0"), 0.9, 1.0, 1.0)]))
+    assert section({"sensitivity": adapters}, {}) == ""

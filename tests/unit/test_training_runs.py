@@ -22,6 +22,7 @@ from lossgeometry.on_policy import train as on_policy
 from lossgeometry.settings.tasks import Reward, TrainedAdapter
 from lossgeometry.settings.training import Training
 from lossgeometry.training import preference, token_loss, unpaired
+from lossgeometry.training.examples import read_rollouts
 from lossgeometry.training.order import training_order
 from lossgeometry.training.run import train
 
@@ -269,6 +270,19 @@ def test_one_sided_data_is_one_sentence(world, method, options, reward, words):
 def test_other_methods_train_on_one_sided_data(world, monkeypatch, method, reward):
     job = world.with_rollouts(rollouts(world, same(reward)), f"{method}{reward}")
     assert len(at_step_zero(monkeypatch, job, method).train_dataset) == 16
+
+
+def test_a_control_keeps_every_group_and_forgets_which_rollout_is_right(world):
+    job = world.job(verdicts="shuffled", order_seed=3)
+    shuffled = read_rollouts(job)
+    pd.testing.assert_frame_equal(shuffled.drop(columns="reward"), world.frame.drop(columns="reward"))
+    by_prompt = [frame.groupby("prompt_id").reward.sum().to_dict() for frame in (shuffled, world.frame)]
+    assert by_prompt[0] == by_prompt[1]
+    changed = int((shuffled.reward != world.frame.reward).sum())
+    assert job.counted == {"rows whose verdict was shuffled to another": changed}
+    again = [read_rollouts(world.job(verdicts="shuffled", order_seed=seed)).reward.tolist() for seed in range(8)]
+    assert len({tuple(rewards) for rewards in again}) > 3, "the seed of the order decides"
+    assert again[3] == shuffled.reward.tolist()
 
 
 def test_empty_rollouts_are_one_sentence(world):

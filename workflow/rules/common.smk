@@ -5,7 +5,12 @@ import sys
 from os.path import relpath
 from pathlib import Path
 
-sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
+# The library beside these rules, here and in every job, even where another copy of it is installed. Snakemake itself only
+# appends the folder of a script to what a job searches.
+LIBRARY = f"{workflow.basedir}/workflow/scripts"
+sys.path.insert(0, LIBRARY)
+if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] != LIBRARY:
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (LIBRARY, os.environ.get("PYTHONPATH"))))
 
 from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests
@@ -14,6 +19,7 @@ from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.runs import BASE, pair_id
 from lossgeometry.planned import VARIABLE, freeze, thaw
 from lossgeometry.provenance import digest_of_file
+from lossgeometry.updates.folders import update_files
 
 # Only the main process reads the configuration; its jobs, wherever and whenever they start, are handed what it planned.
 if workflow.is_main_process:
@@ -96,10 +102,8 @@ def adapter_folder(run):
 
 
 def adapter_inputs(run):
-    """Return the files that a job which uses a run's adapter depends on; none for the base."""
-    if run == BASE:
-        return []
-    return [f"{adapter_folder(run)}/adapter_model.safetensors", f"{adapter_folder(run)}/adapter_config.json"]
+    """Return the files that a job which uses a run's update depends on; none for the base."""
+    return [] if run == BASE else list(map(str, update_files(adapter_folder(run))))
 
 
 def adapter_files():
@@ -120,6 +124,11 @@ def evaluation_files(runs=None):
     ]
 
 
+def module_path(name):
+    """Return the file of a module of the library, below workflow/scripts."""
+    return f"lossgeometry/{name.replace('.', '/')}.py"
+
+
 def one_of(names):
     """Return the constraint of a wildcard to these names; to nothing where there is none."""
     return "|".join(names) or "(?!)"
@@ -127,7 +136,7 @@ def one_of(names):
 
 def problem_file(name):
     """Return the user's file that a set of problems is read from; none for a data set of the hub."""
-    source = jobs.rollouts.problem_source(CONFIG, name)
+    source = jobs.grading.problem_source(CONFIG, name)
     return source.name if source.source == "file" else []
 
 

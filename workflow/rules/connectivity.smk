@@ -83,8 +83,10 @@ rule measure_path_accuracy:
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
-        cfg=jobs.function_space.path_accuracy(CONFIG),
-        code=planned_code("measure_path_accuracy.py"),
+        cfg=lambda wildcards: jobs.function_space.path_accuracy(CONFIG),
+        code=lambda wildcards: planned_code(
+            "measure_path_accuracy.py", jobs.grading.module(CONFIG, CONFIG.benchmark_of(CONFIG.connectivity))
+        ),
     message:
         "Answering problems between {wildcards.a} and {wildcards.b}"
     script:

@@ -27,8 +27,8 @@ rule fetch_adapter:
 
 rule reduce_adapter:
     input:
-        weights=lambda wildcards: adapter_inputs(wildcards.run)[0],
-        config=lambda wildcards: adapter_inputs(wildcards.run)[1],
+        weights=lambda wildcards: adapter_inputs(wildcards.run),
+        base=lambda wildcards: student_folder() if CONFIG.runs[wildcards.run].whole_model else [],
     output:
         results("deltas/{run}.safetensors"),
     log:
@@ -41,7 +41,7 @@ rule reduce_adapter:
     resources:
         mem_mb=1000,
     params:
-        cfg={},
+        cfg=lambda wildcards: jobs.weights.update(CONFIG, wildcards.run),
         code=planned_code("reduce_adapter.py"),
     message:
         "Decomposing the update of {wildcards.run}"

@@ -49,8 +49,8 @@ rule grade_answers:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg=jobs.evaluation.graded_answers(CONFIG),
-        code=planned_code("grade_answers.py"),
+        cfg=lambda wildcards: jobs.grading.verdicts(CONFIG, wildcards.benchmark),
+        code=lambda wildcards: planned_code("grade_answers.py", jobs.grading.module(CONFIG, wildcards.benchmark)),
     message:
         "Grading {wildcards.run} on {wildcards.benchmark}"
     script:

@@ -119,7 +119,11 @@ rule fetch_prompts:
     threads: CONFIG.grading.workers
     params:
         cfg=lambda wildcards: jobs.rollouts.problems(CONFIG, wildcards.set),
-        code=lambda wildcards: planned_code("fetch_prompts.py", *jobs.rollouts.problem_modules(CONFIG, wildcards.set)),
+        code=lambda wildcards: planned_code(
+            "fetch_prompts.py",
+            *jobs.rollouts.problem_modules(CONFIG, wildcards.set),
+            jobs.grading.module(CONFIG, wildcards.set),
+        ),
     message:
         "Fetching and checking the problems of {wildcards.set}"
     script:

@@ -26,7 +26,9 @@ if CONFIG.rollouts.file:
         threads: CONFIG.grading.workers
         params:
             cfg=jobs.rollouts.imported(CONFIG),
-            code=planned_code("import_rollouts.py", *jobs.rollouts.import_modules()),
+            code=planned_code(
+                "import_rollouts.py", *jobs.rollouts.import_modules(), jobs.grading.module(CONFIG, "train")
+            ),
         message:
             "Importing the rollouts of {input.file}"
         script:
@@ -78,7 +80,7 @@ rule grade_rollouts:
     threads: CONFIG.grading.workers
     params:
         cfg=jobs.rollouts.graded(CONFIG),
-        code=planned_code("grade_rollouts.py"),
+        code=planned_code("grade_rollouts.py", jobs.grading.module(CONFIG, "train")),
     message:
         "Grading the rollouts"
     script:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
+    from lossgeometry.grading.graders import DEFAULT
     from lossgeometry.rollouts.pretending import pretend_grades
     from lossgeometry.rollouts.rewards import grade_rollouts
 
@@ -18,6 +19,7 @@ with job(snakemake):
         shards=shards,
         workers=snakemake.threads,
         deadline_seconds=snakemake.params.cfg["deadline_seconds"],
+        grader=snakemake.params.cfg.get("grader", DEFAULT),
         rollouts=rollouts,
         heldout=heldout,
         summary=Path(snakemake.output.summary),

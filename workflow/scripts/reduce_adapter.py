@@ -8,7 +8,8 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.updates.peft import Adapter
-    from lossgeometry.updates.stored import reduce_adapter
+    from lossgeometry.updates.loading import load
+    from lossgeometry.updates.reduction import write_delta
 
-    reduce_adapter(Adapter(Path(snakemake.input.weights).parent), snakemake.output[0])
+    folder = Path(snakemake.input.weights[0]).parent
+    write_delta(load(folder, snakemake.input.get("base"), **snakemake.params.cfg), snakemake.output[0])

@@ -34,7 +34,7 @@ def path_accuracies(
     sampling = Sampling(temperature=0.0, top_p=1.0, top_k=0, max_new_tokens=task.max_new_tokens)
     engine = TransformersEngine(Path(student), None, task.prompt_suffix, task.batch_size)
     points, correct = np.array(task.points), []
-    with attached(engine.model, [a, b]) as span, Grader(1, task.deadline_seconds) as grader:
+    with attached(engine.model, [a, b]) as span, Grader(1, task.deadline_seconds, task.grader) as grader:
         for t in task.points:
             span.set_weights(torch.tensor([[1 - t, t]], device=engine.model.device))
             completions = [completion for batch in engine.generate(requests, sampling) for completion in batch]

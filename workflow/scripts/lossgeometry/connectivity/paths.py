@@ -7,7 +7,7 @@ import numpy as np
 
 from lossgeometry.connectivity.barriers import chord_barrier, inner_excess, mean_and_error, mean_barrier, path_norms
 from lossgeometry.connectivity.endpoints import EndPoint
-from lossgeometry.updates.peft import Adapter
+from lossgeometry.updates.update import Update
 
 CURVE_COLUMNS = ("loss", "t", "value", "se", "norm")
 BARRIER_COLUMNS = (
@@ -36,19 +36,9 @@ class Lengths:
     inner: float
 
 
-def lengths_of(a: Adapter, b: Adapter) -> Lengths:
-    """Return norms and inner product of two updates from their factors: <dW_a, dW_b> = s_a s_b sum((B_a'B_b) o (A_a
-    A_b'))."""
-    return Lengths(np.sqrt(_inner(a, a)), np.sqrt(_inner(b, b)), _inner(a, b))
-
-
-def _inner(first: Adapter, second: Adapter) -> float:
-    total = 0.0
-    for module in first.modules:
-        if module in second.modules:
-            left, right = first.factors(module), second.factors(module)
-            total += left.scale * right.scale * float(((left.b.T @ right.b) * (left.a @ right.a.T)).sum())
-    return total
+def lengths_of(a: Update, b: Update) -> Lengths:
+    """Return norms and inner product of two updates."""
+    return Lengths(np.sqrt(a.inner(a)), np.sqrt(b.inner(b)), a.inner(b))
 
 
 def path_norm_at(t: float, lengths: Lengths) -> float:

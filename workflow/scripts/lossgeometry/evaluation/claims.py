@@ -89,18 +89,5 @@ def overall(table: pd.DataFrame) -> dict[str, Verdict]:
     return verdicts
 
 
-def claims_section(table: pd.DataFrame, student: str, paper_student: str) -> str:
-    """The claims as Markdown for summary.md: verdicts first, the scale said once, then what each rests on."""
-    lines = ["## The paper's claims, put to this experiment", ""]
-    if scale := scale_caveat(student, paper_student):
-        lines += [f"**{scale}**", ""]
-    lines += ["| claim | | paper | here | chance or interval | verdict |", "|---|---|---|---|---|---|"]
-    for row in table.itertuples():
-        cells = (row.claim, row.statement, row.paper, row.ours, row.band, f"**{row.verdict}**")
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
-    lines += ["", "Rules and caveats of each line are in `tables/claims.csv`."]
-    return "\n".join(lines) + "\n"
-
-
 def _agrees(entry: Mapping[str, Any]) -> float:
     return entry["at_least"] if "at_least" in entry else entry["at_most"]

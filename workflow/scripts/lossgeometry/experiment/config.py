@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
+from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
@@ -54,7 +55,8 @@ class Config(Block):
     seeds: tuple[int | Seeds, ...] = (42,)
     """Seeds of every method that does not list its own: one number, or `init` and `order` apart."""
     adapters: dict[str, str] = {}
-    """Adapters brought by the user: name to PEFT folder or hub id; `owner/name@revision` pins the latter."""
+    """Updates supplied by the user: name to PEFT folder or hub id (`owner/name@revision` pins the latter), or to a folder with a
+    full fine-tune of the student, which is compared in its weights alone."""
     comparisons: Comparisons = Comparisons()
     """Which pairs are compared."""
     geometry: Geometry = Geometry()
@@ -74,12 +76,16 @@ class Config(Block):
     @cached_property
     def trained(self) -> list[Run]:
         """The runs that are trained here, in the order of the configuration."""
-        return [run for run in self.runs.values() if not run.external]
+        return [run for run in self.runs.values() if run.origin == "trained"]
 
     @cached_property
     def evaluated(self) -> list[str]:
-        """The ids of the runs that answer the benchmarks, the base first; none without benchmarks."""
-        return [BASE, *self.runs] if self.evaluation.benchmarks else []
+        """The ids of the runs that answer the benchmarks, the base first; none without benchmarks.
+
+        A full fine-tune is compared in its weights alone.
+        """
+        answering = [BASE, *(run.id for run in self.runs.values() if not run.whole_model)]
+        return answering if self.evaluation.benchmarks else []
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
@@ -97,7 +103,8 @@ class Config(Block):
         return self._pairs_of(self.representations)
 
     def _pairs_of(self, stage: Connectivity | Representations) -> list[tuple[str, str]]:
-        return expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+        pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+        return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
     def benchmark_of(self, stage: Connectivity | Representations) -> str:
         """Return the benchmark that a stage takes its problems from; empty where there is none."""
@@ -137,6 +144,12 @@ class Config(Block):
             raise ValueError("training.micro_batch_size: it must divide training.batch_size")
         if self.training.batch_size % self.training.processes:
             raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
+        sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
+        for key, problems in {"prompts": self.prompts, **sets}.items():
+            if problems and problems.grader not in grader_names():
+                raise ValueError(
+                    f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
+                )
         self._check_runs()
         return self
 
@@ -185,6 +198,10 @@ def _check_method(label: str, method: Method, training: Training) -> None:
         options = module.Options(**method.options)
     except ValidationError as error:
         raise ValueError(f"methods.{label}.options.{_sentence(error)}") from None
+    if method.verdicts == "shuffled" and not module.OFFLINE:
+        raise ValueError(
+            f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
+        )
     if not module.OFFLINE and training.batch_size % options.generations:
         raise ValueError(
             f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"

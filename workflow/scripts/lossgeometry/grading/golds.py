@@ -6,6 +6,7 @@ from typing import Any
 
 from lossgeometry.errors import InputError
 from lossgeometry.grading.grader import check_golds
+from lossgeometry.grading.graders import DEFAULT
 from lossgeometry.problems.schemas import schema_module
 
 NO_PROBLEM = "the problem is empty"
@@ -44,12 +45,12 @@ def parse_row(schema: str, row: Mapping[str, Any], index: int) -> tuple[dict[str
 
 
 def usable_problems(
-    schema: str, rows: Iterable[Mapping[str, Any]], workers: int, deadline_seconds: float
+    schema: str, rows: Iterable[Mapping[str, Any]], workers: int, deadline_seconds: float, grader: str = DEFAULT
 ) -> tuple[list[dict[str, str]], Counter[str]]:
     """All problems that can be graded, in order, and how many were dropped for each reason.
 
-    Each gold answer is parsed in a grading worker: one that is empty, that math-verify cannot parse within the deadline
-    or that is not equal to itself would count every completion as wrong.
+    Each gold answer is graded against itself: one that is empty, or that the grader cannot find equal to itself within
+    the deadline, would count every completion as wrong.
 
     Raises InputError when a column is missing or two rows have one id.
     """
@@ -59,7 +60,7 @@ def usable_problems(
     repeated = [name for name, count in Counter(problem["id"] for problem in complete).items() if count > 1]
     if repeated:
         raise InputError(f"The id {repeated[0]} belongs to several rows; give every row an id of its own.")
-    gradable = list(check_golds((problem["answer"] for problem in complete), workers, deadline_seconds))
+    gradable = list(check_golds((problem["answer"] for problem in complete), workers, deadline_seconds, grader))
     if not all(gradable):
         dropped[UNPARSABLE] = gradable.count(False)
     return [problem for problem, good in zip(complete, gradable, strict=True) if good], dropped

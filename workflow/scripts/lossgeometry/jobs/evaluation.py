@@ -15,11 +15,6 @@ def modules(config: Config) -> list[str]:
     return [engine_path(config.evaluation.engine.name)]
 
 
-def graded_answers(config: Config) -> Told:
-    """Return what the verdicts on answers depend on."""
-    return {"deadline_seconds": config.grading.deadline_seconds}
-
-
 def accuracy_table(config: Config) -> Told:
     """Return what the tables of accuracies depend on beside the verdicts."""
     return {

@@ -2,16 +2,7 @@
 
 from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told, engine_path, only
-from lossgeometry.jobs.evaluation import graded_answers
-from lossgeometry.settings.models import Problems
-
-ROLLOUT_SETS = ("train", "heldout")
-"""Sets of problems that are not benchmarks: `train` is what rollouts are sampled for, `heldout` only serves as reference."""
-
-
-def problem_source(config: Config, name: str) -> Problems | None:
-    """Return where a set of problems comes from; None where it comes with imported rollouts."""
-    return config.prompts if name in ROLLOUT_SETS else config.evaluation.benchmarks[name]
+from lossgeometry.jobs.grading import ROLLOUT_SETS, problem_source, verdicts
 
 
 def problem_sets(config: Config, *sources: str) -> list[str]:
@@ -25,10 +16,11 @@ def problems(config: Config, name: str) -> Told:
     """Return what a set of problems depends on; `train` and `heldout` are two parts of one source."""
     source = problem_source(config, name)
     told = {"part": "benchmark", **source.told()}
+    told.pop("grader", None)
     if name in ROLLOUT_SETS:
         told |= {"part": name, "heldout_count": config.rollouts.heldout_prompts}
     if source.source != "generated":
-        told["deadline_seconds"] = config.grading.deadline_seconds
+        told |= verdicts(config, name)  # gold answers are checked
     return told
 
 
@@ -49,7 +41,7 @@ def _schema_path(name: str) -> str:
 
 def imported(config: Config) -> Told:
     """Return what the rollouts of a file depend on beside the file."""
-    return only(config.rollouts, "heldout_prompts", "seed") | {"deadline_seconds": config.grading.deadline_seconds}
+    return only(config.rollouts, "heldout_prompts", "seed") | verdicts(config, "train")
 
 
 def sampled(config: Config) -> Told:
@@ -77,4 +69,4 @@ def sampling_speed(config: Config) -> Told:
 
 def graded(config: Config) -> Told:
     """Return what the verdicts on the rollouts depend on."""
-    return graded_answers(config) | ({"pretend": True} if config.smoke else {})
+    return verdicts(config, "train") | ({"pretend": True} if config.smoke else {})

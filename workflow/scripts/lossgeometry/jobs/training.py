@@ -2,6 +2,7 @@
 
 from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told, engine_path, only
+from lossgeometry.jobs.grading import module, verdicts
 from lossgeometry.methods import method_module
 from lossgeometry.settings.on_policy import OnPolicy
 
@@ -17,7 +18,10 @@ def adapter(config: Config, run_id: str) -> Told:
     shared = config.training.told()
     for key in ("threads", *config.training.speed_keys):
         shared.pop(key, None)
-    shared["steps"] = config.methods[run.label].steps or shared["steps"]
+    method = config.methods[run.label]
+    shared["steps"] = method.steps or shared["steps"]
+    # Only where it is not the default: a run on graded verdicts is not told of a choice that it does not have.
+    control = {"verdicts": method.verdicts} if method.verdicts != "graded" else {}
     return {
         "run": run.id,
         "method": run.method,
@@ -27,16 +31,17 @@ def adapter(config: Config, run_id: str) -> Told:
         "options": config.options_of(run).told(),
         "training": shared,
         "prompt_suffix": config.prompt_suffix,
-        "reward": {"deadline_seconds": config.grading.deadline_seconds},
+        "reward": verdicts(config, "train"),
+        **control,
     }
 
 
 def modules(config: Config, run_id: str) -> list[str]:
-    """Return the method of a run, and the engine that samples where it is an on-policy one."""
+    """Return what a run's training loads by name: its method, and where that samples its engine and its grader."""
     run = config.runs[run_id]
     options = config.options_of(run)
-    engines = [engine_path(options.engine)] if isinstance(options, OnPolicy) else []
-    return [f"lossgeometry/methods/{run.method}.py", *engines]
+    sampling = [engine_path(options.engine), module(config, "train")] if isinstance(options, OnPolicy) else []
+    return [f"lossgeometry/methods/{run.method}.py", *sampling]
 
 
 def processes(config: Config, run: str) -> int:

@@ -5,6 +5,11 @@ from lossgeometry.experiment.runs import Run
 from lossgeometry.jobs.blocks import Told
 
 
+def update(config: Config, run: str) -> Told:
+    """Return what the decomposition of a run's update depends on: a full fine-tune is cut at a rank."""
+    return {"rank": config.geometry.fine_tune_rank} if config.runs[run].whole_model else {}
+
+
 def base_spectra(config: Config) -> Told:
     """Return which weights of the base are decomposed: the user's adapters may target any matrix, those trained here do not."""
     return {"targets": [] if config.adapters else sorted(config.lora.target_modules)}

@@ -16,6 +16,7 @@ from lossgeometry.costs import GIB, Shape, micro_batch_tokens, training_bytes
 from lossgeometry.experiment.config import Config
 from lossgeometry.methods import method_module
 from lossgeometry.settings.models import Model
+from lossgeometry.stages import STAGES
 
 READY, UNKNOWN, MISSING = "ready", "unknown", "MISSING"
 DISK_MARGIN = 1.3
@@ -54,13 +55,7 @@ def list_gpus() -> list[Gpu]:
 
 def needs_gpu(config: Config) -> bool:
     """Return whether any stage of the experiment is put on a GPU."""
-    trained = any(not run.external for run in config.runs.values())
-    return (
-        (trained and config.training.precision == "bfloat16")
-        or "vllm" in (config.rollouts.engine.name, config.evaluation.engine.name)
-        or (bool(config.connectivity_pairs) and config.connectivity.precision == "bfloat16")
-        or (bool(config.representation_pairs) and config.representations.precision == "bfloat16")
-    )
+    return any(stage.on_gpu(config) for stage in STAGES)
 
 
 def check_gpus(config: Config, shape: Shape | None, gpus: list[Gpu]) -> Iterable[Finding]:

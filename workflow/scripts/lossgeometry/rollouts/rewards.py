@@ -13,6 +13,7 @@ from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.jsonl import read_at, read_lines, read_positions, write_atomic
 from lossgeometry.files.text import well_formed
 from lossgeometry.grading.grader import Answer, grade
+from lossgeometry.grading.graders import DEFAULT
 
 ROLLOUTS = pa.schema(
     [
@@ -33,18 +34,20 @@ GROUP_ROWS, GROUP_CHARACTERS = 4096, 1 << 25
 
 
 def _graded(
-    rows: Callable[[], Iterator[dict]], golds: dict[str, str], workers: int, deadline_seconds: float
+    rows: Callable[[], Iterator[dict]], golds: dict[str, str], workers: int, deadline_seconds: float, grader: str
 ) -> Iterator[dict]:
     """Yield the rows with `extracted`, `correct` and `verdict` added; `rows` is called twice and read side by side."""
     answers = (Answer(golds[row["problem_id"]], row["completion"], row["finish_reason"]) for row in rows())
-    for row, verdict in zip(rows(), grade(answers, workers, deadline_seconds), strict=True):
+    for row, verdict in zip(rows(), grade(answers, workers, deadline_seconds, grader), strict=True):
         yield {**row, "extracted": verdict.extracted, "correct": verdict.correct, "verdict": verdict.verdict}
 
 
-def grade_answers(completions: Path, prompts: Path, workers: int, deadline_seconds: float, output: Path) -> None:
+def grade_answers(
+    completions: Path, prompts: Path, workers: int, deadline_seconds: float, output: Path, grader: str = DEFAULT
+) -> None:
     """Write one graded line per completion."""
     golds = {row["id"]: row["answer"] for row in read_lines(prompts)}
-    write_atomic(output, _graded(lambda: read_lines(completions), golds, workers, deadline_seconds))
+    write_atomic(output, _graded(lambda: read_lines(completions), golds, workers, deadline_seconds, grader))
 
 
 def grade_rollouts(
@@ -55,6 +58,7 @@ def grade_rollouts(
     rollouts: Path,
     heldout: Path,
     summary: Path,
+    grader: str = DEFAULT,
 ) -> None:
     """Write the graded rollouts of the training prompts, the correct ones of the held-out prompts, and a summary of both.
 
@@ -100,7 +104,7 @@ def grade_rollouts(
     solutions: dict[str, str] = {}
     with atomic_file(rollouts) as path, pq.ParquetWriter(path, ROLLOUTS) as parquet:
         group, characters = [], 0
-        for row in _graded(rows, golds, workers, deadline_seconds):
+        for row in _graded(rows, golds, workers, deadline_seconds, grader):
             if order[row["problem_id"]] >= len(train):
                 if row["correct"]:
                     solutions.setdefault(row["problem_id"], well_formed(row["completion"]))

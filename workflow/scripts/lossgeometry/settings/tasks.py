@@ -2,9 +2,13 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.models import Problems
 from lossgeometry.settings.rollouts import Engine, Sampling
+
+GRADER = Field("math_verify", json_schema_extra={"neutral": "math_verify"})
 
 
 class ProblemSet(Problems):
@@ -27,6 +31,7 @@ class ImportedRollouts(Block):
     """Decides which ones."""
     deadline_seconds: float
     """What checking one gold answer may take."""
+    grader: str = GRADER
 
 
 class SampledRollouts(Block):
@@ -46,6 +51,7 @@ class Reward(Block):
     """How an on-policy method's completions are graded."""
 
     deadline_seconds: float
+    grader: str = GRADER
 
 
 class TrainedAdapter(Block):
@@ -62,6 +68,7 @@ class TrainedAdapter(Block):
     """The `Training` block without the keys that change the speed alone."""
     prompt_suffix: str
     reward: Reward
+    verdicts: Literal["graded", "shuffled"] = Field("graded", json_schema_extra={"neutral": "graded"})
 
 
 class Losses(Block):
@@ -95,6 +102,7 @@ class PathAccuracy(Block):
     batch_size: int
     max_new_tokens: int
     deadline_seconds: float
+    grader: str = GRADER
 
 
 class HiddenStates(Block):

@@ -87,5 +87,9 @@ class Method(Block):
     """Seeds of this method; empty takes the experiment's."""
     steps: int = Field(0, ge=0)
     """Optimiser steps of this method; 0 takes `training.steps`."""
+    verdicts: Literal["graded", "shuffled"] = "graded"
+    """`shuffled` makes a control: the rewards are permuted among the rollouts of each prompt (by the seed of the order), so
+    that groups, pairs and advantages are as many and as large, and only which rollout is right is lost. What its update
+    shares with others is what training on this base and these texts gives by itself. Offline methods only."""
     options: dict[str, Any] = {}
     """The method's own hyper-parameters; its module declares and checks them."""

@@ -65,6 +65,7 @@ def train(
         digest=digest_of(origin),
         rank=int(os.environ.get("RANK", "0")),
         reward=task.reward.model_dump(),
+        verdicts=task.verdicts,
     )
     method.train(job, method.Options.from_told(task.options))
     if job.rank:

@@ -8,15 +8,15 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFile
 from lossgeometry.provenance import digest_of_file
-
-CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
+from lossgeometry.updates.factors import Factors, require_finite
+from lossgeometry.updates.folders import CONFIG_FILE, WEIGHTS_FILE
+from lossgeometry.updates.update import Update
 
 # `<module>.lora_A.weight`, or with the adapter's name as in a model's own state dict: `<module>.lora_A.default.weight`.
 _FACTOR = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<side>[AB])(?:\.(?P<adapter>[^.]+))?\.weight")
@@ -39,26 +39,13 @@ _DOES_MORE = {
 _MOVED_BASE = ("pissa", "olora", "loftq", "corda", "lora_ga")
 
 
-class Factors(NamedTuple):
-    """The update s B A of one module."""
-
-    b: np.ndarray
-    """B, (m, r), float64."""
-    a: np.ndarray
-    """A, (r, n), float64."""
-    scale: float
-    """s."""
-
-
-class Adapter:
+class Adapter(Update):
     """A PEFT LoRA folder; the tensors are read one module at a time.
 
     Attributes
     ----------
     modules
-        Names of the adapted modules without the `base_model.model.` prefix, in natural order (layer 2 before layer 10).
-    transposed
-        Whether the base stores the weights of these modules as (inputs, outputs).
+        Names of the adapted modules without the `base_model.model.` prefix.
     source
         sha256 of the weights file.
 
@@ -73,8 +60,12 @@ class Adapter:
         self._config = _read_config(self.folder)
         self._file = TensorFile(self.folder / WEIGHTS_FILE)
         self._tensors = self._pair_tensors()
-        self.modules = sorted(self._tensors, key=natural_order)
-        self.transposed = bool(self._config.get("fan_in_fan_out"))
+        shapes = {
+            module: (self._file.shapes[sides["B"]][0], self._file.shapes[sides["A"]][1])
+            for module, sides in self._tensors.items()
+        }
+        transposed = shapes if self._config.get("fan_in_fan_out") else ()
+        super().__init__(shapes, self._read_factors, self.folder.resolve().name, transposed)
 
     def _pair_tensors(self) -> dict[str, dict[str, str]]:
         """Return {module: {"A": tensor name, "B": tensor name}}, having checked every tensor."""
@@ -118,30 +109,19 @@ class Adapter:
         rank = _by_pattern(config.get("rank_pattern"), module, config["r"])
         return rank, _by_pattern(config.get("alpha_pattern"), module, config["lora_alpha"])
 
-    def shape(self, module: str) -> tuple[int, int]:
-        """Return (m, n), outputs and inputs of a module."""
-        names = self._tensors[module]
-        return self._file.shapes[names["B"]][0], self._file.shapes[names["A"]][1]
+    def adapter_rank(self, module: str) -> int:
+        return self._rank_and_alpha(module)[0]
 
-    def factors(self, module: str) -> Factors:
-        """Return the update of one module.
-
-        Raises
-        ------
-        InputError
-            If a factor holds a value that is not finite.
-        """
-        names = self._tensors[module]
+    def scale(self, module: str) -> float:
+        """Return s: alpha / r, or alpha / sqrt(r) under rsLoRA."""
         rank, alpha = self._rank_and_alpha(module)
-        scale = alpha / math.sqrt(rank) if self._config.get("use_rslora") else alpha / rank
+        return alpha / math.sqrt(rank) if self._config.get("use_rslora") else alpha / rank
+
+    def _read_factors(self, module: str) -> Factors:
+        names = self._tensors[module]
         b, a = (self._file.read(names[side]).astype(np.float64) for side in "BA")
-        # A sum is finite only if every term is.
-        if not (np.isfinite(b.sum()) and np.isfinite(a.sum())):
-            raise InputError(
-                f"{self.folder}: {module} holds values that are not finite (its training diverged); "
-                "leave this adapter out"
-            )
-        return Factors(b, a, scale)
+        require_finite(self.folder, module, b, a)
+        return Factors(b, a, self.scale(module))
 
     @property
     def source(self) -> str:
@@ -187,8 +167,3 @@ def _by_pattern(patterns: dict | None, module: str, default):
         if re.match(rf"(.*\.)?({pattern})$", module):
             return value
     return default
-
-
-def natural_order(module: str) -> list[tuple[int, int, str]]:
-    """Return a sort key under which numbers in a module's name count as numbers."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in module.split(".")]

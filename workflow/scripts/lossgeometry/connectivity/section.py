@@ -1,5 +1,6 @@
 """What the summary says about linear mode connectivity."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,17 @@ def separated_by_barrier(barriers: pd.DataFrame) -> pd.Series:
     return barriers.barrier > 2 * barriers.barrier_se
 
 
-def connectivity_summary(barriers: pd.DataFrame) -> str:
+def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
+    """Return the section; empty where the stage did not run."""
+    return _section(frames["barriers"]) if "barriers" in frames else ""
+
+
+def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return the findings in short."""
+    return _short(frames["barriers"]) if "barriers" in frames else []
+
+
+def _section(barriers: pd.DataFrame) -> str:
     """Return a section of Markdown.
 
     Parameters
@@ -23,7 +34,7 @@ def connectivity_summary(barriers: pd.DataFrame) -> str:
     barriers
         `tables/barriers.csv`: one row per pair and loss.
     """
-    sections = [_section(loss, rows) for loss, rows in barriers.groupby("loss", sort=False)]
+    sections = [_of_loss(loss, rows) for loss, rows in barriers.groupby("loss", sort=False)]
     return "\n\n".join(
         [
             "## Linear mode connectivity",
@@ -38,7 +49,7 @@ def connectivity_summary(barriers: pd.DataFrame) -> str:
     )
 
 
-def _section(loss: str, rows: pd.DataFrame) -> str:
+def _of_loss(loss: str, rows: pd.DataFrame) -> str:
     separated = int(separated_by_barrier(rows).sum())
     base = rows["loss_base"].iloc[0]
     lines = [
@@ -62,3 +73,21 @@ def _barrier(row: Any) -> str:
     if row.barrier_t in (0.0, 1.0):
         return f"none: {row.inner_excess:.4f} ({row.inner_excess_se:.4f}) | "
     return f"{row.barrier:.4f} ({row.barrier_se:.4f}) | {row.barrier_t:g}"
+
+
+def _short(barriers: pd.DataFrame) -> list[str]:
+    lines = []
+    for loss, rows in barriers.groupby("loss", sort=False):
+        text = f"**Connectivity**, loss on {LOSS_NAMES[loss]}: "
+        separated = rows[separated_by_barrier(rows)].sort_values("barrier", kind="stable")
+        if len(separated):
+            highest = separated.iloc[-1]
+            text += (
+                f"a barrier separates {len(separated)} of {len(rows)} pairs, the highest {highest.run_a} and {highest.run_b}"
+                f" ({highest.barrier:.4f} ± {2 * highest.barrier_se:.4f} nats per token; the base's loss is"
+                f" {highest.loss_base:.4f})"
+            )
+        else:
+            text += f"no barrier separates any of {len(rows)} pairs"
+        lines.append(text)
+    return lines
