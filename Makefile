@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONFIG ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: all environment test browser slurm preflight plan lint reference clean
+.PHONY: all environment test browser slurm preflight plan accept lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
@@ -21,6 +21,10 @@ preflight: $(VENV)/installed
 # Jobs that a change would run, and what they are expected to cost.
 plan: $(VENV)/installed
 	$(BIN)/python workflow/scripts/print_plan.py $(CONFIGFILE)
+
+# After a change that you judge to be without effect: record the results as current instead of computing them again.
+accept: $(VENV)/installed
+	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
 
 test: $(VENV)/installed
 	$(BIN)/pytest

@@ -88,7 +88,7 @@ def test_every_method_of_the_paper_took_its_steps_and_timed_them(finished):
     for run in finished.config.runs:
         training = pd.read_csv(finished.results / f"adapters/{run}/training.csv")
         assert list(training.step) == [1, 2, 3, 4]
-        assert (training.tokens_per_second > 0).all() and training.mfu.isna().all()  # the CPU's peak is not known
+        assert (training.seconds > 0).all() and (training.flop > 0).all()
 
 
 def test_the_defects_of_the_data_were_found(finished):

@@ -10,6 +10,17 @@ from lossgeometry import jobs
 from lossgeometry.experiment.config import load_config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.settings.rollouts import Engine, Sampling
+from lossgeometry.settings.tasks import (
+    Answers,
+    EndPointLosses,
+    HiddenStates,
+    ImportedRollouts,
+    PathAccuracy,
+    PathLosses,
+    ProblemSet,
+    SampledRollouts,
+    TrainedAdapter,
+)
 from lossgeometry.settings.training import Training
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))
@@ -30,6 +41,7 @@ def told(config):
         "train": jobs.rollouts.problems(config, "train"),
         "heldout": jobs.rollouts.problems(config, "heldout"),
         "benchmark": jobs.rollouts.problems(config, next(iter(config.evaluation.benchmarks))),
+        "imported": jobs.rollouts.imported(config),
         "rollouts": jobs.rollouts.sampled(config),
         "grades": jobs.rollouts.graded(config),
         "training": jobs.training.adapter(config, run),
@@ -75,6 +87,27 @@ def test_blocks_are_built_in_types_that_survive_json():
 def test_a_key_reaches_the_jobs_that_read_it_and_no_other(change, concerned):
     before, after = told(config_with()), told(config_with(**change))
     assert {name for name in before if before[name] != after[name]} == concerned
+
+
+TASKS = {
+    "train": ProblemSet,
+    "heldout": ProblemSet,
+    "benchmark": ProblemSet,
+    "imported": ImportedRollouts,
+    "rollouts": SampledRollouts,
+    "training": TrainedAdapter,
+    "end": EndPointLosses,
+    "path": PathLosses,
+    "path accuracy": PathAccuracy,
+    "hidden states": HiddenStates,
+    "answers": Answers,
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_script_can_hand_on_every_block_as_a_type_and_loses_nothing(name):
+    block = told(config_with())[name]
+    assert TASKS[name](**block).model_dump(mode="json", by_alias=True, exclude_unset=True) == block
 
 
 def test_a_grader_reaches_the_jobs_that_grade_with_it_and_the_default_none():

@@ -19,6 +19,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.experiment.config import method_module
 from lossgeometry.files.stopping import STOPPED_EXIT_CODE
 from lossgeometry.on_policy import train as on_policy
+from lossgeometry.settings.tasks import Reward, TrainedAdapter
 from lossgeometry.settings.training import Training
 from lossgeometry.training import preference, token_loss, unpaired
 from lossgeometry.training.examples import read_rollouts
@@ -100,16 +101,17 @@ KILLED = {
 
 
 def settings(method, steps):
-    return {
-        "run": method,
-        "method": method,
-        "learning_rate": 1e-2,
-        "order_seed": 3,
-        "options": KILLED[method],
-        "training": Training(steps=steps, batch_size=8, micro_batch_size=4, checkpoint_every=5).model_dump(),
-        "prompt_suffix": "",
-        "reward": {"deadline_seconds": 5.0},
-    }
+    return TrainedAdapter(
+        run=method,
+        method=method,
+        learning_rate=1e-2,
+        init_seed=3,
+        order_seed=3,
+        options=KILLED[method],
+        training=Training(steps=steps, batch_size=8, micro_batch_size=4, checkpoint_every=5).model_dump(),
+        prompt_suffix="",
+        reward=Reward(deadline_seconds=5.0),
+    )
 
 
 def luck(answers, workers=None):
@@ -214,8 +216,8 @@ def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, children, t
 
 def test_run_json_has_no_clock_and_lists_what_was_left_out(world, tmp_path):
     training = Training(steps=1, batch_size=8, micro_batch_size=8, max_length=30)
-    cfg = settings("rift", 1) | {"training": training.model_dump()}
-    train(cfg, {}, {}, world.student, world.initialisation, world.prompts, world.rollouts, tmp_path / "a", tmp_path)
+    task = settings("rift", 1).model_copy(update={"training": training.model_dump()})
+    train(task, {}, {}, world.student, world.initialisation, world.prompts, world.rollouts, tmp_path / "a", tmp_path)
     record = json.loads((tmp_path / "a/run.json").read_text())
     assert record["skipped"] == {"longer than max_length 30": 16 - record["counted"]["rows"]}
     assert 0 < record["counted"]["rows"] < 16

@@ -28,7 +28,7 @@ rule measure_endpoints:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=lambda wildcards: jobs.function_space.endpoint(CONFIG, wildcards.run),
-        code=code_digests("measure_endpoints.py"),
+        code=planned_code("measure_endpoints.py"),
     message:
         "Measuring the losses of {wildcards.run}, and on its way to the base"
     script:
@@ -57,7 +57,7 @@ rule interpolate_pair:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=jobs.function_space.path(CONFIG),
-        code=code_digests("interpolate_pair.py"),
+        code=planned_code("interpolate_pair.py"),
     message:
         "Interpolating between {wildcards.a} and {wildcards.b}"
     script:
@@ -83,7 +83,7 @@ rule measure_path_accuracy:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=lambda wildcards: jobs.function_space.path_accuracy(CONFIG),
-        code=lambda wildcards: code_digests(
+        code=lambda wildcards: planned_code(
             "measure_path_accuracy.py", jobs.grading.module(CONFIG, CONFIG.benchmark_of(CONFIG.connectivity))
         ),
     message:
@@ -116,7 +116,7 @@ rule tabulate_connectivity:
             "runs": [BASE, *CONNECTED],
             "smallest_barrier": CONFIG.connectivity.smallest_barrier,
         },
-        code=code_digests("tabulate_connectivity.py"),
+        code=planned_code("tabulate_connectivity.py"),
     message:
         "Tabulating the paths, their barriers and the updates shrunk alone"
     script:

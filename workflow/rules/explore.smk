@@ -29,7 +29,7 @@ rule write_bundle:
         CPU
     params:
         cfg=jobs.report.page(CONFIG, EXPLORED, CHARTS),
-        code=code_digests("write_bundle.py"),
+        code=planned_code("write_bundle.py"),
     message:
         "Gathering all tables for the page and the figures"
     script:
@@ -53,7 +53,7 @@ rule write_explorer:
     conda:
         CPU
     params:
-        code=code_digests("write_explorer.py", *map(module_path, CHARTS)),
+        code=planned_code("write_explorer.py", *map(module_path, CHARTS)),
         # What the page is made of counts by content, not by date, which a fresh clone renews.
         assets=digest_of_files(ASSET_FOLDER / name for name in ASSETS),
     message:
@@ -86,7 +86,7 @@ if FIGURES:
             CPU
         params:
             cfg=[figure._asdict() for figure in FIGURES],
-            code=code_digests("draw_figures.py", *map(module_path, CHARTS)),
+            code=planned_code("draw_figures.py", *map(module_path, CHARTS)),
         message:
             "Drawing the figures"
         script:

@@ -13,8 +13,8 @@ rule write_config:
     conda:
         CPU
     params:
-        cfg=jobs.plain(CONFIG),
-        code=code_digests("write_config.py"),
+        cfg=CONFIG.told(),
+        code=planned_code("write_config.py"),
     message:
         "Recording the resolved configuration"
     script:
@@ -35,7 +35,7 @@ rule tabulate_runs:
         CPU
     params:
         cfg=jobs.report.runs_table(CONFIG),
-        code=code_digests("tabulate_runs.py"),
+        code=planned_code("tabulate_runs.py"),
     message:
         "Tabulating the runs"
     script:
@@ -64,7 +64,7 @@ rule tabulate_sensitivity:
         CPU
     params:
         cfg={},
-        code=code_digests("tabulate_sensitivity.py"),
+        code=planned_code("tabulate_sensitivity.py"),
     message:
         "Setting seeds and learning rates beside the losses"
     script:
@@ -91,7 +91,7 @@ rule tabulate_claims:
         CPU
     params:
         cfg=jobs.report.claims(CONFIG, digest_of_file(PAPER)),
-        code=code_digests("tabulate_claims.py"),
+        code=planned_code("tabulate_claims.py"),
     message:
         "Putting the paper's claims to this experiment"
     script:
@@ -115,7 +115,7 @@ rule write_summary:
         CPU
     params:
         cfg=jobs.report.summary(CONFIG, digest_of_file(PAPER), SECTIONS),
-        code=code_digests("write_summary.py", *map(module_path, SECTIONS)),
+        code=planned_code("write_summary.py", *map(module_path, SECTIONS)),
     message:
         "Writing the summary"
     script:

@@ -26,7 +26,9 @@ if CONFIG.rollouts.file:
         threads: CONFIG.grading.workers
         params:
             cfg=jobs.rollouts.imported(CONFIG),
-            code=code_digests("import_rollouts.py", jobs.grading.module(CONFIG, "train")),
+            code=planned_code(
+                "import_rollouts.py", *jobs.rollouts.import_modules(), jobs.grading.module(CONFIG, "train")
+            ),
         message:
             "Importing the rollouts of {input.file}"
         script:
@@ -53,7 +55,7 @@ elif CONFIG.teacher.source == "endpoint":
             cfg=jobs.teacher.completed(CONFIG),
             # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
             speed=lambda wildcards, input: jobs.teacher.speed(CONFIG),
-            code=code_digests("ask_teacher.py"),
+            code=planned_code("ask_teacher.py"),
         message:
             "Asking {params.cfg[model]} at {params.cfg[base_url]}, part {wildcards.scatteritem}"
         script:
@@ -80,7 +82,7 @@ else:
             cfg=jobs.rollouts.sampled(CONFIG),
             # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
             speed=lambda wildcards, input: jobs.rollouts.sampling_speed(CONFIG),
-            code=code_digests("generate_rollouts.py"),
+            code=planned_code("generate_rollouts.py", *jobs.rollouts.sampling_modules(CONFIG)),
         message:
             "Sampling the teacher, part {wildcards.scatteritem}"
         script:
@@ -105,7 +107,7 @@ rule grade_rollouts:
     threads: CONFIG.grading.workers
     params:
         cfg=jobs.rollouts.graded(CONFIG),
-        code=code_digests("grade_rollouts.py", jobs.grading.module(CONFIG, "train")),
+        code=planned_code("grade_rollouts.py", jobs.grading.module(CONFIG, "train")),
     message:
         "Grading the rollouts"
     script:

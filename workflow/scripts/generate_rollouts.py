@@ -9,10 +9,11 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.rollouts.sampling import sample_rollouts
+    from lossgeometry.settings.tasks import SampledRollouts
 
     shard, shards = snakemake.wildcards.scatteritem.split("-of-")
     sample_rollouts(
-        cfg=snakemake.params.cfg,
+        task=SampledRollouts.from_told(snakemake.params.cfg),
         speed=snakemake.params.speed,
         code=snakemake.params.code,
         teacher=Path(snakemake.input.teacher),

@@ -231,6 +231,11 @@ def load_config(values: dict[str, Any]) -> Config:
         raise ConfigError(_sentence(error)) from None
 
 
+def planned_config(values: dict[str, Any]) -> Config:
+    """Return the configuration that `Config.model_dump` resolved before, smoke variant or not."""
+    return Config(**values)
+
+
 def _sentence(error: ValidationError) -> str:
     """Return the first problem of a validation as `key: what is wrong; the cure`."""
     first = error.errors()[0]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from lossgeometry.experiment.config import Config
-from lossgeometry.jobs.blocks import Told, plain
+from lossgeometry.jobs.blocks import Told
 from lossgeometry.methods import method_module
 
 
@@ -27,7 +27,7 @@ def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
         "student": config.student_name,
         "paper": paper,
         "sections": list(sections),
-        "config": plain(config),
+        "config": config.told(),
     }
 
 

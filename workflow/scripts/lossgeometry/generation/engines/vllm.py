@@ -132,3 +132,10 @@ def _allotted_rank(adapter: Path) -> int:
             f"the adapter {adapter} has rank {rank}, and vLLM takes {LORA_RANKS[-1]} at most; use transformers"
         )
     return allotted
+
+
+def load(
+    model: Path | str, adapter: Path | None, prompt_suffix: str, engine: Engine, max_new_tokens: int
+) -> VllmEngine:
+    """Return the engine with its model loaded; see `engines.make_engine`."""
+    return VllmEngine(Path(model), adapter, prompt_suffix, engine, max_new_tokens)
