@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONFIG ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: all environment test browser slurm preflight plan lint reference clean
+.PHONY: all environment test browser slurm preflight plan accept lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
@@ -22,6 +22,10 @@ preflight: $(VENV)/installed
 plan: $(VENV)/installed
 	$(BIN)/python workflow/scripts/print_plan.py $(CONFIGFILE)
 
+# After a change that you judge to be without effect: record the results as current instead of computing them again.
+accept: $(VENV)/installed
+	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
+
 test: $(VENV)/installed
 	$(BIN)/pytest
 
@@ -34,10 +38,11 @@ lint: $(VENV)/installed
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
-# config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions.
+# config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions; docs/tables.md, from the stages.
 reference: $(VENV)/installed
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.experiment.reference
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.explorer.glossary
+	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.report.data_dictionary
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from lossgeometry.evaluation.claim_rules import RULES
-from lossgeometry.evaluation.claims import COLUMNS, claims_section, judge_claims, overall, tabulate_claims
+from lossgeometry.evaluation.claims import COLUMNS, judge_claims, overall, tabulate_claims
+from lossgeometry.evaluation.claims_section import section as claims_section
 from lossgeometry.evaluation.evidence import Evidence
 from lossgeometry.experiment.runs import Run
 
@@ -68,9 +69,10 @@ def layers_table():
 
 
 def barriers_table():
-    rows = [(SFT, GRPO, 2.06, 4.93, 0.0), (RIFT, DPO, 3.82, 8.64, 0.83), (SEED, SFT, 2.06, 2.06, 0.004)]
-    table = pd.DataFrame(rows, columns=["run_a", "run_b", "loss_a", "loss_b", "barrier"])
-    return pd.concat([table.assign(loss=loss, barrier_se=0.01) for loss in ("reference_solution", "boxed_answer")])
+    rows = [(SFT, GRPO, "no barrier", 0.0), (RIFT, DPO, "barrier", 0.83), (SEED, SFT, "no barrier", 0.004)]
+    table = pd.DataFrame(rows, columns=["run_a", "run_b", "verdict", "difference"])
+    table = table.assign(difference_low=table.difference - 0.02, difference_high=table.difference + 0.02, reason="")
+    return pd.concat([table.assign(loss=loss) for loss in ("reference_solution", "boxed_answer")])
 
 
 def cka_table():
@@ -133,7 +135,7 @@ def test_the_reference_has_all_eight_claims_and_a_rule_for_each_part():
     assert list(dict.fromkeys(claim for claim, _ in parts)) == ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii"]
     assert len(set(parts)) == len(parts) and set(parts) == set(RULES)
     for entry in REFERENCE["claims"]:
-        assert ("at_least" in entry) != ("at_most" in entry)
+        assert len({"at_least", "at_most", "expects"} & set(entry)) == 1
 
 
 def test_the_papers_own_numbers_agree_with_the_paper():
@@ -150,16 +152,16 @@ CONTRADICTIONS = {
     ("ii", "distance"): lambda t: set_rows(t["geometry"], 0.9, metric="cosine", run_a=SFT, run_b=DFT),
     ("iii", "orthogonal"): lambda t: set_rows(t["geometry"], 0.015, metric="cosine", run_a=SFT, run_b=GRPO),
     ("iii", "depth"): lambda t: t["layers"].update({"layer": 35 - t["layers"].layer}),
-    ("iii", "basin"): lambda t: set_rows(t["barriers"], 0.9, column="barrier", run_a=SFT, run_b=GRPO),
+    ("iii", "basin"): lambda t: set_rows(t["barriers"], "barrier", column="verdict", run_a=SFT, run_b=GRPO),
     ("iv", "orthogonal"): lambda t: set_rows(t["geometry"], -0.5, metric="cosine", run_a=SFT, run_b=DPO),
-    ("iv", "barrier"): lambda t: set_rows(t["barriers"], 0.1, column="barrier", run_a=RIFT, run_b=DPO),
+    ("iv", "barrier"): lambda t: set_rows(t["barriers"], "no barrier", column="verdict", run_a=RIFT, run_b=DPO),
     ("iv", "representations"): lambda t: set_rows(t["cka"], 0.9, layer=35, run_a=DFT, estimator="debiased"),
     ("v", "offline"): lambda t: set_rows(t["geometry"], -0.5, metric="cosine", run_a=DPO, run_b=DAPO),
     ("v", "each other"): lambda t: set_rows(t["geometry"], 0.5, metric="cosine", run_a=ONLINE, run_b=DAPO),
     ("v", "accuracy"): lambda t: set_rows(t["accuracy"], -0.01, column="difference_high", run=DAPO),
     ("vi", "cosine"): lambda t: set_rows(t["geometry"], 0.9, metric="cosine", run_a=SFT, run_b=SEED),
     ("vi", "direction"): lambda t: set_rows(t["geometry"], 0.5, metric="top_direction", run_a=SFT, run_b=SEED),
-    ("vi", "barrier"): lambda t: set_rows(t["barriers"], 0.5, column="barrier", run_a=SEED, run_b=SFT),
+    ("vi", "barrier"): lambda t: set_rows(t["barriers"], "barrier", column="verdict", run_a=SEED, run_b=SFT),
     ("vii", "rotation"): lambda t: set_rows(t["geometry"], 0.99, metric="cosine", run_a=SFT, run_b=FAST),
     ("vii", "norm"): lambda t: set_rows(t["geometry"], 28.0, metric="norm_b", run_a=SFT, run_b=FAST),
     ("viii", "norm"): lambda t: set_rows(t["geometry"], 9.0, metric="norm_b", run_a=SFT, run_b=DPO),
@@ -185,8 +187,10 @@ UNDECIDED = {
     ("i", "colinear"): lambda t: set_rows(t["geometry"], 0.92, metric="cosine", run_a=RFT, run_b=RIFT),
     ("i", "accuracy"): lambda t: set_rows(t["accuracy"], 0.28, column="minimum_detectable_difference", run=SFT),
     ("ii", "distance"): lambda t: set_rows(t["geometry"], np.nan, metric="cosine", run_a=SFT, run_b=DFT),
-    ("iii", "basin"): lambda t: set_rows(t["barriers"], 0.5, column="barrier_se", run_a=SFT, run_b=GRPO),
-    ("iv", "barrier"): lambda t: set_rows(t["barriers"], 0.0, column="barrier", run_a=RIFT, loss="boxed_answer"),
+    ("iii", "basin"): lambda t: set_rows(t["barriers"], "cannot tell", column="verdict", run_a=SFT, run_b=GRPO),
+    ("iv", "barrier"): lambda t: set_rows(
+        t["barriers"], "no barrier", column="verdict", run_a=RIFT, loss="boxed_answer"
+    ),
     ("iv", "accuracy"): lambda t: set_rows(t["mcnemar"], 0.2, column="p_holm", run_b=DPO, run_a=GRPO),
     ("v", "accuracy"): lambda t: set_rows(t["accuracy"], -0.1, column="difference_low", run=ONLINE),
     ("viii", "norm"): lambda t: set_rows(t["geometry"], np.nan, metric="norm_b", run_a=SFT, run_b=DPO),
@@ -243,12 +247,12 @@ def test_another_scale_is_plain_in_every_row_and_at_the_head_of_the_section():
     student = "a 0.4M-parameter model trained here"
     table = judge(paper_tables(), student=student)
     assert table.caveat.str.contains(f"Scale differs: the student is {student}", regex=False).all()
-    section = claims_section(table, student, PAPER)
+    section = claims_section({"claims": table}, {"student": student, "paper_student": PAPER})
     assert section.index("Scale differs") < section.index("| claim |")
     assert section.count("**agrees**") == len(table)
     widths = {line.replace("\\|", "").count("|") for line in section.splitlines() if line.startswith("|")}
     assert widths == {7}
-    assert "Scale differs" not in claims_section(table, PAPER, PAPER)
+    assert "Scale differs" not in claims_section({"claims": table}, {"student": PAPER, "paper_student": PAPER})
 
 
 def test_the_table_is_written_from_files_with_the_same_bytes(tmp_path):

@@ -180,6 +180,40 @@ def test_the_command_fails_with_one_sentence(tmp_path):
     assert "name at least two folders" in command(tmp_path / "one", "--out", tmp_path).stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--k", "0"), "0 directions cannot be compared"),
+        (("--rank", "0", "--delta-of", "base", "tuned"), "rank 0 keeps nothing"),
+        (("--out", "one/adapter_config.json"), "is a file; name a folder"),
+        (("--delta-of", "base", "one"), "different last parts"),
+        (("--delta-of", "base", "diverged"), "not finite"),
+    ],
+)
+def test_the_command_names_what_is_wrong(tmp_path, options, sentence):
+    rng = np.random.default_rng(7)
+    base = model(rng)
+    save(tmp_path / "base", base), save(tmp_path / "tuned", tuned(base, rng))
+    save(tmp_path / "diverged", {key: value * np.where(value == value.max(), np.inf, 1) for key, value in base.items()})
+    for adapter in ("one", "two"):
+        write_adapter(tmp_path / adapter, {name(i, p): random_factors(rng, 20, 4, 16) for i in range(2) for p in "qv"})
+    options = [tmp_path / option if (tmp_path / option).exists() else option for option in options]
+    done = command(tmp_path / "one", tmp_path / "two", "--out", tmp_path / "out", *options)
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+    assert sentence in done.stderr
+
+
+def test_a_fine_tune_whose_tensors_have_another_prefix_is_read(tmp_path):
+    """The hub's GPT-2 says `h.0`, what is saved from a language model of it says `transformer.h.0`."""
+    rng = np.random.default_rng(8)
+    base = model(rng)
+    moved = tuned(base, rng)
+    save(tmp_path / "base", base), save(tmp_path / "same", moved)
+    save(tmp_path / "other", {f"language_model.{key}": value for key, value in moved.items()})
+    same, other = (load(tmp_path / folder, tmp_path / "base") for folder in ("same", "other"))
+    assert other.modules == same.modules and other.source == same.source
+
+
 def heavy_imports(names):
     """Return which heavy packages end up in memory when modules of the geometry are imported."""
     code = f"import {', '.join(f'lossgeometry.{name}' for name in names)}, sys; print(*sys.modules)"

@@ -13,7 +13,6 @@ from geometry_tools import assert_within_four_standard_errors
 from lossgeometry.geometry import nulls
 from lossgeometry.geometry.angle_nulls import median_null, sample_extreme_angles
 from lossgeometry.geometry.angles import principal_angles
-from lossgeometry.geometry.chance import band_text
 from lossgeometry.geometry.modules import Setting, measure_module
 from lossgeometry.geometry.pooling import pool, widest_first
 from lossgeometry.geometry.row_spaces import RowSpaces
@@ -251,9 +250,3 @@ def test_median_over_modules_of_unequal_laws():
         for _ in range(DRAWS)
     ]
     assert_within_four_standard_errors(medians, median_null(laws))
-
-
-def test_a_chance_level_is_written_with_two_digits_of_its_width():
-    assert band_text(0.0, 1.2e-7) == "0.00000000 ± 0.00000024"
-    assert band_text(83.1234, 0.5) == "83.12 ± 0.98"
-    assert band_text(math.nan, math.nan) == "undefined"

@@ -10,6 +10,17 @@ from lossgeometry import jobs
 from lossgeometry.experiment.config import load_config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.settings.rollouts import Engine, Sampling
+from lossgeometry.settings.tasks import (
+    Answers,
+    EndPointLosses,
+    HiddenStates,
+    ImportedRollouts,
+    PathAccuracy,
+    PathLosses,
+    ProblemSet,
+    SampledRollouts,
+    TrainedAdapter,
+)
 from lossgeometry.settings.training import Training
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))
@@ -30,6 +41,7 @@ def told(config):
         "train": jobs.rollouts.problems(config, "train"),
         "heldout": jobs.rollouts.problems(config, "heldout"),
         "benchmark": jobs.rollouts.problems(config, next(iter(config.evaluation.benchmarks))),
+        "imported": jobs.rollouts.imported(config),
         "rollouts": jobs.rollouts.sampled(config),
         "grades": jobs.rollouts.graded(config),
         "training": jobs.training.adapter(config, run),
@@ -43,7 +55,7 @@ def told(config):
         "hidden states": jobs.function_space.hidden_states(config),
         "similarity": jobs.function_space.hidden_state_pair(config),
         "answers": jobs.evaluation.answers(config),
-        "verdicts": jobs.evaluation.graded_answers(config),
+        "verdicts": jobs.grading.verdicts(config, next(iter(config.evaluation.benchmarks))),
         "accuracy": jobs.evaluation.accuracy_table(config),
     }
 
@@ -75,6 +87,45 @@ def test_blocks_are_built_in_types_that_survive_json():
 def test_a_key_reaches_the_jobs_that_read_it_and_no_other(change, concerned):
     before, after = told(config_with()), told(config_with(**change))
     assert {name for name in before if before[name] != after[name]} == concerned
+
+
+TASKS = {
+    "train": ProblemSet,
+    "heldout": ProblemSet,
+    "benchmark": ProblemSet,
+    "imported": ImportedRollouts,
+    "rollouts": SampledRollouts,
+    "training": TrainedAdapter,
+    "end": EndPointLosses,
+    "path": PathLosses,
+    "path accuracy": PathAccuracy,
+    "hidden states": HiddenStates,
+    "answers": Answers,
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_script_can_hand_on_every_block_as_a_type_and_loses_nothing(name):
+    block = told(config_with())[name]
+    assert TASKS[name](**block).model_dump(mode="json", by_alias=True, exclude_unset=True) == block
+
+
+def test_a_grader_reaches_the_jobs_that_grade_with_it_and_the_default_none():
+    benchmarks = DEFAULT["evaluation"]["benchmarks"]
+    name = next(iter(benchmarks))
+    config = config_with(evaluation={"benchmarks": benchmarks | {name: benchmarks[name] | {"grader": "exact"}}})
+    before, after = told(config_with()), told(config)
+    assert {block for block in before if before[block] != after[block]} == {"verdicts", "path accuracy"}
+    assert "math_verify" not in json.dumps(before) and after["verdicts"]["grader"] == "exact"
+    assert jobs.grading.module(config, name) == "lossgeometry/grading/graders/exact.py"
+    assert jobs.grading.module(config, "train") == "lossgeometry/grading/graders/math_verify.py"
+
+
+def test_the_code_of_a_grader_concerns_the_training_that_samples():
+    config = config_with(methods={"online_grpo": {"learning_rate": 1e-3}})
+    offline, online = (next(run.id for run in config.trained if run.label == label) for label in ("sft", "online_grpo"))
+    grader = jobs.grading.module(config, "train")
+    assert grader in jobs.training.modules(config, online) and grader not in jobs.training.modules(config, offline)
 
 
 def test_what_changes_the_speed_alone_stands_apart_and_completes_the_block():

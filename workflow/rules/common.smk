@@ -13,16 +13,39 @@ if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] != LIBRARY:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (LIBRARY, os.environ.get("PYTHONPATH"))))
 
 from lossgeometry import jobs
-from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.config import load_config
+from lossgeometry.code_digests import code_digests
+from lossgeometry.errors import ChangedCode, ConfigError
+from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.runs import BASE, pair_id
-from lossgeometry.provenance import code_digests, digest_of_file
+from lossgeometry.planned import VARIABLE, freeze, thaw
+from lossgeometry.provenance import digest_of_file
 from lossgeometry.updates.folders import update_files
 
-try:
-    CONFIG = load_config({key: value for key, value in config.items()})
-except ConfigError as error:
-    sys.exit(f"The configuration cannot run. {error}.")
+# Only the main process reads the configuration; its jobs, wherever and whenever they start, are handed what it planned.
+if workflow.is_main_process:
+    try:
+        CONFIG = load_config({key: value for key, value in config.items()})
+    except ConfigError as error:
+        sys.exit(f"The configuration cannot run. {error}.")
+    os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
+    workflow.config_settings.configfiles = []
+else:
+    try:
+        PLAN = thaw(os.environ[VARIABLE])
+    except ChangedCode as error:
+        sys.exit(f"error: {error}")
+    CONFIG = planned_config(PLAN["config"])
+
+
+envvars:
+    VARIABLE,
+
+
+def planned_code(*files):
+    """Return the digests of the code that a job runs, as they were when it was planned; see `code_digests`."""
+    digests = code_digests(*files)
+    return digests if workflow.is_main_process else {name: PLAN["code"].get(name, "") for name in digests}
+
 
 CPU = "../../envs/cpu.yaml"
 GPU = "../../envs/gpu.yaml"
@@ -101,6 +124,11 @@ def evaluation_files(runs=None):
     ]
 
 
+def module_path(name):
+    """Return the file of a module of the library, below workflow/scripts."""
+    return f"lossgeometry/{name.replace('.', '/')}.py"
+
+
 def one_of(names):
     """Return the constraint of a wildcard to these names; to nothing where there is none."""
     return "|".join(names) or "(?!)"
@@ -108,7 +136,7 @@ def one_of(names):
 
 def problem_file(name):
     """Return the user's file that a set of problems is read from; none for a data set of the hub."""
-    source = jobs.rollouts.problem_source(CONFIG, name)
+    source = jobs.grading.problem_source(CONFIG, name)
     return source.name if source.source == "file" else []
 
 

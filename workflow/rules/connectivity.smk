@@ -28,7 +28,7 @@ rule measure_endpoints:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=lambda wildcards: jobs.function_space.endpoint(CONFIG, wildcards.run),
-        code=code_digests("measure_endpoints.py"),
+        code=planned_code("measure_endpoints.py"),
     message:
         "Measuring the losses of {wildcards.run}, and on its way to the base"
     script:
@@ -41,12 +41,11 @@ rule interpolate_pair:
         student=student_folder(),
         adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
         adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
-        base=results(f"connectivity/{BASE}.csv"),
         a=results("connectivity/{a}.csv"),
         b=results("connectivity/{b}.csv"),
     output:
         curve=results("pairs/{a}--{b}/connectivity.csv"),
-        barriers=results("pairs/{a}--{b}/barriers.csv"),
+        losses=results("pairs/{a}--{b}/path_losses.csv"),
     log:
         log_of("interpolate_pair/{a}--{b}"),
     benchmark:
@@ -58,7 +57,7 @@ rule interpolate_pair:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=jobs.function_space.path(CONFIG),
-        code=code_digests("interpolate_pair.py"),
+        code=planned_code("interpolate_pair.py"),
     message:
         "Interpolating between {wildcards.a} and {wildcards.b}"
     script:
@@ -83,8 +82,10 @@ rule measure_path_accuracy:
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
-        cfg=jobs.function_space.path_accuracy(CONFIG),
-        code=code_digests("measure_path_accuracy.py"),
+        cfg=lambda wildcards: jobs.function_space.path_accuracy(CONFIG),
+        code=lambda wildcards: planned_code(
+            "measure_path_accuracy.py", jobs.grading.module(CONFIG, CONFIG.benchmark_of(CONFIG.connectivity))
+        ),
     message:
         "Answering problems between {wildcards.a} and {wildcards.b}"
     script:
@@ -94,7 +95,7 @@ rule measure_path_accuracy:
 rule tabulate_connectivity:
     input:
         curves=pair_files("connectivity.csv", CONFIG.connectivity_pairs),
-        barriers=pair_files("barriers.csv", CONFIG.connectivity_pairs),
+        losses=pair_files("path_losses.csv", CONFIG.connectivity_pairs),
         accuracies=pair_files(
             "path_accuracy.csv", CONFIG.connectivity_pairs if CONFIG.connectivity.accuracy_points else []
         ),
@@ -110,8 +111,12 @@ rule tabulate_connectivity:
     conda:
         CPU
     params:
-        cfg={"pairs": [list(pair) for pair in CONFIG.connectivity_pairs], "runs": [BASE, *CONNECTED]},
-        code=code_digests("tabulate_connectivity.py"),
+        cfg={
+            "pairs": [list(pair) for pair in CONFIG.connectivity_pairs],
+            "runs": [BASE, *CONNECTED],
+            "smallest_barrier": CONFIG.connectivity.smallest_barrier,
+        },
+        code=planned_code("tabulate_connectivity.py"),
     message:
         "Tabulating the paths, their barriers and the updates shrunk alone"
     script:

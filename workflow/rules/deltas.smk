@@ -18,7 +18,7 @@ rule fetch_adapter:
         CPU
     params:
         cfg=lambda wildcards: {"source": CONFIG.adapters[wildcards.name]},
-        code=code_digests("fetch_adapter.py"),
+        code=planned_code("fetch_adapter.py"),
     message:
         "Fetching the adapter {wildcards.name}"
     script:
@@ -42,7 +42,7 @@ rule reduce_adapter:
         mem_mb=1000,
     params:
         cfg=lambda wildcards: jobs.weights.update(CONFIG, wildcards.run),
-        code=code_digests("reduce_adapter.py"),
+        code=planned_code("reduce_adapter.py"),
     message:
         "Decomposing the update of {wildcards.run}"
     script:
@@ -63,7 +63,7 @@ rule decompose_base:
     threads: CONFIG.training.threads
     params:
         cfg=jobs.weights.base_spectra(CONFIG),
-        code=code_digests("decompose_base.py"),
+        code=planned_code("decompose_base.py"),
     message:
         "Decomposing the base weights"
     script:
@@ -86,7 +86,7 @@ rule relate_to_base:
     threads: CONFIG.training.threads
     params:
         cfg={"k": CONFIG.geometry.k},
-        code=code_digests("relate_to_base.py"),
+        code=planned_code("relate_to_base.py"),
     message:
         "Relating {wildcards.run} to the base weights"
     script:
@@ -107,7 +107,7 @@ rule tabulate_relations:
     threads: 1
     params:
         cfg={"runs": list(CONFIG.runs)},
-        code=code_digests("tabulate_relations.py"),
+        code=planned_code("tabulate_relations.py"),
     message:
         "Tabulating the relations to the base weights"
     script:

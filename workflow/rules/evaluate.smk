@@ -28,7 +28,7 @@ rule generate_answers:
         gpu=int(CONFIG.evaluation.engine.name == "vllm"),
     params:
         cfg=jobs.evaluation.answers(CONFIG),
-        code=code_digests("generate_answers.py"),
+        code=planned_code("generate_answers.py", *jobs.evaluation.modules(CONFIG)),
     message:
         "Answering as {wildcards}"
     script:
@@ -49,8 +49,8 @@ rule grade_answers:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg=jobs.evaluation.graded_answers(CONFIG),
-        code=code_digests("grade_answers.py"),
+        cfg=lambda wildcards: jobs.grading.verdicts(CONFIG, wildcards.benchmark),
+        code=lambda wildcards: planned_code("grade_answers.py", jobs.grading.module(CONFIG, wildcards.benchmark)),
     message:
         "Grading {wildcards.run} on {wildcards.benchmark}"
     script:
@@ -71,7 +71,7 @@ rule tabulate_accuracy:
         CPU
     params:
         cfg=jobs.evaluation.accuracy_table(CONFIG),
-        code=code_digests("tabulate_accuracy.py"),
+        code=planned_code("tabulate_accuracy.py"),
     message:
         "Tabulating accuracies"
     script:

@@ -14,8 +14,8 @@ if CONFIG.student.source == "tiny":
         # One thread: with more, sums are split differently and the bytes depend on the machine.
         threads: 1
         params:
-            cfg=jobs.plain(CONFIG.student.tiny),
-            code=code_digests("build_student.py"),
+            cfg=CONFIG.student.tiny.told(),
+            code=planned_code("build_student.py"),
         message:
             "Pre-training the tiny student"
         script:
@@ -34,8 +34,8 @@ else:
         conda:
             CPU
         params:
-            cfg=jobs.plain(CONFIG.student),
-            code=code_digests("fetch_model.py"),
+            cfg=CONFIG.student.told(),
+            code=planned_code("fetch_model.py"),
         message:
             "Fetching the student at its pinned revision"
         script:
@@ -52,8 +52,8 @@ if CONFIG.teacher.source == "tiny":
         benchmark:
             benchmark_of("build_teacher")
         params:
-            cfg=jobs.plain(CONFIG.teacher.tiny),
-            code=code_digests("build_student.py"),
+            cfg=CONFIG.teacher.tiny.told(),
+            code=planned_code("build_student.py"),
         message:
             "Pre-training the tiny teacher"
 
@@ -72,8 +72,8 @@ elif CONFIG.teacher.source != "endpoint":
         conda:
             CPU
         params:
-            cfg=jobs.plain(CONFIG.teacher),
-            code=code_digests("fetch_model.py"),
+            cfg=CONFIG.teacher.told(),
+            code=planned_code("fetch_model.py"),
         message:
             "Providing the teacher"
         script:
@@ -95,7 +95,7 @@ rule write_prompts:
         CPU
     params:
         cfg=lambda wildcards: jobs.rollouts.problems(CONFIG, wildcards.set),
-        code=code_digests("write_prompts.py"),
+        code=planned_code("write_prompts.py"),
     message:
         "Writing the problems of {wildcards.set}"
     script:
@@ -119,7 +119,11 @@ rule fetch_prompts:
     threads: CONFIG.grading.workers
     params:
         cfg=lambda wildcards: jobs.rollouts.problems(CONFIG, wildcards.set),
-        code=code_digests("fetch_prompts.py"),
+        code=lambda wildcards: planned_code(
+            "fetch_prompts.py",
+            *jobs.rollouts.problem_modules(CONFIG, wildcards.set),
+            jobs.grading.module(CONFIG, wildcards.set),
+        ),
     message:
         "Fetching and checking the problems of {wildcards.set}"
     script:

@@ -19,7 +19,7 @@ rule compare_pair:
         mem_mb=1000,
     params:
         cfg=lambda wildcards: jobs.weights.pair(CONFIG, wildcards.a, wildcards.b),
-        code=code_digests("compare_pair.py"),
+        code=planned_code("compare_pair.py"),
     message:
         "Comparing {wildcards.a} and {wildcards.b}"
     script:
@@ -44,7 +44,7 @@ rule tabulate_geometry:
     threads: 1
     params:
         cfg=jobs.weights.pairs_table(CONFIG),
-        code=code_digests("tabulate_geometry.py"),
+        code=planned_code("tabulate_geometry.py"),
     message:
         "Tabulating the geometry of all pairs"
     script:
@@ -67,7 +67,7 @@ rule compare_sweeps:
     threads: 1
     params:
         cfg=jobs.weights.sweeps(CONFIG),
-        code=code_digests("compare_sweeps.py"),
+        code=planned_code("compare_sweeps.py"),
     message:
         "Comparing seeds and learning rates with losses"
     script:

@@ -33,7 +33,7 @@ rule extract_representations:
         gpu=int(CONFIG.representations.precision != "float32"),
     params:
         cfg=jobs.function_space.hidden_states(CONFIG),
-        code=code_digests("extract_representations.py"),
+        code=planned_code("extract_representations.py"),
     message:
         "Collecting the hidden states of {wildcards.run}"
     script:
@@ -57,7 +57,7 @@ rule compare_representations:
     params:
         cfg=jobs.function_space.hidden_state_pair(CONFIG),
         block=lambda wildcards: wildcards.get("scatteritem", "1-of-1"),
-        code=code_digests("compare_representations.py"),
+        code=planned_code("compare_representations.py"),
     message:
         "Comparing the hidden states of {wildcards.a} and {wildcards.b}"
     script:
@@ -78,7 +78,7 @@ if SPLIT:
         conda:
             CPU
         params:
-            code=code_digests("join_representations.py"),
+            code=planned_code("join_representations.py"),
         message:
             "Joining the layers of {wildcards.a} and {wildcards.b}"
         script:
@@ -98,7 +98,7 @@ rule tabulate_representations:
         CPU
     params:
         cfg=[list(pair) for pair in CONFIG.representation_pairs],
-        code=code_digests("tabulate_representations.py"),
+        code=planned_code("tabulate_representations.py"),
     message:
         "Tabulating the similarity of hidden states"
     script:

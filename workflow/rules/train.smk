@@ -14,8 +14,8 @@ rule initialise_adapter:
     conda:
         CPU
     params:
-        cfg=jobs.plain(CONFIG.lora),
-        code=code_digests("initialise_adapter.py"),
+        cfg=CONFIG.lora.told(),
+        code=planned_code("initialise_adapter.py"),
     message:
         "Drawing the LoRA initialisation of seed {wildcards.seed}"
     script:
@@ -51,9 +51,7 @@ rule train_adapter:
         cfg=lambda wildcards: jobs.training.adapter(CONFIG, wildcards.run),
         # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
         speed=lambda wildcards, input: jobs.training.speed(CONFIG, wildcards.run),
-        code=lambda wildcards: code_digests(
-            "train_adapter.py", f"lossgeometry/methods/{CONFIG.runs[wildcards.run].method}.py"
-        ),
+        code=lambda wildcards: planned_code("train_adapter.py", *jobs.training.modules(CONFIG, wildcards.run)),
     message:
         "Training {wildcards.run}"
     script:

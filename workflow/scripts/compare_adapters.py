@@ -8,14 +8,15 @@ from pathlib import Path
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
-from lossgeometry.errors import InputError  # noqa: E402
+from lossgeometry.errors import CannotWrite, InputError  # noqa: E402
 from lossgeometry.geometry.comparison import compare  # noqa: E402
 from lossgeometry.geometry.pairs import MapRow  # noqa: E402
 from lossgeometry.geometry.scopes import Row  # noqa: E402
 from lossgeometry.geometry.tidy import table_of, write_parquet  # noqa: E402
-from lossgeometry.updates.full import read_fine_tunes  # noqa: E402
+from lossgeometry.updates.full import FineTune, read_fine_tunes  # noqa: E402
 from lossgeometry.updates.hub import fetch_adapter  # noqa: E402
 from lossgeometry.updates.loading import RANK, load  # noqa: E402
+from lossgeometry.updates.peft import Adapter  # noqa: E402
 from lossgeometry.updates.reduction import write_delta  # noqa: E402
 from lossgeometry.updates.stored import Delta  # noqa: E402
 
@@ -61,23 +62,33 @@ def local_folder(source: Path, out: Path) -> Path:
     return fetched
 
 
+def reduce(update: Adapter | FineTune, path: Path) -> None:
+    """Write an update's delta file, and say what is no part of it."""
+    write_delta(update, path)
+    if update.skipped:
+        print(f"{update.name}: {len(update.skipped)} tensors are not compared: {', '.join(update.skipped)}")
+
+
 def main(options: argparse.Namespace) -> None:
     names = [name_of(path) for path in (*options.adapters, *(tuned for _, tuned in options.delta_of))]
     if len(set(names)) < max(len(names), 2):
         raise InputError(f"name at least two folders with different last parts; these are {', '.join(names) or 'none'}")
+    if options.out.exists() and not options.out.is_dir():
+        raise InputError(f"{options.out} is a file; name a folder as --out")
     deltas = {name: options.out / "deltas" / f"{name}.safetensors" for name in names}
     for source in options.adapters:
         if source.is_file():
             deltas[name_of(source)] = source
         else:
-            write_delta(load(local_folder(source, options.out)), deltas[name_of(source)])
+            reduce(load(local_folder(source, options.out)), deltas[name_of(source)])
     for base in dict.fromkeys(base for base, _ in options.delta_of):
         for update in read_fine_tunes(
             base, [tuned for start, tuned in options.delta_of if start == base], options.rank
         ):
-            write_delta(update, deltas[update.name])
-            print(f"{update.name}: {len(update.skipped)} tensors are not compared: {', '.join(update.skipped)}")
-            print(f"  {update.changed:.1%} of the entries differ from the base (few: rounding hides a small update);")
+            reduce(update, deltas[update.name])
+            print(
+                f"{update.name}: {update.changed:.1%} of the entries differ from the base (few: rounding hides a small update);"
+            )
             worst = max(update.left_out.values())
             print(f"  rank {options.rank} leaves out up to {worst:.1%} of a module's squared norm")
     for a, b in combinations(names, 2):
@@ -91,5 +102,5 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     try:
         main(arguments())
-    except InputError as error:
+    except (InputError, CannotWrite) as error:
         sys.exit(f"error: {error}")

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from lossgeometry.connectivity.verdicts import BARRIER, NO_BARRIER
 from lossgeometry.evaluation.evidence import Barrier, Evidence, Value
-from lossgeometry.geometry.chance import CHANCE_WIDTH
+from lossgeometry.geometry.chance import WIDTH
 
 Entry = Mapping[str, Any]
 
@@ -48,7 +49,7 @@ def listed(values: Mapping[str, float]) -> str:
 
 def chance_band(values: Sequence[Value]) -> str:
     """The widest chance band of some cosines, in words."""
-    reach = max(abs(value.null_mean) + CHANCE_WIDTH * value.null_sd for value in values)
+    reach = max(abs(value.null_mean) + WIDTH * value.null_sd for value in values)
     return "no chance level" if math.isnan(reach) else f"chance up to {reach:.3f} in size"
 
 
@@ -57,15 +58,16 @@ def plain(values: Mapping[str, Value]) -> dict[str, float]:
 
 
 def barrier_finding(barriers: Mapping[str, list[Barrier]], entry: Entry) -> Finding:
-    """Two standard errors below or above the limit, the same in every loss and pair."""
-    limit = entry["contradicts"]
-    below, above = ("contradicts", "agrees") if "at_least" in entry else ("agrees", "contradicts")
-    verdicts, words = [], []
-    for name, found in barriers.items():
-        for one in found:
-            low, high = one.share - 2 * one.error, one.share + 2 * one.error
-            verdicts.append(below if high < limit else above if low > limit else "cannot tell")
-            words.append(f"{name} {one.share:.4f} ± {2 * one.error:.4f} ({one.loss})")
+    """The verdict of `tables/barriers.csv` that the entry expects, or its opposite, the same in every loss and pair."""
+    opposite = {BARRIER: NO_BARRIER, NO_BARRIER: BARRIER}[entry["expects"]]
+    said = {entry["expects"]: "agrees", opposite: "contradicts"}
+    every = [(name, one) for name, found in barriers.items() for one in found]
+    verdicts = [said.get(one.verdict, "cannot tell") for _, one in every]
+    words = [
+        f"{name} {one.verdict}, {one.height:.4f} ({one.low:.4f} to {one.high:.4f}, {one.loss})" for name, one in every
+    ]
+    reasons = list(dict.fromkeys(one.reason for _, one in every if one.reason))
     disagree = {"agrees", "contradicts"} <= set(verdicts)
     verdict = "cannot tell" if disagree else all_of(verdicts)
-    return Finding(", ".join(words), "± two standard errors", verdict, "The losses or pairs disagree." * disagree)
+    caveat = "The losses or pairs disagree." if disagree else "".join(f"{reason}. " for reason in reasons).strip()
+    return Finding(", ".join(words), "95 % over sequences, the choice of t counted", verdict, caveat)

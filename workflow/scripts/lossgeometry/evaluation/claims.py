@@ -55,7 +55,7 @@ def judge_claims(reference: Mapping[str, Any], student: str, evidence: Evidence)
         except Missing as missing:
             finding = Finding("", "", "not run")
             caveats = [f"{missing}."]
-        limits = {"agrees": _agrees(entry), "contradicts": entry["contradicts"]}
+        limits = _limits(entry)
         rows.append(
             {key: entry[key] for key in ("claim", "part", "statement", "quantity", "paper")}
             | {"rule": entry["rule"].format(**{name: f"{limit:.3g}" for name, limit in limits.items()})}
@@ -89,18 +89,7 @@ def overall(table: pd.DataFrame) -> dict[str, Verdict]:
     return verdicts
 
 
-def claims_section(table: pd.DataFrame, student: str, paper_student: str) -> str:
-    """The claims as Markdown for summary.md: verdicts first, the scale said once, then what each rests on."""
-    lines = ["## The paper's claims, put to this experiment", ""]
-    if scale := scale_caveat(student, paper_student):
-        lines += [f"**{scale}**", ""]
-    lines += ["| claim | | paper | here | chance or interval | verdict |", "|---|---|---|---|---|---|"]
-    for row in table.itertuples():
-        cells = (row.claim, row.statement, row.paper, row.ours, row.band, f"**{row.verdict}**")
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
-    lines += ["", "Rules and caveats of each line are in `tables/claims.csv`."]
-    return "\n".join(lines) + "\n"
-
-
-def _agrees(entry: Mapping[str, Any]) -> float:
-    return entry["at_least"] if "at_least" in entry else entry["at_most"]
+def _limits(entry: Mapping[str, Any]) -> dict[str, float]:
+    """Return an entry's limits by their name in its rule; claims about barriers have none of their own."""
+    keys = {"agrees": "at_least" if "at_least" in entry else "at_most", "contradicts": "contradicts"}
+    return {name: entry[key] for name, key in keys.items() if key in entry}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lossgeometry.experiment.runs import Run
-from lossgeometry.geometry.chance import CHANCE_WIDTH
+from lossgeometry.geometry.chance import WIDTH
 
 
 class Missing(LookupError):
@@ -24,15 +24,18 @@ class Value(NamedTuple):
     @property
     def above_chance(self) -> bool:
         """Whether it is above the band of chance."""
-        return self.value > self.null_mean + CHANCE_WIDTH * self.null_sd
+        return self.value > self.null_mean + WIDTH * self.null_sd
 
 
 class Barrier(NamedTuple):
-    """A loss barrier against the chord, and its standard error, as shares of the mean loss of the two ends."""
+    """The verdict on a loss barrier, and its height with its interval, in nats per token."""
 
     loss: str
-    share: float
-    error: float
+    verdict: str
+    reason: str
+    height: float
+    low: float
+    high: float
 
 
 class Evidence:
@@ -105,12 +108,9 @@ class Evidence:
 
     def barriers(self, a: str, b: str) -> list[Barrier]:
         """The barrier between two runs under every loss."""
-        rows = self._pair("barriers", a, b, ("run_a", "run_b"))
-        found = []
-        for row in rows.itertuples():
-            ends = (row.loss_a + row.loss_b) / 2
-            found.append(Barrier(row.loss, row.barrier / ends, row.barrier_se / ends))
-        return found
+        rows = self._pair("barriers", a, b, ("run_a", "run_b")).fillna({"reason": ""})
+        columns = ["loss", "verdict", "reason", "difference", "difference_low", "difference_high"]
+        return [Barrier(*row) for row in rows[columns].itertuples(index=False)]
 
     def cka(self, a: str, b: str) -> pd.DataFrame:
         """Debiased CKA by layer: columns layer, value, low, high."""

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
+from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
@@ -139,10 +140,22 @@ class Config(Block):
             raise ValueError(
                 "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
             )
+        budget = self.rollouts.sampling.max_new_tokens
+        if self.methods and self.rollouts.engine.reasoning == "keep" and budget >= self.training.max_length:
+            raise ValueError(
+                f"training.max_length: kept reasoning is trained on, and completions of up to {budget} tokens "
+                "(rollouts.sampling.max_new_tokens) do not fit; raise it, or set rollouts.engine.reasoning to drop"
+            )
         if self.training.batch_size % self.training.micro_batch_size:
             raise ValueError("training.micro_batch_size: it must divide training.batch_size")
         if self.training.batch_size % self.training.processes:
             raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
+        sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
+        for key, problems in {"prompts": self.prompts, **sets}.items():
+            if problems and problems.grader not in grader_names():
+                raise ValueError(
+                    f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
+                )
         self._check_runs()
         return self
 
@@ -216,6 +229,11 @@ def load_config(values: dict[str, Any]) -> Config:
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
+
+
+def planned_config(values: dict[str, Any]) -> Config:
+    """Return the configuration that `Config.model_dump` resolved before, smoke variant or not."""
+    return Config(**values)
 
 
 def _sentence(error: ValidationError) -> str:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lossgeometry.errors import InputError
 from lossgeometry.geometry.overview import overview
 from lossgeometry.geometry.pairs import MapRow, compare_pair
 from lossgeometry.geometry.scopes import Row
@@ -34,6 +35,8 @@ class Comparison(NamedTuple):
 
 def compare(a: Update, b: Update, k: int = 10, reference: int = 0) -> Comparison:
     """Return the geometry of a pair of updates; parameters and errors as for `compare_pair`."""
+    if k < 1:
+        raise InputError(f"{k} directions cannot be compared; ask for 1 or more")
     names = (a.name, b.name) if a.name and b.name and a.name != b.name else ("a", "b")
     pair = compare_pair(a, b, names, k, reference)
     return Comparison(names, pair.rows, pair.maps)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from lossgeometry.geometry.chance import CHANCE_WIDTH, band_text, decimals_of
+from lossgeometry.geometry.chance import WIDTH, band_text, decimals_of, verdicts
 from lossgeometry.geometry.scopes import Row
 
 _SHOWN = (
@@ -33,8 +33,10 @@ def overview(rows: Iterable[Row], names: tuple[str, str]) -> str:
     lines = [f"{title}, {top['angle_first', 'output'].k} directions", f"{'':36} {'value':>10}  chance (95 %)"]
     for metric, side, label in _SHOWN:
         row = top[metric, side]
-        decimals = max(decimals_of(CHANCE_WIDTH * row.null_sd), 4)
-        lines.append(f"{label:36} {row.value:10.{decimals}f}  {band_text(row.null_mean, row.null_sd)}")
+        decimals = max(decimals_of(WIDTH * row.null_sd), 4)
+        verdict = verdicts(row.value, row.null_mean, row.null_sd)
+        band = band_text(row.null_mean, row.null_sd)
+        lines.append(f"{label:36} {row.value:10.{decimals}f}  {band}  {verdict}".rstrip())
     for metric, label in _OWN:
         lines.append(f"{label:36} {top[metric + '_a', 'none'].value:10.4f}  and {top[metric + '_b', 'none'].value:.4f}")
     notes: dict[str, list[str]] = {}

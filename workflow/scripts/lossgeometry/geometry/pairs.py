@@ -11,6 +11,7 @@ from lossgeometry.geometry.layer_shift import Lean, shift_levels
 from lossgeometry.geometry.modules import Setting, measure_module
 from lossgeometry.geometry.pooling import Measurement, widest_first
 from lossgeometry.geometry.scopes import Key, Row, places, places_of, rows_of
+from lossgeometry.updates.alignment import named_like
 from lossgeometry.updates.update import Update
 
 
@@ -54,6 +55,7 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
     InputError
         If the two have no module of equal shape in common.
     """
+    b = named_like(b, a)
     common, left_out = _match(a, b, names)
     ranks = [min(a.rank(module), b.rank(module)) for module in common]
     available = min([k, *(rank for rank in ranks if rank)])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lossgeometry.geometry.chance import CHANCE_WIDTH
+from lossgeometry.geometry.chance import WIDTH
 from lossgeometry.geometry.grams import RunGrams, normalised
 from lossgeometry.geometry.nulls import UNDEFINED, Null
 
@@ -134,7 +134,7 @@ def noise_ceilings(
     runs = _by_method(labels)
     within = {method: _mean(similarity, _other_seeds(labels, rows, rows)) for method, rows in runs.items()}
     alone = {method: _chance(chance, chance_sd, _other_seeds(labels, rows, rows)) for method, rows in runs.items()}
-    floor = {method: mean + CHANCE_WIDTH * sd for method, (mean, sd) in alone.items()}
+    floor = {method: mean + WIDTH * sd for method, (mean, sd) in alone.items()}
     found = []
     for a, b in combinations([method for method in runs if not math.isnan(within[method])], 2):
         apart = _other_seeds(labels, runs[a], runs[b])

@@ -1,4 +1,4 @@
-"""Configuration blocks as built-in types, whole or in part."""
+"""What the other modules here are made of."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from lossgeometry.settings.block import Block
 Told = dict[str, Any]
 
 
-def plain(block: Block) -> Told:
-    """Return a configuration block as built-in types, which Snakemake records and compares."""
-    return block.model_dump(mode="json", by_alias=True)
-
-
 def only(block: Block, *keys: str) -> Told:
-    """Return some keys of a block."""
-    values = plain(block)
-    return {key: values[key] for key in keys}
+    """Return some keys of what a job is told of a block; a key at its neutral value is left out."""
+    values = block.told()
+    return {key: values[key] for key in keys if key in values}
+
+
+def engine_path(name: str) -> str:
+    """Return the module of an engine, as `code_digests` takes it."""
+    return f"lossgeometry/generation/engines/{name}.py"

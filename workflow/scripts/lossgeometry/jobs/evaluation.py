@@ -1,7 +1,7 @@
 """What the jobs of the answers are told."""
 
 from lossgeometry.experiment.config import Config
-from lossgeometry.jobs.blocks import Told, only
+from lossgeometry.jobs.blocks import Told, engine_path, only
 
 
 def answers(config: Config) -> Told:
@@ -10,9 +10,9 @@ def answers(config: Config) -> Told:
     return {"prompt_suffix": config.prompt_suffix, **only(config.evaluation, *keys)}
 
 
-def graded_answers(config: Config) -> Told:
-    """Return what the verdicts on answers depend on."""
-    return {"deadline_seconds": config.grading.deadline_seconds}
+def modules(config: Config) -> list[str]:
+    """Return the engine that answers."""
+    return [engine_path(config.evaluation.engine.name)]
 
 
 def accuracy_table(config: Config) -> Told:

@@ -3,6 +3,7 @@
 from lossgeometry.experiment.config import Config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.jobs.blocks import Told, only
+from lossgeometry.jobs.grading import verdicts
 
 
 def _loss(config: Config) -> Told:
@@ -28,7 +29,7 @@ def path_accuracy(config: Config) -> Told:
         "prompt_suffix": config.prompt_suffix,
         "batch_size": config.evaluation.engine.batch_size,
         "max_new_tokens": config.evaluation.sampling.max_new_tokens,
-        "deadline_seconds": config.grading.deadline_seconds,
+        **verdicts(config, config.benchmark_of(config.connectivity)),
     }
 
 

@@ -1,10 +1,10 @@
 """What the jobs of the tables, the summary and the page are told."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from lossgeometry.experiment.config import Config
-from lossgeometry.jobs.blocks import Told, plain
+from lossgeometry.jobs.blocks import Told
 from lossgeometry.methods import method_module
 
 
@@ -21,19 +21,26 @@ def claims(config: Config, paper: str) -> Told:
     return {"student": config.student_name, "paper": paper, "runs": [asdict(run) for run in config.runs.values()]}
 
 
-def summary(config: Config, paper: str) -> Told:
+def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
     """Return what the summary depends on beside the tables; ``paper`` is the digest of the paper's numbers."""
-    return {"student": config.student_name, "paper": paper, "config": plain(config)}
+    return {
+        "student": config.student_name,
+        "paper": paper,
+        "sections": list(sections),
+        "config": config.told(),
+    }
 
 
-def page(config: Config, tables: Iterable[str]) -> Told:
-    """Return what the page depends on beside the tables: their names, the methods in words, and the head's facts."""
+def page(config: Config, tables: Mapping[str, Sequence[str] | None], charts: Sequence[str]) -> Told:
+    """Return what the page depends on beside the tables: their columns that it takes (None for all), the modules of the
+    stages' charts, the methods in words, and the head's facts."""
     return {
         "experiment": config.experiment,
         "reference": config.geometry.reference,
         "facts": _facts(config),
         "methods": {label: _method_in_words(label) for label in config.methods},
-        "tables": sorted(tables),
+        "charts": list(charts),
+        "tables": {name: None if columns is None else list(columns) for name, columns in tables.items()},
     }
 
 

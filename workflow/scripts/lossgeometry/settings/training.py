@@ -44,7 +44,7 @@ class Training(Block):
     """Longest prompt plus completion, in tokens. Longer rows are dropped and counted, never cut."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Type of the frozen base weights and of the forward pass; the LoRA factors are always float32. In `bfloat16`,
-    training.csv also tells the tokens per second and the MFU."""
+    training.csv also tells the seconds and the arithmetic of each step, and runs.csv the tokens per second and the MFU."""
     gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
     """Whether activations are computed again in the backward pass, a third more arithmetic for a fraction of the memory.
     `auto`: only where the memory formula of lossgeometry/costs.py says that they do not fit the GPU."""

@@ -34,6 +34,26 @@ def inner_product(outputs: np.ndarray, inputs: np.ndarray) -> float:
     return float(np.sum(outputs * inputs))
 
 
+def sum_of(x: Factors, y: Factors) -> Factors:
+    """Return the factors of the sum of two updates: theirs, side by side and one below the other."""
+    return Factors(np.hstack([x.scale * x.b, y.scale * y.b]), np.vstack([x.a, y.a]), 1.0)
+
+
+def norm_of(factors: Factors) -> float:
+    """Return the Frobenius norm, through the triangles of both factors: what cancels leaves rounding and not its root."""
+    triangles = np.linalg.qr(factors.b, mode="r") @ np.linalg.qr(factors.a.T, mode="r").T
+    return abs(factors.scale) * float(np.linalg.norm(triangles))
+
+
+def checked_factors(source: str, module: str, b: np.ndarray, a: np.ndarray, scale: float = 1.0) -> Factors:
+    """Return factors that somebody gave, in float64; InputError unless they have a product and are finite."""
+    b, a = np.asarray(b, np.float64), np.asarray(a, np.float64)
+    if b.ndim != 2 or a.ndim != 2 or b.shape[1] != a.shape[0]:
+        raise InputError(f"{module}: factors of shapes {b.shape} and {a.shape} have no product; give B and A")
+    require_finite(source, module, b, a)
+    return Factors(b, a, float(scale))
+
+
 def require_finite(source: str | Path, module: str, *arrays: np.ndarray) -> None:
     """Raise InputError if arrays hold NaN or infinity; a sum is finite only if every term is."""
     if not all(np.isfinite(array.sum()) for array in arrays):

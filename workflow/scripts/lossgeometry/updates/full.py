@@ -14,7 +14,7 @@ import numpy as np
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFolder
 from lossgeometry.updates.factors import require_finite
-from lossgeometry.updates.names import block_of, natural_order
+from lossgeometry.updates.names import bare, block_of, natural_order
 from lossgeometry.updates.svd import CompactSVD, compact_svd
 from lossgeometry.updates.update import Decomposed
 
@@ -57,7 +57,9 @@ def read_fine_tunes(base: str | Path, folders: Sequence[str | Path], rank: int) 
     InputError
         If no weight matrix of a numbered layer has the same shape in all of them, or a weight is not finite.
     """
-    weights, others = TensorFolder(base), [TensorFolder(folder) for folder in folders]
+    if rank < 1:
+        raise InputError(f"rank {rank} keeps nothing of a fine-tune; keep 1 or more")
+    weights, others = TensorFolder(base), [_Tuned(folder) for folder in folders]
     names, skipped = _matrices(weights, others)
     transposed = conv1d_modules({name.removesuffix(".weight"): weights.shapes[name] for name in names})
     digests = [hashlib.sha256() for _ in folders]
@@ -69,7 +71,7 @@ def read_fine_tunes(base: str | Path, folders: Sequence[str | Path], rank: int) 
         start = weights.read(name).astype(np.float64)
         require_finite(base, module, start)
         for index, (folder, other) in enumerate(zip(folders, others, strict=True)):
-            difference = other.read(name).astype(np.float64) - start
+            difference = other.read(other.place(name)).astype(np.float64) - start
             require_finite(folder, module, difference)
             digests[index].update(difference.tobytes())
             changed[index] += np.count_nonzero(difference), difference.size
@@ -104,12 +106,24 @@ def _stack(module: str) -> str:
     return block_of(module).rpartition(".")[0]
 
 
-def _matrices(weights: TensorFolder, others: Sequence[TensorFolder]) -> tuple[list[str], dict[str, str]]:
+class _Tuned(TensorFolder):
+    """A fine-tune, whose tensors are also found where their names differ from the base's in wrappers alone."""
+
+    def __init__(self, folder: str | Path):
+        super().__init__(folder)
+        self._bare = {bare(name): name for name in self.shapes}
+
+    def place(self, name: str) -> str:
+        """Return the name that a tensor of the base has here."""
+        return name if name in self.shapes else self._bare.get(bare(name), name)
+
+
+def _matrices(weights: TensorFolder, others: Sequence[_Tuned]) -> tuple[list[str], dict[str, str]]:
     """Return the weight matrices of numbered layers that all have in one shape, and why not for the rest."""
     names, skipped = [], {}
     for name in sorted(weights.shapes, key=natural_order):
         shape = weights.shapes[name]
-        if any(other.shapes.get(name) != shape for other in others):
+        if any(other.shapes.get(other.place(name)) != shape for other in others):
             skipped[name] = "missing or of another shape in a fine-tune"
         elif len(shape) != 2 or not name.endswith(".weight"):
             skipped[name] = "no matrix"

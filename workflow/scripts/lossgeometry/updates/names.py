@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+_WRAPPERS = frozenset(("base_model", "model", "module", "_orig_mod", "transformer", "language_model"))
+
 
 def natural_order(module: str) -> list[tuple[int, int, str]]:
     """Return a sort key under which numbers in a module's name count as numbers."""
@@ -37,3 +39,10 @@ def layers_of(modules: Iterable[str]) -> dict[str, int | None]:
     if not is_one_stack(order):
         number = {block: position for position, block in enumerate(order)}
     return {module: number.get(block) for module, block in blocks.items()}
+
+
+def bare(module: str) -> str:
+    """Return a name without the wrappers at its front, which say how a model was loaded and not which module it is."""
+    parts = module.split(".")
+    first = next((index for index, part in enumerate(parts) if part not in _WRAPPERS), 0)
+    return ".".join(parts[first:])

@@ -25,6 +25,8 @@ def write_delta(update: Adapter | FineTune, path: str | Path) -> None:
         metadata |= {"kind": "adapter", "scale": _one_or_each({name: update.scale(name) for name in update.modules})}
         metadata["rank"] = _one_or_each({module: update.adapter_rank(module) for module in update.modules})
     metadata["transposed"] = _one_or_each({module: module in update.transposed for module in update.modules})
+    if update.skipped:
+        metadata["skipped"] = json.dumps(update.skipped)
     write_tensors(path, tensors, metadata)
 
 

@@ -9,8 +9,8 @@ orthonormal again. U always holds outputs and V inputs, whichever way round the 
 
 Metadata: `scale` and `rank` (one number, or JSON {module: number} where they differ), `source` (sha256 of what the
 file was made from), `kind` (`adapter` or `checkpoint`), `transposed` (whether the base stores the weight as (inputs, outputs), as
-GPT-2 does; one truth value or one per module), and for truncated decompositions `left_out`
-(JSON {module: share of the squared norm}).
+GPT-2 does; one truth value or one per module), `skipped` (JSON {tensor: reason} of what is no part of the update), and for
+truncated decompositions `left_out` (JSON {module: share of the squared norm}).
 """
 
 import json

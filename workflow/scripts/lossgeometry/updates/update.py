@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lossgeometry.errors import InputError
-from lossgeometry.updates.factors import Factors, inner_product, require_finite
+from lossgeometry.updates.factors import Factors, checked_factors, inner_product, norm_of, sum_of
 from lossgeometry.updates.names import block_of, layers_of, natural_order, projection_of
 from lossgeometry.updates.peft_writer import write_peft
 from lossgeometry.updates.svd import CompactSVD, compact_svd, haar
@@ -30,9 +30,9 @@ class Update:
     read
         Returns the factors of one module.
     name
-        What tables and charts call it; empty for one that was computed.
+        What tables call it; empty for one that was computed.
     transposed
-        Modules whose weights the base stores as (inputs, outputs). The factors are of (outputs, inputs) all the same.
+        Modules that the base stores as (inputs, outputs); the factors are of (outputs, inputs) all the same.
     left_out
         Share of the squared norm that a truncation left out, by module.
 
@@ -58,21 +58,8 @@ class Update:
 
     @classmethod
     def from_factors(cls, factors: Mapping[str, tuple[np.ndarray, np.ndarray]], name: str = "") -> "Update":
-        """Return the update with B (m, r) and A (r, n) of every module, or with their `Factors`.
-
-        Raises
-        ------
-        InputError
-            If two factors do not fit together or hold values that are not finite.
-        """
-        held = {}
-        for module, given in factors.items():
-            b, a, scale = (*given, 1.0)[:3]
-            b, a = np.asarray(b, np.float64), np.asarray(a, np.float64)
-            if b.ndim != 2 or a.ndim != 2 or b.shape[1] != a.shape[0]:
-                raise InputError(f"{module}: factors of shapes {b.shape} and {a.shape} have no product; give B and A")
-            require_finite(name or "the update", module, b, a)
-            held[module] = Factors(b, a, float(scale))
+        """Return the update with B (m, r) and A (r, n) of every module, or with their `Factors`; InputError for misfits."""
+        held = {module: checked_factors(name or "the update", module, *given) for module, given in factors.items()}
         return Update({module: (len(b), a.shape[1]) for module, (b, a, _) in held.items()}, held.__getitem__, name)
 
     def shape(self, module: str) -> tuple[int, int]:
@@ -80,13 +67,7 @@ class Update:
         return self._shapes[module]
 
     def factors(self, module: str) -> Factors:
-        """Return B, A and the scale of one module, float64.
-
-        Raises
-        ------
-        InputError
-            If a stored factor holds a value that is not finite.
-        """
+        """Return B, A and the scale of one module, float64; InputError if a stored value is not finite."""
         return self._read(module)
 
     def svd(self, module: str) -> CompactSVD:
@@ -103,13 +84,8 @@ class Update:
 
     @property
     def norms(self) -> dict[str, float]:
-        """The Frobenius norm of every module, from the triangles of its factors, so that cancellation leaves no noise."""
-        found = {}
-        for module in self.modules:
-            b, a, scale = self.factors(module)
-            triangles = np.linalg.qr(b, mode="r") @ np.linalg.qr(a.T, mode="r").T
-            found[module] = abs(scale) * float(np.linalg.norm(triangles))
-        return found
+        """The Frobenius norm of every module."""
+        return {module: norm_of(self.factors(module)) for module in self.modules}
 
     @property
     def norm(self) -> float:
@@ -118,7 +94,10 @@ class Update:
 
     def inner(self, other: "Update") -> float:
         """Return <dW_a, dW_b> over the modules that both have."""
-        return sum(self._inners(other).values(), 0.0)
+        total = 0.0
+        for product in self._inners(other).values():
+            total += product
+        return total
 
     def _inners(self, other: "Update") -> dict[str, float]:
         found = {}
@@ -150,8 +129,7 @@ class Update:
         def stacked(module: str) -> Factors:
             if module not in both:
                 return (self if module in self._shapes else other).factors(module)
-            x, y = self.factors(module), other.factors(module)
-            return Factors(np.hstack([x.scale * x.b, y.scale * y.b]), np.vstack([x.a, y.a]), 1.0)
+            return sum_of(self.factors(module), other.factors(module))
 
         shapes, transposed = {**self._shapes, **other._shapes}, self.transposed | other.transposed
         return Update(shapes, stacked, transposed=transposed)
@@ -184,13 +162,7 @@ class Update:
         return self - self.project(other)
 
     def truncate(self, k: int) -> "Update":
-        """Return the best approximation of rank k of every module; `left_out` says what that cost.
-
-        Raises
-        ------
-        InputError
-            If k is not positive.
-        """
+        """Return the best approximation of rank k >= 1 of every module; `left_out` says what that cost."""
         if k < 1:
             raise InputError(f"an update of rank {k} does not exist; truncate to 1 or more")
         svds, left_out = {}, {}

@@ -1,5 +1,7 @@
 """What the summary says about hidden states."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 HEADINGS = {
@@ -11,7 +13,12 @@ HEADINGS = {
 }
 
 
-def representations_summary(cka: pd.DataFrame) -> str:
+def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
+    """Return the section; empty where the stage did not run."""
+    return _section(frames["cka"]) if "cka" in frames else ""
+
+
+def _section(cka: pd.DataFrame) -> str:
     """Return a section of Markdown.
 
     Parameters
