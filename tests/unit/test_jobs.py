@@ -135,9 +135,12 @@ def test_what_changes_the_speed_alone_stands_apart_and_completes_the_block():
     assert not block.keys() & speed.keys() and Training(**block, **speed) == config.training
     engine = {"name": "openai", "base_url": "http://127.0.0.1:1/v1", "batch_size": 3}
     config = config_with(teacher={"source": "endpoint", "name": "big"}, rollouts={"engine": engine})
-    block, speed = jobs.rollouts.sampled(config), jobs.rollouts.sampling_speed(config)
-    assert block["model"] == "big" and set(speed) == {"batch_size", "timeout_seconds"}
-    assert Engine(**block["engine"], **speed) == config.rollouts.engine
+    block, speed = jobs.teacher.completed(config), jobs.teacher.speed(config)
+    assert (
+        block["model"] == "big" and {"batch_size", "timeout_seconds"} <= set(speed) and not block.keys() & speed.keys()
+    )
+    told = {key: block[key] for key in block.keys() & Engine.model_fields.keys()}
+    assert Engine(name="openai", **told, **speed) == config.rollouts.engine
     assert Sampling(**block["sampling"]) == config.rollouts.sampling
 
 

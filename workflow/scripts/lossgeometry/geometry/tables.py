@@ -28,7 +28,7 @@ VALUE = (
     Column("side", "`output`, `input`, or `none` for metrics of both"),
     Column("k", "leading directions compared; empty for metrics that take none"),
     Column("value", "the measurement", "degrees for angles"),
-    Column("null_mean", "its mean for unrelated updates; see docs/validity.md", "as `value`"),
+    Column("null_mean", "its mean for unrelated updates", "as `value`"),
     Column("null_sd", "standard deviation for unrelated updates", "as `value`"),
 )
 NOTE = Column("note", "why the value is undefined, what it leaves out, or where its chance level is from")
@@ -86,7 +86,7 @@ TABLES = (
             Column("i", "leading directions of the first run"),
             Column("j", "leading directions of the second run"),
             Column("value", "norm(U_i' U_j)^2 / min(i, j), mean over matrices; 1: one subspace holds the other"),
-            Column("null_mean", "its mean for random subspaces"),
+            Column("null_mean", "its mean for unrelated updates"),
         ),
         _pairs,
     ),
