@@ -15,6 +15,7 @@ from lossgeometry.charts.parts import Frame
 from lossgeometry.experiment.config import load_config
 from lossgeometry.explorer.assets import ASSET_FOLDER
 from lossgeometry.explorer.bundle import gather
+from lossgeometry.explorer.metrics import SERIES
 from lossgeometry.explorer.page import charts_of, write_page
 from lossgeometry.stage import Figure
 from lossgeometry.stages import STAGES
@@ -110,6 +111,16 @@ def test_a_figure_shows_the_colours_of_the_methods(bundle, tmp_path):
     for name in ("RFT", "RIFT", "DFT", "Offline GRPO", "DPO"):
         assert f">SFT – {name}<" in drawn and f'stroke="{colours[name]}"' in drawn, name
     assert f'stroke="{colours["SFT"]}"' not in drawn
+
+
+def test_every_series_of_one_method_has_its_own_chance_band(bundle, tmp_path):
+    draw_figures(bundle, [Figure("seeds", "seeds_and_learning_rates", "", "robustness")], tmp_path)
+    drawn = (tmp_path / "seeds.svg").read_text(encoding="utf-8")
+    bars = re.findall(r'<path d="M([-\d.]+),([-\d.]+)h([\d.]+)v[^"]*" fill="[^"]*" opacity="0.3"', drawn)
+    pairs = sum(pair["kind"] != "methods" for pair in bundle["pairs"])
+    assert len(bars) == len({top for _, top, _ in bars}) == len(SERIES) * pairs > 0
+    cosine, alignment = bars[0], bars[pairs]
+    assert float(alignment[0]) > float(cosine[0]) and cosine[2] != alignment[2]
 
 
 def test_the_document_of_measurements_is_what_the_page_says():
