@@ -19,6 +19,8 @@ from lossgeometry.updates.update import Update
 
 # `<module>.lora_A.weight`, or with the adapter's name as in a model's own state dict: `<module>.lora_A.default.weight`.
 _FACTOR = re.compile(r"(?P<module>.+)\.lora_(?P<side>[AB])(?:\.(?P<adapter>[^.]+))?\.weight")
+# Beside the factors of an output layer PEFT saves the base's own weight, which LoRA leaves frozen.
+_FROZEN = ".base_layer.weight"
 # What PEFT, data-parallel wrappers and torch.compile put before the names of a model's modules.
 _WRAPPER = re.compile(r"^(?:base_model\.model\.|module\.|_orig_mod\.)+|(?<=\.)_orig_mod\.")
 
@@ -59,6 +61,8 @@ class Adapter(Update):
         pairs: dict[str, dict[str, str]] = {}
         adapters = set()
         for name in self._file.shapes:
+            if name.endswith(_FROZEN):
+                continue
             match = _FACTOR.fullmatch(_WRAPPER.sub("", name))
             if match is None and ".lora_" not in name:
                 self.skipped[name] = "trained or saved whole, beside the low-rank update"
