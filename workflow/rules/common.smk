@@ -11,11 +11,12 @@ from lossgeometry.experiment.config import load_config
 from lossgeometry.methods import method_module
 from lossgeometry.provenance import code_digests, digest_of_file
 from lossgeometry.experiment.runs import BASE, pair_id
+from lossgeometry.text import printable
 
 try:
     CONFIG = load_config({key: value for key, value in config.items()})
 except ConfigError as error:
-    sys.exit(f"The configuration cannot run. {error}.")
+    sys.exit(printable(f"The configuration cannot run. {error}."))
 
 CPU = "../../envs/cpu.yaml"
 GPU = "../../envs/gpu.yaml"

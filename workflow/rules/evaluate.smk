@@ -1,5 +1,7 @@
 """Answers of the base and of every adapter, and their grades."""
 
+from dataclasses import asdict
+
 
 include: "functions/evaluate.smk"
 
@@ -61,12 +63,40 @@ rule grade_answers:
         "../scripts/grade_answers.py"
 
 
+# Nothing is known of what the adapters of a user were trained on.
+CONTAMINATION = results("tables/contamination.csv") if TRAINED and EVALUATED else []
+
+
+rule tabulate_contamination:
+    input:
+        train=results("prompts/train.jsonl"),
+        benchmarks=[results(f"prompts/{benchmark}.jsonl") for benchmark in CONFIG.evaluation.benchmarks],
+    output:
+        reported("contamination"),
+    log:
+        log_of("tabulate_contamination"),
+    benchmark:
+        benchmark_of("tabulate_contamination")
+    conda:
+        CPU
+    params:
+        code=code_digests("tabulate_contamination.py"),
+    message:
+        "Comparing the benchmarks with the training prompts"
+    script:
+        "../scripts/tabulate_contamination.py"
+
+
 rule tabulate_accuracy:
     input:
-        evaluation_files(),
+        answers=evaluation_files(),
+        contamination=CONTAMINATION,
     output:
         accuracy=reported("accuracy"),
+        differences=reported("differences"),
         mcnemar=reported("mcnemar"),
+        pass_at_k=reported("pass_at_k"),
+        across_seeds=reported("across_seeds"),
     log:
         log_of("tabulate_accuracy"),
     benchmark:
@@ -75,10 +105,10 @@ rule tabulate_accuracy:
         CPU
     params:
         cfg={
-            "runs": EVALUATED,
+            "runs": [asdict(run) for run in CONFIG.runs.values()],
             "benchmarks": list(CONFIG.evaluation.benchmarks),
             "pairs": [list(pair) for pair in CONFIG.pairs],
-            "bootstrap": CONFIG.evaluation.bootstrap,
+            "margin": CONFIG.evaluation.margin,
         },
         code=code_digests("tabulate_accuracy.py"),
     message:

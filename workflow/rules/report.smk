@@ -65,7 +65,10 @@ if CONFIG.geometry.relation_to_base:
     TABLES["base_relations"] = results("tables/base_relations.csv")
 if EVALUATED:
     TABLES["accuracy"] = results("tables/accuracy.csv")
-    TABLES["mcnemar"] = results("tables/mcnemar.csv")
+    for name in ("differences", "mcnemar", "pass_at_k", "across_seeds"):
+        TABLES[name] = results(f"tables/{name}.csv")
+if CONTAMINATION:
+    TABLES["contamination"] = CONTAMINATION
 
 
 rule tabulate_sensitivity:
@@ -95,7 +98,7 @@ if swept_runs() and CONFIG.pairs:
 # Its content counts, not its date, which a fresh clone renews.
 # Relative, so that a moved clone plans the same jobs; and found from any folder that Snakemake is called in.
 PAPER = relpath(f"{workflow.basedir}/resources/paper_reference.yaml")
-CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "accuracy", "mcnemar")
+CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "differences")
 
 
 rule tabulate_claims:

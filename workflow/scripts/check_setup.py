@@ -17,6 +17,7 @@ from lossgeometry.files.jsonl import read_lines
 from lossgeometry.planning import preflight
 from lossgeometry.planning.budget import REFERENCE_DEVICE, budget, format_budget
 from lossgeometry.planning.plan import format_plan, plan
+from lossgeometry.text import printable
 
 PROJECT = Path(__file__).resolve().parents[2]
 SIZES = {"openai/gsm8k": 1319, "MathArena/aime_2026": 30, "HuggingFaceH4/MATH-500": 500}
@@ -32,7 +33,7 @@ def main() -> None:
     try:
         config = load_config(yaml.safe_load(arguments.configfile.read_text(encoding="utf-8")))
     except ConfigError as error:
-        sys.exit(f"The configuration cannot run. {error}.")
+        sys.exit(printable(f"The configuration cannot run. {error}."))
     results = PROJECT / "results" / config.experiment
     gpu = preflight.needs_gpu(config)
     hub = (
@@ -50,7 +51,7 @@ def main() -> None:
     if stages:
         findings.append(preflight.check_disk(results, sum(stage.disk_bytes for stage in stages)))
     for finding in findings:
-        print(f"{finding.state:<8} {finding.text}")
+        print(printable(f"{finding.state:<8} {finding.text}"))
     if stages:
         print(f"\n{format_budget(stages, REFERENCE_DEVICE)}\n")
     print("Jobs that would run, and what the same jobs took here before:")

@@ -14,6 +14,7 @@ from lossgeometry.geometry.overview import overview  # noqa: E402
 from lossgeometry.geometry.pairs import MapRow, compare_pair
 from lossgeometry.geometry.scopes import Row  # noqa: E402
 from lossgeometry.geometry.tidy import table_of, write_parquet  # noqa: E402
+from lossgeometry.text import printable, printable_lines  # noqa: E402
 from lossgeometry.updates.full import reduce_checkpoints  # noqa: E402
 from lossgeometry.updates.hub import fetch_adapter  # noqa: E402
 from lossgeometry.updates.peft import Adapter  # noqa: E402
@@ -66,22 +67,25 @@ def main(options: argparse.Namespace) -> None:
     for base in dict.fromkeys(base for base, _ in options.delta_of):
         tuned = [(folder, deltas[name_of(folder)]) for start, folder in options.delta_of if start == base]
         skipped = reduce_checkpoints(base, tuned, options.rank)
-        print(f"{base}: {len(skipped)} tensors are not compared: {', '.join(skipped)}")
+        print(printable(f"{base}: {len(skipped)} tensors are not compared: {', '.join(skipped)}"))
         for folder, path in tuned:
             delta = Delta(path)
             worst, changed = max(delta.left_out.values()), json.loads(delta.metadata["changed"])
-            print(f"{folder}: {changed:.1%} of the entries differ from the base (few: rounding hides a small update);")
+            print(
+                printable(str(folder))
+                + f": {changed:.1%} of the entries differ from the base (few: rounding hides a small update);"
+            )
             print(f"  rank {options.rank} leaves out up to {worst:.1%} of a module's squared norm")
     for a, b in combinations(names, 2):
         pair = compare_pair(Delta(deltas[a]), Delta(deltas[b]), (a, b), options.k, options.shared_init)
         folder = options.out / "pairs" / f"{a}--{b}"
         write_parquet(folder / "geometry.parquet", table_of(pair.rows, Row))
         write_parquet(folder / "grassmann.parquet", table_of(pair.maps, MapRow))
-        print(f"\n{overview(pair.rows, (a, b), options.shared_init)}\n{folder / 'geometry.parquet'}")
+        print(printable_lines(f"\n{overview(pair.rows, (a, b), options.shared_init)}\n{folder / 'geometry.parquet'}"))
 
 
 if __name__ == "__main__":
     try:
         main(arguments())
     except InputError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(printable(f"error: {error}"))

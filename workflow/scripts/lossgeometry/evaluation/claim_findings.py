@@ -1,44 +1,127 @@
-"""What a rule gives back, and how numbers become verdicts against the limits of resources/paper_reference.yaml."""
+"""What a rule gives back, and how its readings become one verdict against the limits of resources/paper_reference.yaml."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lossgeometry.evaluation.evidence import Barrier, Evidence, Value
+from lossgeometry.evaluation.evidence import Barrier, Evidence, Missing, Value
+from lossgeometry.experiment.runs import Run
 
 Entry = Mapping[str, Any]
+SAME, DIFFERS, CANNOT_TELL, NOT_TESTED = "same here", "differs here", "cannot tell", "not tested"
+"""The verdicts on a claim; the last two come with a reason."""
+
+
+class Reading(NamedTuple):
+    """What one replicate says: a seed, a learning rate of one seed, or a pair of seeds."""
+
+    group: str
+    value: float
+    """The quantity that the entry names; NaN where it is undefined or, for accuracies, not one number."""
+    words: str
+    verdict: str
+    """SAME, DIFFERS or CANNOT_TELL."""
+    reason: str = ""
+    """Why it cannot tell."""
+    chance: tuple[Value, ...] = ()
+    band: str = ""
 
 
 class Finding(NamedTuple):
-    """What a rule found: `ours` and `band` in words and numbers, the verdict, and a caveat of this experiment."""
+    """What a rule found, in words and numbers, and the verdict that holds in every reading."""
 
     ours: str
     band: str
     verdict: str
+    reason: str
+    replicates: str
+    smallest_difference: float
+    """What the verdict could have seen: for accuracies four times out of five, else the spread of the readings."""
+    decoding: str = ""
     caveat: str = ""
 
 
-def within(value: float, entry: Entry) -> str:
-    """Verdict of a single number against the entry's two limits; undefined numbers tell nothing."""
+def reading(group: str, value: float, entry: Entry, chance: Iterable[Value] = (), words: str = "") -> Reading:
+    """Return the reading of a single number against the entry's two limits."""
+    verdict, reason = within(value, entry)
+    return Reading(group, value, words or f"{value:.3f}", verdict, reason, tuple(chance))
+
+
+def within(value: float, entry: Entry) -> tuple[str, str]:
+    """Return what a number says against the two limits, and why it says nothing."""
     if math.isnan(value):
-        return "cannot tell"
+        return CANNOT_TELL, "the value is undefined"
     if "at_least" in entry:
-        agrees, contradicts = value >= entry["at_least"], value < entry["contradicts"]
+        same, differs = value >= entry["at_least"], value < entry["contradicts"]
     else:
-        agrees, contradicts = value <= entry["at_most"], value > entry["contradicts"]
-    return "agrees" if agrees else "contradicts" if contradicts else "cannot tell"
+        same, differs = value <= entry["at_most"], value > entry["contradicts"]
+    if not same and not differs:
+        return CANNOT_TELL, f"{value:.3f} lies between the two limits"
+    return (SAME if same else DIFFERS), ""
 
 
-def all_of(verdicts: Sequence[str]) -> str:
-    """One verdict from several: agreement needs all of them, contradiction one."""
-    if "contradicts" in verdicts:
-        return "contradicts"
-    return "agrees" if set(verdicts) == {"agrees"} else "cannot tell"
+def conclude(
+    readings: Sequence[Reading],
+    replicate: str,
+    smallest_difference: float = math.nan,
+    decoding: str = "",
+    caveat: str = "",
+) -> Finding:
+    """Return the finding of several readings: a verdict needs all of them, and at least two.
+
+    Parameters
+    ----------
+    replicate
+        What a single reading lacks, and the key that would change it.
+    smallest_difference
+        NaN takes the spread of the readings, below which no limit can be told from what a replicate alone changes.
+    """
+    verdicts = {one.verdict for one in readings}
+    if verdicts == {SAME} or verdicts == {DIFFERS}:
+        verdict, reason = verdicts.pop(), ""
+        if len({one.group for one in readings}) < 2:
+            verdict, reason = CANNOT_TELL, replicate
+    elif {SAME, DIFFERS} <= verdicts:
+        verdict = CANNOT_TELL
+        sides = [", ".join(one.group for one in readings if one.verdict == side) for side in (SAME, DIFFERS)]
+        reason = f"the replicates disagree: the same in {sides[0]}, different in {sides[1]}"
+    else:
+        verdict = CANNOT_TELL
+        reason = "; ".join(f"{one.group}: {one.reason}" for one in readings if one.verdict == CANNOT_TELL)
+    values = [one.value for one in readings]
+    if math.isnan(smallest_difference) and len(values) > 1:
+        smallest_difference = max(values) - min(values)
+    bands = [one.band for one in readings if one.band]
+    chance = [value for one in readings for value in one.chance]
+    return Finding(
+        ours="; ".join(f"{one.group}: {one.words}" for one in readings),
+        band="; ".join(bands) if bands else chance_band(chance) if chance else "",
+        verdict=verdict,
+        reason=reason,
+        replicates="; ".join(dict.fromkeys(one.group for one in readings)),
+        smallest_difference=smallest_difference,
+        decoding=decoding,
+        caveat=caveat,
+    )
 
 
-def cosines(evidence: Evidence, pairs: Sequence[tuple[str, str]]) -> dict[str, Value]:
-    """Global cosines of pairs of methods by name."""
-    return {f"{a}-{b}": evidence.pair(evidence.run(a).id, evidence.run(b).id, "cosine") for a, b in pairs}
+def cosines(evidence: Evidence, members: Mapping[str, Run], pairs: Iterable[tuple[str, str]]) -> dict[str, Value]:
+    """Return the global cosines of those of the pairs of labels that were compared.
+
+    Raises
+    ------
+    Missing
+        If none was.
+    """
+    found, missing = {}, [Missing("too few of its methods were run")]
+    for a, b in pairs:
+        try:
+            found[f"{a}-{b}"] = evidence.pair(members[a].id, members[b].id, "cosine")
+        except Missing as reason:
+            missing.append(reason)
+    if not found:
+        raise missing[-1]
+    return found
 
 
 def listed(values: Mapping[str, float]) -> str:
@@ -55,16 +138,15 @@ def plain(values: Mapping[str, Value]) -> dict[str, float]:
     return {name: value.value for name, value in values.items()}
 
 
-def barrier_finding(barriers: Mapping[str, list[Barrier]], entry: Entry) -> Finding:
-    """Two standard errors below or above the limit, the same in every loss and pair."""
+def barrier_readings(group: str, name: str, barriers: Sequence[Barrier], entry: Entry) -> list[Reading]:
+    """Two standard errors below or above the limit, one reading for every loss."""
     limit = entry["contradicts"]
-    below, above = ("contradicts", "agrees") if "at_least" in entry else ("agrees", "contradicts")
-    verdicts, words = [], []
-    for name, found in barriers.items():
-        for one in found:
-            low, high = one.share - 2 * one.error, one.share + 2 * one.error
-            verdicts.append(below if high < limit else above if low > limit else "cannot tell")
-            words.append(f"{name} {one.share:.4f} ± {2 * one.error:.4f} ({one.loss})")
-    disagree = {"agrees", "contradicts"} <= set(verdicts)
-    verdict = "cannot tell" if disagree else all_of(verdicts)
-    return Finding(", ".join(words), "± two standard errors", verdict, "The losses or pairs disagree." * disagree)
+    below, above = (DIFFERS, SAME) if "at_least" in entry else (SAME, DIFFERS)
+    readings = []
+    for one in barriers:
+        low, high = one.share - 2 * one.error, one.share + 2 * one.error
+        verdict = below if high < limit else above if low > limit else CANNOT_TELL
+        reason = "the barrier is within two standard errors of the limit" if verdict == CANNOT_TELL else ""
+        words = f"{name} {one.share:.4f} ± {2 * one.error:.4f} ({one.loss})"
+        readings.append(Reading(group, one.share, words, verdict, reason, band="± two standard errors"))
+    return readings

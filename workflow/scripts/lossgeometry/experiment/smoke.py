@@ -49,7 +49,7 @@ def shrink(values: dict[str, Any], runs: Sequence[Run]) -> dict[str, Any]:
         for number, (label, method) in enumerate(methods)
     }
     evaluation = values["evaluation"]
-    values["evaluation"] = _cut(evaluation, samples=1, bootstrap=100) | {
+    values["evaluation"] = _cut(evaluation, samples=1) | {
         "benchmarks": {
             name: benchmark | {"count": min(benchmark["count"] or PROMPTS, PROMPTS)}
             for name, benchmark in evaluation["benchmarks"].items()

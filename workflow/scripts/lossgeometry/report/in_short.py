@@ -5,13 +5,17 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lossgeometry.connectivity.summary import LOSS_NAMES, separated_by_barrier
+from lossgeometry.evaluation.claim_findings import CANNOT_TELL, DIFFERS, NOT_TESTED, SAME
+from lossgeometry.evaluation.differences import DIFFERENT, EQUAL, most_precise
+from lossgeometry.evaluation.questions import LOSSES
 from lossgeometry.experiment.runs import BASE
+from lossgeometry.report.markdown import escape
 
 VERDICTS = {
-    "agrees": "agree with this experiment",
-    "contradicts": "contradict it",
-    "cannot tell": "cannot be told from it",
-    "not run": "were not put to it",
+    SAME: "the same here",
+    DIFFERS: "different here",
+    CANNOT_TELL: "that cannot be told",
+    NOT_TESTED: "not tested",
 }
 
 
@@ -24,10 +28,12 @@ def in_short(frames: Mapping[str, pd.DataFrame]) -> str:
         lines += _barriers(frames["barriers"])
     if "accuracy" in frames:
         lines += _accuracy(frames["accuracy"])
+    if "differences" in frames:
+        lines += _equality(frames["differences"])
     if "claims" in frames:
         found = frames["claims"].verdict.value_counts()
         counted = [f"{found[verdict]} {words}" for verdict, words in VERDICTS.items() if verdict in found]
-        lines.append(f"**The paper's {found.sum()} claims**: {', '.join(counted)}")
+        lines.append(f"**The paper's claims**, {found.sum()} statements: {', '.join(counted)}")
     return "\n".join(["## In short", "", *(f"- {line}." for line in lines)]) if lines else ""
 
 
@@ -39,9 +45,8 @@ def _directions(geometry: pd.DataFrame) -> list[str]:
     inside = int(((cosine.value - cosine.null_mean).abs() <= 2 * cosine.null_sd).sum())
 
     def said(row: pd.Series) -> str:
-        return (
-            f"{row.run_a} and {row.run_b}, cosine {row.value:.3f} (chance {row.null_mean:.3f} ± {2 * row.null_sd:.3f})"
-        )
+        chance = f"chance {row.null_mean:.3f} ± {2 * row.null_sd:.3f}"
+        return f"{escape(row.run_a)} and {escape(row.run_b)}, cosine {row.value:.3f} ({chance})"
 
     text = f"**Direction**: most alike are {said(ranked.iloc[0])}"
     if len(ranked) > 1:
@@ -70,18 +75,30 @@ def _barriers(barriers: pd.DataFrame) -> list[str]:
 def _accuracy(accuracy: pd.DataFrame) -> list[str]:
     lines = []
     for benchmark, rows in accuracy.groupby("benchmark", sort=False):
-        # Of greedy and sampled decoding, the one that can tell smaller differences.
-        finest = rows.sort_values("minimum_detectable_difference", kind="stable").iloc[0].decoding
-        rows = rows[rows.decoding == finest]
-        text = f"**Accuracy** on {benchmark}, {finest}"
+        precise = most_precise(rows.decoding)
+        rows = rows[rows.decoding == precise]
+        text = f"**Accuracy** on {escape(benchmark)}, {precise}"
         base = rows[rows.run == BASE]
         if len(base):
             text += f": the base solves {base.accuracy.iloc[0]:.1%}"
         moved = rows[(rows.run != BASE) & rows.difference_to_base.notna()].sort_values("difference_to_base")
-        for label, row in (("most gains", moved.iloc[-1]), ("least", moved.iloc[0])) if len(moved) > 1 else ():
+        for label, row in (("highest", moved.iloc[-1]), ("lowest", moved.iloc[0])) if len(moved) > 1 else ():
             text += (
-                f"; {label} {row.run}, {row.difference_to_base:+.1%} ({row.difference_low:+.1%} to"
+                f"; {label} {escape(row.run)}, {row.difference_to_base:+.1%} ({row.difference_low:+.1%} to"
                 f" {row.difference_high:+.1%})"
             )
         lines.append(text)
+    return lines
+
+
+def _equality(differences: pd.DataFrame) -> list[str]:
+    """One line for each family of losses: how many pairs are equal, different, or neither."""
+    rows = differences[(differences.question == LOSSES) & differences.most_precise.astype(bool)]
+    lines = []
+    for (benchmark, group), family in rows.groupby(["benchmark", "group"], sort=False):
+        counts = [int((family.verdict == verdict).sum()) for verdict in (EQUAL, DIFFERENT)]
+        lines.append(
+            f"**Losses in accuracy** on {escape(benchmark)}, {group}: of {len(family)} pairs {counts[0]} are equal within"
+            f" {family.margin.iloc[0]:.1%}, {counts[1]} different, {len(family) - sum(counts)} cannot be told"
+        )
     return lines

@@ -12,7 +12,7 @@ from lossgeometry.evaluation.claims import claims_section
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.report.in_short import in_short
-from lossgeometry.report.markdown import table
+from lossgeometry.report.markdown import escape, table
 from lossgeometry.report.sensitivity import sensitivity_summary
 from lossgeometry.representations.summary import representations_summary
 
@@ -49,14 +49,16 @@ def write_summary(
 def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.DataFrame]) -> str:
     runs = frames["runs"]
     trained = [label for label in cfg["methods"]]
-    lines = [f"# {cfg['experiment']}: what the loss does to the weights", ""]
+    lines = [f"# {escape(cfg['experiment'])}: what the loss does to the weights", ""]
     if trained:
         teacher = {"student": "the student itself", "tiny": "a tiny teacher trained here"}.get(
             cfg["teacher"]["source"], cfg["teacher"]["name"]
         )
         lines.append(
-            f"{len(runs)} adapters were compared. They share the base ({student_name}), the rollouts (sampled from {teacher}) and,"
-            f" within a seed, the LoRA initialisation (rank {cfg['lora']['rank']} on {', '.join(cfg['lora']['target_modules'])});"
+            f"{len(runs)} adapters were compared. They share the base ({escape(student_name)}), the rollouts (sampled from"
+            f" {escape(teacher)}) and,"
+            f" within a seed, the LoRA initialisation (rank {cfg['lora']['rank']} on"
+            f" {escape(', '.join(cfg['lora']['target_modules']))});"
             " only the loss differs, and the data that a loss takes from the rollouts."
         )
     else:
@@ -115,10 +117,10 @@ def _geometry(geometry: pd.DataFrame) -> str:
     runs = list(dict.fromkeys([*cosine.run_a, *cosine.run_b]))
     values = {(row.run_a, row.run_b): row.value for row in cosine.itertuples()}
     lines = ["## Directions of the updates", "", "Cosine of the stacked updates dW, over all modules:", ""]
-    lines += [f"| | {' | '.join(runs)} |", "|---|" + "---|" * len(runs)]
+    lines += [f"| | {' | '.join(map(escape, runs))} |", "|---|" + "---|" * len(runs)]
     for a in runs:
         cells = ["1" if a == b else _signed(values.get((a, b), values.get((b, a)))) for b in runs]
-        lines.append(f"| {a} | {' | '.join(cells)} |")
+        lines.append(f"| {escape(a)} | {' | '.join(cells)} |")
     lines += [
         "",
         "Every pair with its chance level (mean ± 2 standard deviations for unrelated updates of the same shape):",
@@ -133,7 +135,8 @@ def _geometry(geometry: pd.DataFrame) -> str:
             else "undefined | "
         )
         lines.append(
-            f"| {row.run_a} - {row.run_b} | {row.value:.3f} | {row.null_mean:.3f} ± {2 * row.null_sd:.3f} | {shown} |"
+            f"| {escape(row.run_a)} - {escape(row.run_b)} | {row.value:.3f}"
+            f" | {row.null_mean:.3f} ± {2 * row.null_sd:.3f} | {shown} |"
         )
     return "\n".join(lines)
 
@@ -145,10 +148,11 @@ def _signed(value: float | None) -> str:
 def _accuracy(accuracy: pd.DataFrame) -> str:
     parts = ["## Accuracy", ""]
     for (benchmark, decoding), rows in accuracy.groupby(["benchmark", "decoding"], sort=False):
-        first = rows.iloc[0]
+        first, least = rows.iloc[0], rows.minimum_detectable_difference
         parts += [
-            f"**{benchmark}, {decoding}**: {first.problems:.0f} problems, {first.samples:.0f} completion(s) each; a difference"
-            f" under {first.minimum_detectable_difference:.1%} would usually go unnoticed.",
+            f"**{escape(benchmark)}, {decoding}**: {first.problems:.0f} problems, {first.samples:.0f} completion(s) each; a"
+            f" difference to the base under {least.min():.1%} to {least.max():.1%}, by run, would usually go unnoticed."
+            " Intervals are over problems, given the trained weights; `tables/across_seeds.csv` has those over seeds.",
             "",
             "| run | accuracy (95 %) | difference to the base (95 %) | truncated | no answer |",
             "|---|---|---|---|---|",
@@ -161,7 +165,7 @@ def _accuracy(accuracy: pd.DataFrame) -> str:
             )
             flag = " **!**" if row.truncation_flag else ""
             parts.append(
-                f"| {row.run} | {row.accuracy:.1%} ({row.low:.1%}, {row.high:.1%}) | {difference}"
+                f"| {escape(row.run)} | {row.accuracy:.1%} ({row.low:.1%}, {row.high:.1%}) | {difference}"
                 f" | {row.truncation_rate:.1%}{flag} | {row.no_answer_rate:.1%} |"
             )
         parts.append("")
