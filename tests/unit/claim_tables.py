@@ -108,9 +108,13 @@ def cka_table():
 
 def outcomes(generator, accuracy, samples, problems=1319):
     chance = np.clip(np.linspace(accuracy - 0.06, accuracy + 0.06, problems), 0, 1)
-    correct = generator.random((problems, samples)) < chance[:, None]
+    return with_answers(generator.random((problems, samples)) < chance[:, None])
+
+
+def with_answers(correct):
+    """Outcomes of which nothing but right or wrong is read."""
     none = np.zeros_like(correct)
-    names = tuple(f"p{number:04d}" for number in range(problems))
+    names = tuple(f"p{number:04d}" for number in range(len(correct)))
     return Outcomes(names, correct, none, none, none, none.astype(np.int64))
 
 

@@ -17,8 +17,10 @@ from claim_tables import (
     judged,
     paper_tables,
     run_id,
+    with_answers,
 )
 
+from lossgeometry.evaluation import statistics
 from lossgeometry.evaluation.claim_rules import RULES
 from lossgeometry.evaluation.claims import COLUMNS, claims_section, judge_claims, tabulate_claims
 from lossgeometry.evaluation.evidence import Evidence
@@ -277,3 +279,32 @@ def test_the_table_is_written_from_files_with_the_same_bytes(tmp_path):
         tabulate_claims(PAPER, RUNS, paths, REFERENCE_FILE, tmp_path / attempt)
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
     assert set(pd.read_csv(tmp_path / "one.csv").verdict) == {"same here"}
+
+
+def test_the_false_headline_is_refuted_by_the_samples_of_its_own_run():
+    """Numbers of a finished run of the default experiment: greedily every p is at least .15, on a benchmark that shows five
+    points, so that SFT, RFT and RIFT were called equal; sampled, SFT and RFT are 2.0 points apart, p 2e-5, in both seeds."""
+    runs = [
+        Run(run_id(label, seed), label, label, 1e-5, seed, seed)
+        for label, seed in [("sft", 42), ("rft", 42), ("rift", 42), ("sft", 123), ("rft", 123)]
+    ]
+    graded = {}
+    for run in runs:
+        solved = np.repeat([[True, True, True, False], [True, True, False, False]], [300, 200], axis=0)
+        greedy = np.repeat([[True], [False]], [400, 100], axis=0)
+        if run.label == "rft":
+            solved[:66, 0], solved[300:326, 2] = False, True  # one sample of four fewer on 66 problems, more on 26
+            greedy[:20], greedy[400:414] = False, True
+        graded[run.id, "reachable", "greedy"] = with_answers(greedy)
+        graded[run.id, "reachable", "sampled"] = with_answers(solved)
+    table = judged(graded, runs)
+    family = table[table.question == "the paper's claim i"]
+    greedy = family[family.decoding == "greedy"]
+    assert greedy.p.min() >= 0.15
+    discordance = (greedy.b + greedy.c).mean() / 500
+    assert statistics.minimum_detectable_accuracy_difference(500, discordance) <= 0.05
+    sampled = family[(family.decoding == "sampled") & (family.run_b == run_id("rft"))]
+    assert sampled.difference.iloc[0] == -0.02 and sampled.p.iloc[0] < 5e-5
+    row = row_of({"differences": table}, "i", "accuracy", runs=runs)
+    assert row.verdict == "differs here" and row.decoding == "sampled, reachable"
+    assert row.replicates == "seed 42; seed 123" and float(row.smallest_difference) < 0.02

@@ -12,8 +12,9 @@ from scipy import optimize, stats
 from lossgeometry.evaluation.statistics import ALPHA, mean_and_error, normal_quantile, student_quantile
 
 UNDEFINED = (float("nan"), float("nan"))
-CORRELATIONS = np.linspace(0.0, 0.975, 40)
+CORRELATIONS = np.linspace(0.0, 1.0 - 1e-9, 41)
 """Where the beta-binomial likelihood is looked at first."""
+ROUNDS = 6
 
 
 def wilson(share: float, trials: float, quantile: float | None = None) -> tuple[float, float]:
@@ -104,19 +105,14 @@ class _BetaBinomial:
         return self.at(mean, CORRELATIONS)
 
     def profile(self, mean: float) -> float:
-        """Largest log-likelihood over the correlation."""
-        values = self.coarse(mean)
-        if np.isneginf(values).all():
-            return -np.inf
-        number, last = int(values.argmax()), len(CORRELATIONS) - 1
-        around = CORRELATIONS[max(number - 1, 0)], CORRELATIONS[number + 1] if number < last else 1.0 - 1e-9
-        found = optimize.minimize_scalar(
-            lambda correlation: -self.at(mean, np.array([correlation]))[0],
-            bounds=around,
-            method="bounded",
-            options={"xatol": 1e-9},
-        )
-        candidates = [values[number], -found.fun]
+        """Largest log-likelihood over the correlation, by a grid that closes in on it twentyfold each time."""
+        grid = CORRELATIONS
+        candidates = []
+        for _ in range(ROUNDS):
+            values = self.at(mean, grid)
+            number = int(values.argmax())
+            candidates.append(values[number])
+            grid = np.linspace(grid[max(number - 1, 0)], grid[min(number + 1, len(grid) - 1)], len(grid))
         if self.all_or_none:  # the limit of one draw per problem
             with np.errstate(divide="ignore"):
                 right, wrong = int(self.right[0]), int(self.wrong[0])
