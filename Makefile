@@ -6,10 +6,13 @@ BIN := $(VENV)/bin
 CONFIG ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: all test browser slurm preflight plan lint reference clean
+.PHONY: all environment test browser slurm preflight plan accept lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
+
+# The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
+environment: $(VENV)/installed
 
 # What the experiment needs of this machine (GPU memory, disk, revisions, versions, endpoint), and what it would cost.
 preflight: $(VENV)/installed
@@ -18,6 +21,10 @@ preflight: $(VENV)/installed
 # Jobs that a change would run, and what they are expected to cost.
 plan: $(VENV)/installed
 	$(BIN)/python workflow/scripts/print_plan.py $(CONFIGFILE)
+
+# After a change that you judge to be without effect: record the results as current instead of computing them again.
+accept: $(VENV)/installed
+	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
 
 test: $(VENV)/installed
 	$(BIN)/pytest
@@ -31,10 +38,11 @@ lint: $(VENV)/installed
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
-# config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions.
+# config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions; docs/tables.md, from the stages.
 reference: $(VENV)/installed
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.experiment.reference
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.explorer.glossary
+	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.report.data_dictionary
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -4,7 +4,8 @@ min_version("9.27.1")
 
 
 # A configuration file given on the command line stands alone; Snakemake would otherwise merge it into the default one.
-if "experiment" not in config:
+# A job is handed the configuration that was planned.
+if "experiment" not in config and workflow.is_main_process:
 
     configfile: "config/config.yaml"
 
@@ -27,6 +28,7 @@ rule all:
     input:
         results("config.yaml"),
         results("summary.md"),
+        TABLES.values(),
         results("explorer.html"),
         figure_files(),
 

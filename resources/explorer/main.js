@@ -20,7 +20,7 @@ function build() {
     buildSizes();
   }
   if (table("connectivity").length) buildPaths();
-  if (table("cka").length) buildSimilarity();
+  bundle.panels.forEach(buildPanel);
   if (table("accuracy").length) buildAccuracy();
   if (bundle.pairs.some((pair) => pair.kind !== "methods") && bundle.geometry) buildRobustness();
   if (table("training").length) buildTraining();
@@ -35,6 +35,7 @@ async function drawAll() {
   for (const part of sections) {
     part.update();
     await Promise.all(plots.map((plot) => plot.started));
+    part.update();
   }
   document.documentElement.dataset.ready = "true";
 }

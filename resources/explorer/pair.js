@@ -39,11 +39,12 @@ function choosePair(end, run) {
   change({ focus: found.id });
 }
 
+// The tables' verdict in words: below chance is more alike for an angle, less for a similarity.
 function verdict(found, metric) {
   if (!isNumber(found.value)) return "undefined";
-  if (!isNumber(found.low)) return "";
-  if (inside(found)) return "no more alike than chance";
-  const above = found.value > found.high;
+  if (found.verdict === "-") return "";
+  if (found.verdict === "i") return "no more alike than chance";
+  const above = found.verdict === "a";
   if (metric.name === "orthogonal_fraction" || metric.angle) return above ? "further apart than chance" : "more alike than chance";
   return above ? "more alike than chance" : metric.low < 0 ? "opposed, beyond chance" : "less alike than chance";
 }
@@ -61,9 +62,10 @@ function sentence(pair) {
     }
   }
   const barrier = table("barriers").find((row) => `${row.run_a}--${row.run_b}` === pair.id);
-  if (barrier && isNumber(barrier.barrier)) {
-    const real = barrier.barrier > 2 * (barrier.barrier_se ?? 0) && barrier.barrier > (barrier.barrier_of_shrinking ?? 0) + 2 * (barrier.barrier_se ?? 0);
-    parts.push(real ? "A loss barrier lies between them." : "No loss barrier beyond the control lies between them.");
+  if (barrier) {
+    parts.push({
+      barrier: "A loss barrier lies between them.", "no barrier": "No loss barrier lies between them.",
+    }[barrier.verdict] ?? "Whether a loss barrier lies between them cannot be told.");
   }
   const tests = table("mcnemar").filter((row) => `${row.run_a}--${row.run_b}` === pair.id);
   if (tests.length) {
@@ -101,8 +103,8 @@ function brief(pair) {
   }
   for (const row of table("barriers").filter((other) => `${other.run_a}--${other.run_b}` === pair.id)) {
     rows.push({
-      name: term("barrier", `Barrier, ${row.loss.replaceAll("_", " ")}`), value: `${short(row.barrier)} ± ${short(row.barrier_se)}`,
-      chance: [`control ${short(row.barrier_of_shrinking)}`], layers: "–",
+      name: term("barrier", `Barrier, ${row.loss.replaceAll("_", " ")}`), value: `${short(row.difference)} (${short(row.difference_low)} to ${short(row.difference_high)})`,
+      chance: [`control ${short(row.control)}`, el("span", { class: "quiet" }, ` ${row.verdict}`)], layers: "–",
     });
   }
   const similar = table("cka").filter((row) => row.pair === pair.id && row.estimator === "debiased" && isNumber(row.value));

@@ -3,13 +3,9 @@ const bundle = JSON.parse(document.getElementById("bundle").textContent);
 const ARMS = [["default", "default runs"], ["seed", "other seeds"], ["learning_rate", "other learning rates"]]
   .filter(([arm]) => bundle.runs.some((run) => run.arm === arm));
 
-const SELECTS = {
-  map: "cosine", depth: "cosine", basis: "top_direction.output", side: "output", rank: "effective_rank", loss: "", estimator: "",
-  decoding: "greedy", quantity: "loss", source: "", verdict: "",
-};
 const initial = () => ({
-  layer: Math.floor((bundle.layers ?? 1) / 2), at: false, projection: "", off: [], arms: [ARMS[0][0]], pairs: null,
-  focus: bundle.default_pairs[0] ?? "", theme: "", ...SELECTS,
+  ...structuredClone(bundle.initial), pairs: null, theme: "", source: "", verdict: "",
+  ...Object.fromEntries(bundle.panels.filter((panel) => panel.select).map((panel) => [panel.select, panel.options[0][0]])),
 });
 const state = initial();
 
@@ -18,7 +14,9 @@ function readHash() {
   const fresh = initial();
   const list = (key) => (given.has(key) ? given.get(key).split(",").filter(Boolean) : null);
   const known = new Set(bundle.pairs.map((pair) => pair.id));
-  for (const key of Object.keys(SELECTS)) if (given.has(key)) fresh[key] = given.get(key);
+  for (const [key, value] of Object.entries(fresh)) {
+    if (typeof value === "string" && !["projection", "focus", "theme"].includes(key) && given.has(key)) fresh[key] = given.get(key);
+  }
   const layer = Number.parseInt(given.get("layer"), 10);
   if (layer >= 0 && layer < (bundle.layers ?? 1)) fresh.layer = layer;
   fresh.at = given.get("at") === "layer" && bundle.layers > 0;

@@ -57,9 +57,8 @@ function chanceText(found, metric) {
 
 function buildMap() {
   const metric = () => bundle.metrics[state.map];
-  const small = () => (shownRuns().length > 14 ? "map_small" : "map");
   const plot = new Plot({
-    spec: small, key: "map", own: true, rows: () => rowsOf.map(state.map),
+    spec: "map", own: true,
     title: () => [metric().title, soft(`, ${sayPlace()} — grey italics: no more than `, term("chance", "chance"), " gives")],
   });
   section("map", "A map of directions", ["Each run against each other. Strong colour: they changed the weights in the same way; no colour: unrelated. ",
@@ -71,7 +70,7 @@ function buildMap() {
 function buildDepth() {
   const metric = () => bundle.metrics[state.depth];
   const plot = new Plot({
-    spec: "depth", key: "layers", rows: () => rowsOf.depth(state.depth), parameters: (rows) => range(metric())(rows),
+    spec: "depth", key: "layers",
     title: () => [metric().title, soft(`, ${sayProjection()}`), bandKey()],
     describe: () => `${metric().title} by layer for ${chosenPairs().length} pairs; at layer ${state.layer} the table beside it gives the values.`,
   });
@@ -84,11 +83,7 @@ function buildDepth() {
     [{ title: "chance", number: true, show: ({ found }) => el("span", { class: "quiet" }, chanceText(found, metric())) }]);
   const byMatrixKey = () => (bundle.geometry.projected.includes(state.depth) ? state.depth : "cosine");
   const byMatrix = new Plot({
-    spec: "whisker", key: "projections", rows: () => {
-      const pair = pairs.get(state.focus);
-      return pair ? rowsOf.projections(byMatrixKey(), pair) : [];
-    },
-    parameters: (rows) => range(bundle.metrics[byMatrixKey()])(rows),
+    spec: "projections",
     title: () => [`By matrix: ${pairs.get(state.focus)?.name ?? ""}`, soft(`, ${bundle.metrics[byMatrixKey()].title.toLowerCase()}, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
   });
   section("layers", "Layer by layer", ["Where in the network do two losses agree? Drag the slider above, use its arrow keys, or click in the chart; pick a pair in the table to follow it."],
@@ -98,8 +93,7 @@ function buildDepth() {
 function buildBasis() {
   const metric = () => bundle.metrics[state.basis];
   const plot = new Plot({
-    spec: "basis", rows: () => rowsOf.basis(state.basis),
-    parameters: (rows) => ({ floor: Math.min(-0.05, ...rows.flatMap((row) => [row.cosine, row.cosine_low]).filter(isNumber).map((value) => value - 0.03)) }),
+    spec: "basis",
     title: () => [metric().title, soft(`, against the cosine, ${sayPlace()} — grey: `, term("chance", "chance"), " on either axis; faint: pairs not chosen")],
   });
   section("outputs", "Same outputs, other inputs", ["A low ", term("cosine", "cosine"), " need not mean another solution. Points high above the diagonal write to the same outputs while reading their inputs in another basis, as two seeds of one method do."],
@@ -109,7 +103,7 @@ function buildBasis() {
 function buildAngles() {
   const k = () => bundle.k?.[`angle_first.${state.side}`] ?? "k";
   const plot = new Plot({
-    spec: "whisker_last", key: "angles", rows: () => rowsOf.angles(state.side), parameters: () => ({ floor: 0, ceiling: 90, form: ".0f" }),
+    spec: "angles",
     title: () => [`First of ${k()} `, term("angle", "principal angles"), `, ${state.side} side, degrees, ${sayPlace()}`, soft(" — dot: the first angle, median over matrices; tick: the last; grey: the first angle of ", term("chance", "unrelated subspaces"))],
   });
   section("angles", "How far apart are the subspaces?", ["The directions that two updates use, apart from how strongly. Left of the grey bar: the subspaces share more than random ones would."],
@@ -118,10 +112,10 @@ function buildAngles() {
 
 function buildSizes() {
   const charts = [["norm", () => "norm"], ["rank", () => state.rank]].map(([key, metric]) => new Plot({
-    spec: "bar", key: `sizes-${key}`, rows: () => rowsOf.sizes(metric()),
+    spec: key, key: `sizes-${key}`,
     title: () => [key === "norm" ? term("norm", bundle.run_metrics.norm) : term("effective_rank", bundle.run_metrics[metric()]), soft(`, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
   }));
-  const ranks = Object.entries(bundle.run_metrics).filter(([key]) => key !== "norm" && table("runs").some((row) => row.metric === key));
+  const ranks = Object.entries(bundle.run_metrics).filter(([key]) => key !== "norm" && table("run_metrics").some((row) => row.metric === key));
   section("sizes", "Size and rank of the move", ["How far each run went, and over how many directions. Equal steps and learning rates do not mean equal moves."],
     { controls: [select("rank", "Rank", ranks)], plots: charts, layout: "two" });
 }

@@ -3,39 +3,40 @@ function buildPaths() {
   const losses = [...new Set(table("connectivity").map((row) => row.loss))].map((loss) => [loss, bundle.losses[loss] ?? loss]);
   const select_ = select("loss", "Show", losses);
   const path = new Plot({
-    spec: "path", rows: () => rowsOf.paths(state.loss),
+    spec: "path",
     title: () => [bundle.losses[state.loss] ?? state.loss, soft(" — dashed: the chord; bands: 95 % over test sequences")],
   });
-  const legend = pairLegend("Pairs interpolated", () => "Barrier above the chord (nats per token)", () => {
+  const legend = pairLegend("Pairs interpolated", () => "Barrier above chord and control (nats per token)", () => {
     const found = new Map(table("barriers").filter((row) => row.loss === state.loss).map((row) => [`${row.run_a}--${row.run_b}`, row]));
-    return [...measuredPairs("connectivity")].map((id) => ({ pair: pairs.get(id), found: { value: found.get(id)?.barrier }, text: short(found.get(id)?.barrier ?? null), row: found.get(id) }));
-  }, [{ title: "± s.e.", number: true, show: ({ row }) => el("span", { class: "quiet" }, short(row?.barrier_se ?? null)) },
-    { title: "control", number: true, show: ({ row }) => el("span", { class: "quiet" }, short(row?.barrier_of_shrinking ?? null)) }]);
+    return idsOf(path).map((id) => ({ pair: pairs.get(id), found: { value: found.get(id)?.difference }, text: short(found.get(id)?.difference ?? null), row: found.get(id) }));
+  }, [{ title: "control", number: true, show: ({ row }) => el("span", { class: "quiet" }, short(row?.control ?? null)) },
+    { title: "verdict", show: ({ row }) => el("span", { class: "quiet", title: row?.reason ?? "" }, row?.verdict ?? "–") }]);
   const barrier = new Plot({
-    spec: "whisker", key: "barriers", rows: () => rowsOf.barriers(state.loss), parameters: freeRange,
-    title: () => [term("barrier"), soft(" above the chord — whiskers: 95 % over test sequences; grey: what the shorter update alone does")],
+    spec: "barriers",
+    title: () => [term("barrier"), soft(" above chord and control — whiskers: 95 % over test sequences; grey: too small to count")],
   });
   const hasBarriers = table("barriers").length > 0;
   section("connectivity", "One basin or two?", ["The loss on the straight line between two adapters (", term("connectivity", "mode connectivity"), "). Flat or straight: one basin. A hump above the chord: a ", term("barrier", "barrier"), "."],
     { controls: [select_], plots: [path], legend, layout: "legend", after: hasBarriers ? [barrier] : [] });
 }
 
-function buildSimilarity() {
-  const estimators = [...new Set(table("cka").map((row) => row.estimator))].map((name) => [name, bundle.estimators[name] ?? name]);
+// Pairs that a chart draws, in its order.
+const idsOf = (plot) => [...new Set(plot.current.map((row) => row.id))];
+
+// A sentence with terms, written as [[key]] or [[key|text]].
+const worded = (text) => text.split(/\[\[(.*?)\]\]/).map((part, index) => (index % 2 ? term(...part.split("|")) : part));
+
+// A section that a stage describes: one chart over layers or along anything else, a select, and its reading beside it.
+function buildPanel(panel) {
+  const named = () => Object.fromEntries(panel.options)[state[panel.select]] ?? panel.title;
   const fixed = (value) => (isNumber(value) ? value.toFixed(4).replace("-", "−") : "–");
-  const title = () => bundle.estimators[state.estimator] ?? state.estimator;
-  const controls = [select("estimator", "Show", estimators)];
-  const plot = new Plot({
-    spec: "depth", key: "similarity", rows: () => rowsOf.similarity(state.estimator), parameters: freeRange,
-    title: () => [title(), soft(" — bands: 95 % over sequences")],
-    describe: () => `${title()} by layer; at layer ${state.layer} the table beside it gives the values.`,
+  const plot = new Plot({ spec: panel.chart, title: () => [named(), soft(` — ${panel.caption}`)] });
+  const legend = panel.by_layer && pairLegend(`Pairs: ${panel.title}`, () => `${named()} at layer ${state.layer}`, () =>
+    plot.current.filter((row) => row.layer === state.layer).map((row) => ({ pair: pairs.get(row.id), found: row, text: fixed(row.value), row })),
+  [{ title: "95 %", number: true, show: ({ row }) => el("span", { class: "quiet" }, isNumber(row.from) ? `${fixed(row.from)} to ${fixed(row.to)}` : "–") }]);
+  section(panel.id, panel.title, worded(panel.intro), {
+    controls: panel.options.length ? [select(panel.select, "Show", panel.options)] : [], plots: [plot], ...(legend ? { legend, layout: "legend" } : { layout: "square" }),
   });
-  const legend = pairLegend("Pairs whose hidden states are compared", () => `${title()} at layer ${state.layer}`, () => {
-    const found = new Map(table("cka").filter((row) => row.estimator === state.estimator && row.layer === state.layer).map((row) => [row.pair, row]));
-    return [...measuredPairs("cka")].map((id) => ({ pair: pairs.get(id), found: { value: found.get(id)?.value }, text: fixed(found.get(id)?.value), row: found.get(id) }));
-  }, [{ title: "95 %", number: true, show: ({ row }) => el("span", { class: "quiet" }, row && isNumber(row.low) ? `${fixed(row.low)} to ${fixed(row.high)}` : "–") }]);
-  section("representations", "Does it compute something else?", ["Updates may differ and still make the same model. ", term("cka"), " compares hidden states on the same tokens, with the layer slider above."],
-    { controls, plots: [plot], legend, layout: "legend" });
 }
 
 function buildAccuracy() {
@@ -44,7 +45,7 @@ function buildAccuracy() {
   const controls = [select("decoding", "Decoding", decodings)];
   const facts = (benchmark) => table("accuracy").find((row) => row.benchmark === benchmark && row.decoding === state.decoding) ?? {};
   const charts = benchmarks.map((benchmark) => new Plot({
-    spec: "accuracy", key: `accuracy-${benchmark}`, rows: () => rowsOf.accuracy(benchmark, state.decoding),
+    spec: "accuracy", key: `accuracy-${benchmark}`, given: { benchmark },
     title: () => {
       const row = facts(benchmark);
       const size = isNumber(row.problems) ? ` — ${row.problems} problems` : "";
@@ -67,7 +68,7 @@ function buildAccuracy() {
 
 function buildRobustness() {
   const plot = new Plot({
-    spec: "robustness", rows: rowsOf.robustness, parameters: (rows) => range(bundle.metrics.cosine)(rows),
+    spec: "robustness",
     title: () => [`Similarity of two runs of one method, ${sayPlace()}`, soft(" — ● cosine, ◆ output-Gram alignment, ■ top output direction, ▲ top input direction; grey: ", term("chance", "chance"), " of the cosine")],
   });
   section("robustness", "Seed and learning rate", ["What a change of seed or of learning rate alone does (", term("robustness", "why it matters"), "). It bounds every comparison between methods above."],
@@ -103,7 +104,7 @@ function buildTraining() {
   const quantities = [...new Set(table("training").map((row) => row.quantity))].map((name) => [name, bundle.quantities[name] ?? name]);
   const controls = [select("quantity", "Show", quantities)];
   const plot = new Plot({
-    spec: "training", rows: () => rowsOf.training(state.quantity),
+    spec: "training",
     title: () => [bundle.quantities[state.quantity] ?? state.quantity, soft(" — values of different losses cannot be compared; dashes: other seeds and learning rates")],
   });
   const node = el("div", { class: "legend-box scroll", tabindex: 0, role: "region", "aria-label": "Runs shown" });

@@ -55,11 +55,12 @@ def measure_ours(folders: list[Path], out: Path) -> dict[str, float]:
     from lossgeometry.geometry.scopes import Row
     from lossgeometry.geometry.tidy import table_of, write_parquet
     from lossgeometry.updates.peft import Adapter
-    from lossgeometry.updates.stored import Delta, reduce_adapter
+    from lossgeometry.updates.reduction import write_delta
+    from lossgeometry.updates.stored import Delta
 
     clocks = [time.process_time()]
     for folder in folders:
-        reduce_adapter(Adapter(folder), out / f"{folder.name}.safetensors")
+        write_delta(Adapter(folder), out / f"{folder.name}.safetensors")
     clocks.append(time.process_time())
     for a, b in combinations([folder.name for folder in folders], 2):
         pair = compare_pair(Delta(out / f"{a}.safetensors"), Delta(out / f"{b}.safetensors"), (a, b), K, False)

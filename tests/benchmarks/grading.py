@@ -1,10 +1,10 @@
 """Speed and agreement of the graders against calling math-verify on every completion.
 
-    PYTHONPATH=workflow/scripts python tests/benchmarks/grading.py [--answers 2000] [--workers 2]
+    PYTHONPATH=workflow/scripts python tests/benchmarks/grading.py [--answers 2000] [--workers 2] [--confusion]
 
 The baseline is what harnesses do: `verify(parse(gold), parse(completion))` in this process, its alarms on, each
 completion anew. Both judge the same completions: every row of the hand-judged table, and rollouts of K samples per
-prompt in which answers repeat, as they do in practice.
+prompt in which answers repeat, as they do in practice. `--confusion` prints the table of docs/validity.md alone.
 """
 
 import argparse
@@ -65,30 +65,37 @@ def compare(name: str, answers: list[Answer], workers: int) -> None:
     )
 
 
-def truth(workers: int) -> None:
-    """Print how often each is right on the hand-judged table."""
+def confusion(workers: int) -> None:
+    """Print, as Markdown, how often each is right on the hand-judged table, and where ours is not."""
     rows = list(jsonl.read_lines(TABLE))
     answers = [Answer(row["gold"], row["completion"], row["finish_reason"]) for row in rows]
     right = [row["verdict"] == "correct" for row in rows]
-    by_naive = [naive(answer) for answer in answers]
-    by_us = [verdict.correct for verdict in grade(answers, workers, DEADLINE)]
-    for name, judged in (("naive", by_naive), ("workers", by_us)):
-        kinds = Counter(
-            "right" if one == other else "accepts a wrong answer" if one else "rejects a right answer"
-            for one, other in zip(judged, right, strict=True)
-        )
-        print(f"table of {len(rows)}: {name}: {dict(sorted(kinds.items()))}")
+    ours = [verdict.correct for verdict in grade(answers, workers, DEADLINE)]
+    alone = [naive(answer) for answer in answers]
+    print("| | right, accepted | right, rejected | wrong, rejected | wrong, accepted | agreement |")
+    print("|---|---|---|---|---|---|")
+    for name, judged in (("`math_verify` here", ours), ("math-verify alone", alone)):
+        cells = Counter(zip(right, judged, strict=True))
+        counts = [cells[True, True], cells[True, False], cells[False, False], cells[False, True]]
+        print(f"| {name} | {' | '.join(map(str, counts))} | {100 * (counts[0] + counts[2]) / len(rows):.1f} % |")
+    print("\n| gold answer | box | by hand | here |\n|---|---|---|---|")
+    for row, judged in zip(rows, ours, strict=True):
+        if judged != (row["verdict"] == "correct"):
+            print(f"| `{row['gold']}` | `{row['completion']}` | {row['verdict']} | {row['known']} |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--answers", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--confusion", action="store_true")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    if options.confusion:
+        return confusion(options.workers)
     compare("integers", rollouts(options.answers, algebra=False), options.workers)
     compare("algebra", rollouts(options.answers, algebra=True), options.workers)
-    truth(options.workers)
+    confusion(options.workers)
 
 
 if __name__ == "__main__":

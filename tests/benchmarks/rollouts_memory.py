@@ -52,12 +52,13 @@ def generate(folder: Path, samples: int, characters: int) -> None:
 
 def grade(folder: Path, samples: int, characters: int) -> None:
     from lossgeometry.files.jsonl import write_atomic
+    from lossgeometry.rollouts.bought import Bought
     from lossgeometry.rollouts.rewards import grade_rollouts
 
     write_atomic(folder / "train.jsonl", prompts(samples))
     write_atomic(folder / "heldout.jsonl", [])
     files = [folder / name for name in ("rollouts.parquet", "heldout.out", "summary.csv")]
-    grade_rollouts([folder / "train.jsonl", folder / "heldout.jsonl"], [folder / "1.jsonl"], 1, 5.0, *files)
+    grade_rollouts([folder / "train.jsonl", folder / "heldout.jsonl"], [folder / "1.jsonl"], 1, 5.0, *files, Bought({}))
 
 
 def table(folder: Path, samples: int, characters: int) -> None:

@@ -30,7 +30,8 @@ from peft import get_peft_model_state_dict
 from trl import SFTConfig, SFTTrainer
 from world import LORA, SIZES, make_job, make_world
 
-from lossgeometry.costs import lora_parameters, peak_flops, shape_of, step_flops, training_bytes
+from lossgeometry.costs import lora_parameters, shape_of, step_flops, training_bytes
+from lossgeometry.devices import peak_flops
 from lossgeometry.forward.adapted_model import attached, load_base
 from lossgeometry.forward.losses import sequence_losses
 from lossgeometry.forward.sequences import TokenSequence

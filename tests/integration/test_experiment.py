@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 
 from lossgeometry.experiment.config import load_config
 from lossgeometry.files.jsonl import read_lines
+from lossgeometry.report.data_dictionary import tables
 
 CONFIG = load_config(yaml.safe_load(Path(__file__).with_name("config.yaml").read_text()))
 RUNS, PAIRS = list(CONFIG.runs), [f"{a}--{b}" for a, b in CONFIG.pairs]
@@ -136,3 +137,12 @@ def test_the_same_configuration_in_another_folder_gives_the_same_bytes(experimen
     ]
     for target in [*targets, *beside, "results/integration/rollouts/rollouts.parquet"]:
         assert digest(again / target) == digest(experiment / target), target
+
+
+def test_every_column_of_every_table_is_described_and_none_is_missing(experiment):
+    described = {table.file: [column.name for column in table.columns] for table in tables() if table.asked(CONFIG)}
+    written = {path.name: path for path in (results(experiment) / "tables").iterdir()}
+    assert set(written) == set(described)
+    for name, path in written.items():
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        assert list(frame.columns) == described[name], name

@@ -50,24 +50,23 @@ _server.set_forkserver_preload(["snakemake.api", "pydantic"])
 class Project:
     """The workflow in `root`, with an experiment of its own."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, experiment: dict[str, Any] = EXPERIMENT) -> None:
         self.root = root
-        self.experiment = copy.deepcopy(EXPERIMENT)
+        self.experiment = copy.deepcopy(experiment)
         self.outputs: list[Path] = []
 
     @classmethod
-    def create(cls, root: Path) -> "Project":
+    def create(cls, root: Path, experiment: dict[str, Any] = EXPERIMENT) -> "Project":
         """Copy the repository's workflow and write the experiment."""
         copy_sources(root)
-        project = cls(root)
+        project = cls(root, experiment)
         project.write()
         return project
 
     def clone(self, root: Path) -> "Project":
         """Copy everything, results included, with its times."""
         shutil.copytree(self.root, root)
-        project = Project(root)
-        project.experiment = copy.deepcopy(self.experiment)
+        project = Project(root, self.experiment)
         project.outputs = list(self.outputs)
         return project
 

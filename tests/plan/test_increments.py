@@ -130,6 +130,11 @@ def test_a_module_of_the_interpolation(project):
     )
 
 
+def test_the_smallest_barrier_that_counts_measures_nothing_again(project):
+    project.set("connectivity.smallest_barrier", 0.02)
+    assert project.plan() == single("tabulate_connectivity", "tabulate_sensitivity", *REPORT) | CHANGED_CONFIG
+
+
 def test_a_module_of_the_answers(project):
     edit(project.module("evaluation/answering.py"))
     everyone = on_benchmarks(["base", *RUNS])
@@ -200,6 +205,23 @@ def test_one_benchmark(project):
     assert project.plan() == CHANGED_CONFIG | single(
         "tabulate_contamination", "tabulate_accuracy", "tabulate_sensitivity"
     ) | jobs(write_prompts=["hard"], generate_answers=answers, grade_answers=answers)
+
+
+def test_the_grader_of_one_benchmark_and_then_its_module(project):
+    project.set("evaluation.benchmarks.hard.grader", "exact")
+    regraded = jobs(grade_answers=on_benchmarks(["base", *RUNS], ["hard"])) | single(
+        "tabulate_accuracy", "tabulate_sensitivity", *REPORT
+    )
+    assert project.plan() == regraded | CHANGED_CONFIG
+    project.finish()
+    edit(project.module("grading/graders/exact.py"))
+    assert project.plan() == regraded
+
+
+def test_the_grader_of_everything(project):
+    edit(project.module("grading/graders/math_verify.py"))
+    answers = on_benchmarks(["base", *RUNS])
+    assert project.plan() == trained(RUNS) | REFERENCE | single("grade_rollouts") | jobs(grade_answers=answers)
 
 
 def test_the_teacher(project):
@@ -288,6 +310,12 @@ def add_an_unused_method(project):
     shutil.copy(project.module("methods/sft.py"), project.module("methods/sft.py").with_name("unused.py"))
 
 
+def add_a_grader_and_change_an_unused_one(project):
+    graders = project.module("grading/graders/exact.py").parent
+    shutil.copy(graders / "exact.py", graders / "unused.py")
+    edit(graders / "choice.py")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -300,6 +328,7 @@ def add_an_unused_method(project):
         change_documents_and_tests,
         edit_what_cannot_change_a_result,
         add_an_unused_method,
+        add_a_grader_and_change_an_unused_one,
     ],
 )
 def test_nothing_runs_after(project, change):
@@ -322,12 +351,13 @@ def test_a_result_that_was_replaced_counts_as_new(project):
 # The conditions that the lists above rest on.
 
 
-def test_nothing_shared_imports_a_method():
+@pytest.mark.parametrize("room", ["methods", "grading/graders"])
+def test_nothing_shared_imports_what_is_loaded_by_name(room):
     library = REPOSITORY / "workflow" / "scripts"
-    methods = {path.stem for path in (library / "lossgeometry" / "methods").glob("*.py")} - {"__init__"}
-    assert methods
+    named = {path.stem for path in (library / "lossgeometry" / room).glob("*.py")} - {"__init__"}
+    assert named
     for path in library.rglob("*.py"):
-        if path.parent.name == "methods":
+        if path.parent == library / "lossgeometry" / room:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
@@ -337,4 +367,5 @@ def test_nothing_shared_imports_a_method():
             else:
                 continue
             for name in names:
-                assert not any(f"methods.{method}" in str(name) for method in methods), f"{path} imports {name}"
+                package = room.replace("/", ".")
+                assert not any(f"{package}.{module}" in str(name) for module in named), f"{path} imports {name}"

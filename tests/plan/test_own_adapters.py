@@ -14,6 +14,9 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "unit"))
 
 from geometry_tools import name, random_factors, write_adapter  # noqa: E402
 
+from lossgeometry.files.safetensors import write_tensors  # noqa: E402
+from lossgeometry.updates.stored import Delta  # noqa: E402
+
 
 def snakemake(folder, *arguments):
     command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "--configfile", "config.yaml"]
@@ -68,3 +71,32 @@ def test_hub_ids_are_fetched_first(folder):
     done = snakemake(folder, "-n", "deltas")
     assert done.returncode == 0, done.stderr
     assert "Fetching the adapter hub" in done.stderr + done.stdout
+
+
+def test_a_full_fine_tune_is_compared_beside_adapters(folder):
+    """Its delta is against the student, at the rank of the configuration; stages that attach updates leave it out."""
+    rng = np.random.default_rng(5)
+    base = {f"{name(i, p)}.weight": rng.standard_normal((24, 24)) for i in range(2) for p in "qv"}
+    tuned = {key: weight + 0.1 * rng.standard_normal((24, 24)) for key, weight in base.items()}
+    for part, weights in (("student", base), ("tuned", tuned)):
+        write_tensors(folder / part / "model.safetensors", weights, {})
+    (folder / "student" / "config.json").write_text("{}")
+    (folder / "student" / "tokenizer.json").write_text("{}")
+    path = folder / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["adapters"] = {"one": "mine/one", "full": "tuned"}
+    config["student"] = {"source": "folder", "name": str(folder / "student")}
+    config["geometry"]["fine_tune_rank"] = 5
+    config["evaluation"] = {"benchmarks": {"made": {"source": "generated", "count": 2}}}
+    path.write_text(yaml.safe_dump(config))
+    done = snakemake(folder, "pairs")
+    assert done.returncode == 0, done.stderr
+    delta = Delta(folder / "results/own/deltas/external.full.safetensors")
+    assert {delta.rank(module) for module in delta.modules} == {5}
+    module = name(1, "v")
+    s = np.linalg.svd(tuned[f"{module}.weight"] - base[f"{module}.weight"], compute_uv=False)
+    np.testing.assert_allclose(delta.svd(module).s, s[:5], rtol=1e-12)
+    assert delta.left_out[module] == pytest.approx(np.sum(s[5:] ** 2) / np.sum(s**2))
+    planned = snakemake(folder, "-n", "evaluations")
+    assert planned.returncode == 0, planned.stderr
+    assert "external.one" in planned.stdout + planned.stderr and "external.full" not in planned.stdout + planned.stderr

@@ -8,7 +8,59 @@ from collections import Counter
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-FAULTS = ("rate_limit", "server_error", "time_out", "dropped", "torn", "page")
+JSON, PAGE = "application/json", "text/html"
+
+
+def _choice(**changes) -> bytes:
+    """Return a chat completion whose only choice is changed; None removes a key."""
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "fault"}} | changes
+    return json.dumps({"choices": [{key: value for key, value in choice.items() if value is not None}]}).encode()
+
+
+ANSWERED_FAULTS = {
+    "rate_limit": (429, b'{"error": {"message": "slower"}}', {"Retry-After": "0.3"}),
+    "rate_limit_until_a_date": (429, b"{}", {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
+    "rate_limit_until_nonsense": (429, b"{}", {"Retry-After": "soon"}),
+    "rate_limit_for_nan": (429, b"{}", {"Retry-After": "nan"}),
+    "request_timeout": (408, b"", {}),
+    "conflict": (409, b"[]", {}),
+    "too_early": (425, b'"early"', {}),
+    "server_error": (500, b"oops", {"Content-Type": "text/plain"}),
+    "server_error_in_klingon": (500, b"\xff", {"Content-Type": "text/plain; charset=klingon"}),
+    "bad_gateway": (502, b"<html>bad gateway</html>", {"Content-Type": PAGE}),
+    "unavailable": (503, b'{"error": "overloaded"}', {}),
+    "gateway_timeout": (504, b"", {}),
+    "overloaded": (529, b'{"error": {"type": "overloaded_error", "message": null}}', {}),
+    "page": (200, b"<html>busy</html>", {"Content-Type": PAGE}),
+    "empty": (200, b"", {}),
+    "blank_lines": (200, b"\n\n\n\n", {}),
+    "not_text": (200, b"\xff\xfe\xfa{\x80", {}),
+    "not_what_its_encoding_says": (200, b"plain", {"Content-Encoding": "gzip"}),
+    "half": (200, b'{"choices": [{"mess', {}),
+    "a_list": (200, b"[1, 2]", {}),
+    "a_null": (200, b"null", {}),
+    "deep": (200, b"[" * 200_000, {}),
+    "a_stream": (200, b'data: {"choices": []}\n\ndata: [DONE]\n\n', {"Content-Type": "text/event-stream"}),
+    "no_choices": (200, b'{"id": "1", "model": "m"}', {}),
+    "choices_empty": (200, b'{"choices": []}', {}),
+    "choices_an_object": (200, b'{"choices": {"message": {"content": "4"}}}', {}),
+    "choice_a_text": (200, b'{"choices": ["4"]}', {}),
+    "message_missing": (200, _choice(message=None), {}),
+    "message_a_list": (200, _choice(message=["4"]), {}),
+    "content_a_number": (200, _choice(message={"content": 4}), {}),
+    "content_an_object": (200, _choice(message={"content": {"text": "4"}}), {}),
+    "reasoning_an_object": (200, _choice(message={"content": "4", "reasoning": {"text": "4"}}), {}),
+    "finish_reason_missing": (200, _choice(finish_reason=None), {}),
+    "finish_reason_a_number": (200, _choice(finish_reason=3), {}),
+    "insufficient_system_resource": (200, _choice(finish_reason="insufficient_system_resource"), {}),
+    "finished_by_an_error": (200, _choice(finish_reason="error"), {}),
+    "finished_by_abort": (200, _choice(finish_reason="abort"), {}),
+    "error_as_an_answer": (200, b'{"error": {"code": 502, "message": "provider"}}', {}),
+    "error_as_an_answer_in_words": (200, b'{"error": "overloaded"}', {}),
+    "error_in_the_choice": (200, _choice(error={"code": 429, "message": "busy"}), {}),
+}
+"""Transient faults that are answers: (status, body, headers)."""
+FAULTS = (*ANSWERED_FAULTS, "time_out", "dripping", "dropped", "torn")
 
 
 class FaultProxy:
@@ -67,12 +119,15 @@ class FaultProxy:
                     self.close_connection = True
 
             def answer(self, body, fault):
-                if fault == "rate_limit":
-                    self.reply(429, b'{"error": {"message": "slower"}}', {"Retry-After": "0.3"})
-                elif fault == "server_error":
-                    self.reply(500, b"oops", {"Content-Type": "text/plain"})
-                elif fault == "page":
-                    self.reply(200, b"<html>busy</html>", {"Content-Type": "text/html"})
+                if fault in ANSWERED_FAULTS:
+                    self.reply(*ANSWERED_FAULTS[fault])
+                elif fault == "dripping":  # lines that keep a connection alive, faster than any silence is noticed
+                    self.send_head(200, 1_000_000, {})
+                    for _ in range(int(proxy.hang_seconds / 0.05)):
+                        self.wfile.write(b"\n")
+                        self.wfile.flush()
+                        time.sleep(0.05)
+                    self.close_connection = True
                 elif fault == "dropped":
                     self.close_connection = True
                     self.connection.close()
@@ -106,7 +161,7 @@ class FaultProxy:
 
             def send_head(self, status, length, headers):
                 self.send_response(status)
-                headers = {"Content-Type": "application/json", "Content-Length": str(length), **headers}
+                headers = {"Content-Type": JSON, "Content-Length": str(length), **headers}
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
@@ -122,10 +177,13 @@ class FaultProxy:
 
 
 class Endpoint:
-    """A chat endpoint whose answer is made of what it was asked. `answer` may change it: (request) -> (status, reply)."""
+    """A chat endpoint whose answer is made of what it was asked. `answer` may change it: (request) -> (status, reply), with
+    a reply of bytes sent as they are, and headers as a third value where they matter. GET requests get `listing` likewise."""
 
     def __init__(self, answer=None):
         self.requests: list[dict] = []
+        self.keys: list[str | None] = []
+        self.listing = (200, {"object": "list", "data": [{"id": "teacher"}]})
         self.answer = answer or self.chat
         self._server = serve(self._handler())
 
@@ -144,8 +202,8 @@ class Endpoint:
     def chat(self, request: dict) -> tuple[int, dict]:
         """Answer with the question, the seed and the temperature."""
         question = request["messages"][0]["content"]
-        text = f"{question} {request['seed']} {request['temperature']} \ud800</script>\x00\u202e"
-        cut = request["seed"] % 5 == 0
+        text = f"{question} {request.get('seed')} {request.get('temperature')} \ud800</script>\x00\u202e"
+        cut = request.get("seed", 1) % 5 == 0
         return 200, chat_reply(text, "length" if cut else "stop", len(question))
 
     def _handler(endpoint):
@@ -155,10 +213,17 @@ class Endpoint:
             def do_POST(self):
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 endpoint.requests.append(request)
-                status, reply = endpoint.answer(request)
-                content = json.dumps(reply).encode()
+                self.reply(*endpoint.answer(request))
+
+            def do_GET(self):
+                self.reply(*endpoint.listing)
+
+            def reply(self, status, reply, headers=None):
+                endpoint.keys.append(self.headers["Authorization"])
+                content = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                for name, value in {"Content-Type": JSON, **(headers or {})}.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 try:
                     self.end_headers()
@@ -172,9 +237,10 @@ class Endpoint:
         return Handler
 
 
-def chat_reply(text: str | None, finish_reason: str, tokens: int | None) -> dict:
-    """Return a chat completion as an endpoint writes it."""
-    choice = {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", "content": text}}
+def chat_reply(text, finish_reason: str | None, tokens: int | None, **message) -> dict:
+    """Return a chat completion as an endpoint writes it; `message` are further keys of the message."""
+    said = {"role": "assistant", "content": text, **message}
+    choice = {"index": 0, "finish_reason": finish_reason, "message": said}
     reply = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
     if tokens is not None:
         reply["usage"] = {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": 1 + tokens}

@@ -4,6 +4,7 @@ The profile is the shipped one. Only the seconds between status checks are short
 rule asks for.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -178,3 +179,34 @@ def test_a_job_that_exceeds_its_memory_gets_more_at_each_attempt(workflow):
     assert len(calls) > 1, "the first limit sufficed: lower it"
     assert all(f"--mem {120 * attempt**2} " in call for attempt, call in enumerate(calls, 1))
     assert table.read_bytes() == expected
+
+
+def test_a_job_that_waited_ran_what_was_planned_and_is_refused_when_its_code_was_edited(workflow, slurm):
+    """The partition is down while the job waits, so that the edit certainly comes before its start."""
+    run = next(iter(workflow.config.runs))
+    target = workflow.path(f"adapters/{run}/adapter_model.safetensors")
+    record = workflow.results / "adapters" / run / "run.json"
+    planned = workflow.values | {"training": workflow.values["training"] | {"steps": 7}}
+    edited = workflow.values | {"training": workflow.values["training"] | {"steps": 9}}
+
+    def run_while_waiting(edit: Callable[[], object]) -> int:
+        slurm("scontrol", "update", "PartitionName=work", "State=DOWN")
+        with workflow.running(target, *ON_SLURM, "--retries", "0") as controller:
+            try:
+                wait_for("the submission", lambda: jobs_of(slurm, "train_adapter", "PENDING"))
+                edit()
+            finally:
+                slurm("scontrol", "update", "PartitionName=work", "State=UP")
+            return controller.wait(600)
+
+    workflow.configure(planned)
+    assert run_while_waiting(lambda: workflow.configure(edited)) == 0, workflow.said()[-6000:]
+    assert json.loads(record.read_text(encoding="utf-8"))["config"]["training"]["steps"] == 7
+    workflow.configure(planned)
+    assert "Nothing to be done" in workflow.run(target, *ON_SLURM)
+
+    module = workflow.root / "workflow/scripts/lossgeometry/training/run.py"
+    text = module.read_text(encoding="utf-8")
+    workflow.configure(edited)
+    assert run_while_waiting(lambda: module.write_text(text + "\n\nADDED_BY_A_TEST = 1\n", encoding="utf-8")) != 0
+    assert "training/run.py changed after this job was planned; run snakemake again" in workflow.said()

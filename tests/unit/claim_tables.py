@@ -25,7 +25,7 @@ def run_id(label, seed=42, rate="1e-05"):
 RUNS = [
     *(Run(run_id(label, seed), label, label, 1e-5, seed, seed) for seed in SEEDS for label in LABELS),
     *(Run(run_id(label, 42, "0.0001"), label, label, 1e-4, 42, 42, default=False) for label in ("sft", "dpo")),
-    Run("external.mine", "mine", "", folder="somewhere"),
+    Run("external.mine", "mine", "", folder="somewhere", origin="given"),
 ]
 COSINES = {
     ("sft", "rft"): 0.977,
@@ -84,12 +84,13 @@ def layers_table():
 
 
 def barriers_table():
-    rows = [(run_id(label, 123), run_id(label), 2.06, 2.06, 0.004) for label in ("sft", "rft")]
+    rows = [(run_id(label, 123), run_id(label), "no barrier", 0.004) for label in ("sft", "rft")]
     for seed in SEEDS:
-        rows.append((run_id("sft", seed), run_id("offline_grpo", seed), 2.06, 4.93, 0.0))
-        rows.append((run_id("rift", seed), run_id("dpo", seed), 3.82, 8.64, 0.83))
-    table = pd.DataFrame(rows, columns=["run_a", "run_b", "loss_a", "loss_b", "barrier"])
-    losses = [table.assign(loss=loss, barrier_se=0.01) for loss in ("reference_solution", "boxed_answer")]
+        rows.append((run_id("sft", seed), run_id("offline_grpo", seed), "no barrier", 0.0))
+        rows.append((run_id("rift", seed), run_id("dpo", seed), "barrier", 0.83))
+    table = pd.DataFrame(rows, columns=["run_a", "run_b", "verdict", "difference"])
+    table = table.assign(difference_low=table.difference - 0.02, difference_high=table.difference + 0.02, reason="")
+    losses = [table.assign(loss=loss) for loss in ("reference_solution", "boxed_answer")]
     return pd.concat(losses, ignore_index=True)
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lossgeometry.geometry.chance import verdicts
+from lossgeometry.stages import STAGES
+
 METHODS = {
     "sft": ("SFT", "−Σₜ log pₜ over all rollouts"),
     "rft": ("RFT", "−Σₜ log pₜ over correct rollouts"),
@@ -97,6 +100,13 @@ def write_results(
     cfg = {
         "experiment": "made-up",
         "reference": "sft",
+        "charts": [stage.charts for stage in STAGES if stage.charts],
+        "tables": {
+            table.name: table.on_page
+            for stage in STAGES
+            for table in stage.tables
+            if table.on_page != () and table.name in found
+        },
         "facts": {"student": "tiny"},
         "methods": {
             label: {"title": METHODS[label][0], "objective": METHODS[label][1], "citation": "arXiv:2606.23740"}
@@ -157,6 +167,7 @@ def _geometry(tables: Path, pairs, layers: int, rng, found) -> None:
                     "null_mean": null_mean,
                     "null_sd": null_sd,
                     "note": "",
+                    "verdict": str(verdicts(value, null_mean, null_sd)),
                 }
                 if scope == "global":
                     row |= {"depth_low": value - 0.05, "depth_high": value + 0.05}
@@ -178,14 +189,19 @@ def _function_space(tables: Path, pairs, layers: int, rng, found) -> None:
             for t in np.linspace(0, 1, 11):
                 value = start + 4 * height * index * t * (1 - t)
                 curves.append((a, b, loss, round(float(t), 2), value, 0.002, 3.0))
-            barriers.append((a, b, loss, start, start, 0.2, height * index, 0.002, 0.5, 0.004))
+            high = height * index
+            judged = "barrier" if high > 0.03 else "no barrier"
+            barriers.append(
+                (a, b, loss, start, start, 0.2, 0.5, high, 0.004, high, high - 0.004, high + 0.004, 0.03, judged)
+            )
         for layer in range(layers):
             for estimator, slope in (("debiased", 0.05), ("relative_residual", 0.1)):
                 value = float(1 - slope * index * layer / layers)
                 similarity.append((a, b, layer, estimator, value, value - 0.01, min(1.0, value + 0.01), ""))
     names = ["run_a", "run_b", "loss"]
     pd.DataFrame(curves, columns=[*names, "t", "value", "se", "norm"]).to_csv(tables / "connectivity.csv", index=False)
-    columns = [*names, "loss_a", "loss_b", "loss_base", "barrier", "barrier_se", "barrier_t", "barrier_of_shrinking"]
+    columns = [*names, "loss_a", "loss_b", "loss_base", "t", "excess", "control", "difference"]
+    columns += ["difference_low", "difference_high", "smallest_effect", "verdict"]
     pd.DataFrame(barriers, columns=columns).to_csv(tables / "barriers.csv", index=False)
     columns = ["run_a", "run_b", "layer", "estimator", "value", "low", "high", "note"]
     pd.DataFrame(similarity, columns=columns).to_csv(tables / "cka.csv", index=False)

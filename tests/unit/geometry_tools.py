@@ -9,7 +9,8 @@ import numpy as np
 from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.geometry.pairs import compare_pair
 from lossgeometry.updates.peft import Adapter
-from lossgeometry.updates.stored import Delta, reduce_adapter
+from lossgeometry.updates.reduction import write_delta
+from lossgeometry.updates.stored import Delta
 
 DTYPES = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float64": np.float64}
 PREFIX = "base_model.model."
@@ -57,7 +58,7 @@ def write_adapter(folder, factors, dtype="float64", suffix="", prefix=PREFIX, **
 
 def delta_of(folder, factors, **config):
     write_adapter(folder, factors, **config)
-    reduce_adapter(Adapter(folder), folder / "delta.safetensors")
+    write_delta(Adapter(folder), folder / "delta.safetensors")
     return Delta(folder / "delta.safetensors")
 
 

@@ -22,7 +22,8 @@ from claim_tables import (
 
 from lossgeometry.evaluation import statistics
 from lossgeometry.evaluation.claim_rules import RULES
-from lossgeometry.evaluation.claims import COLUMNS, claims_section, judge_claims, tabulate_claims
+from lossgeometry.evaluation.claims import COLUMNS, judge_claims, tabulate_claims
+from lossgeometry.evaluation.claims_section import section as claims_section
 from lossgeometry.evaluation.evidence import Evidence
 from lossgeometry.experiment.runs import Run
 
@@ -49,6 +50,11 @@ def both(table, a, b, value, column="value", **where):
         set_rows(table, value, column, run_a=run_id(a, seed), run_b=run_id(b, seed), **where)
 
 
+def undecided_barrier(table, a, b):
+    both(table, a, b, "cannot tell", "verdict")
+    both(table, a, b, "the interval holds the smallest effect", "reason")
+
+
 def answered(accuracies):
     return lambda tables: tables.update(differences=judged(answers(ACCURACIES | accuracies)))
 
@@ -58,9 +64,10 @@ def test_the_reference_has_all_eight_claims_and_a_rule_for_each_part():
     assert list(dict.fromkeys(claim for claim, _ in parts)) == ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii"]
     assert len(set(parts)) == len(parts) and set(parts) == set(RULES)
     for entry in REFERENCE["claims"]:
-        limits = {"at_least", "at_most"} & set(entry)
+        limits = {"at_least", "at_most", "expects"} & set(entry)
         # Two sides each; accuracies are judged by the margin of the table of differences.
-        assert (len(limits) == 1 and "contradicts" in entry) if entry["part"] != "accuracy" else not limits
+        assert (len(limits) == 1) if entry["part"] != "accuracy" else not limits
+        assert ("contradicts" in entry) == bool(limits & {"at_least", "at_most"})
 
 
 def test_the_papers_own_numbers_are_the_same():
@@ -85,9 +92,9 @@ DIFFERS = {
     ("ii", "distance"): lambda t: both(t["geometry"], "sft", "dft", 0.9, metric="cosine"),
     ("iii", "orthogonal"): lambda t: both(t["geometry"], "sft", "offline_grpo", 0.015, metric="cosine"),
     ("iii", "depth"): lambda t: t["layers"].update({"layer": 35 - t["layers"].layer}),
-    ("iii", "basin"): lambda t: both(t["barriers"], "sft", "offline_grpo", 0.9, column="barrier"),
+    ("iii", "basin"): lambda t: both(t["barriers"], "sft", "offline_grpo", "barrier", column="verdict"),
     ("iv", "orthogonal"): lambda t: both(t["geometry"], "sft", "dpo", -0.5, metric="cosine"),
-    ("iv", "barrier"): lambda t: both(t["barriers"], "rift", "dpo", 0.1, column="barrier"),
+    ("iv", "barrier"): lambda t: both(t["barriers"], "rift", "dpo", "no barrier", column="verdict"),
     ("iv", "representations"): lambda t: both(t["cka"], "dft", "dpo", 0.9, layer=35, estimator="debiased"),
     ("iv", "accuracy"): answered({"dft": 0.94}),
     ("v", "offline"): lambda t: both(t["geometry"], "dpo", "online_dapo", -0.5, metric="cosine"),
@@ -102,7 +109,7 @@ DIFFERS = {
         for label in ("sft", "rft")
     ],
     ("vi", "barrier"): lambda t: [
-        set_rows(t["barriers"], 0.5, column="barrier", run_a=run_id(label, 123)) for label in ("sft", "rft")
+        set_rows(t["barriers"], "barrier", column="verdict", run_a=run_id(label, 123)) for label in ("sft", "rft")
     ],
     ("vii", "rotation"): lambda t: [
         set_rows(t["geometry"], 0.99, metric="cosine", run_a=run_id(label), run_b=run_id(label, 42, "0.0001"))
@@ -195,10 +202,13 @@ UNDECIDED = {
     ("i", "accuracy"): (answered({"rift": 0.865}), "reaches beyond the margin|different"),
     ("ii", "distance"): (lambda t: both(t["geometry"], "sft", "dft", np.nan, metric="cosine"), "undefined"),
     ("iii", "basin"): (
-        lambda t: both(t["barriers"], "sft", "offline_grpo", 0.5, column="barrier_se"),
-        "two standard errors",
+        lambda t: undecided_barrier(t["barriers"], "sft", "offline_grpo"),
+        "^seed 42: the interval holds the smallest effect; seed 123: the interval holds the smallest effect$",
     ),
-    ("iv", "barrier"): (lambda t: both(t["barriers"], "rift", "dpo", 0.0, "barrier", loss="boxed_answer"), "disagree"),
+    ("iv", "barrier"): (
+        lambda t: both(t["barriers"], "rift", "dpo", "no barrier", "verdict", loss="boxed_answer"),
+        r"disagree: the same in seed 42 \(reference_solution\), .*different in seed 42 \(boxed_answer\), seed 123",
+    ),
     ("viii", "norm"): (lambda t: both(t["geometry"], "sft", "dpo", np.nan, metric="norm_b"), "undefined"),
 }
 
@@ -262,12 +272,12 @@ def test_another_scale_is_plain_in_every_row_and_at_the_head_of_the_section():
     student = "a 0.4M-parameter model trained here"
     table = judge(paper_tables(), student=student)
     assert table.caveat.str.contains(f"Scale differs: the student is {student}", regex=False).all()
-    section = claims_section(table, student, PAPER)
+    section = claims_section({"claims": table}, {"student": student, "paper_student": PAPER})
     assert section.index("Scale differs") < section.index("| claim |")
     assert section.count("**same here**") == len(table)
     widths = {line.replace("\\|", "").count("|") for line in section.splitlines() if line.startswith("|")}
     assert widths == {7}
-    assert "Scale differs" not in claims_section(table, PAPER, PAPER)
+    assert "Scale differs" not in claims_section({"claims": table}, {"student": PAPER, "paper_student": PAPER})
 
 
 def test_the_table_is_written_from_files_with_the_same_bytes(tmp_path):

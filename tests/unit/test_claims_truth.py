@@ -7,9 +7,11 @@ import pytest
 from claim_tables import ACCURACIES, PAPER, REFERENCE, RUNS, SEEDS, answers, judged, paper_tables, run_id
 from scipy import stats
 
-from lossgeometry.evaluation.claims import claims_section, judge_claims
+from lossgeometry.evaluation import claims_section
+from lossgeometry.evaluation import section as evaluation
+from lossgeometry.evaluation.claims import judge_claims
 from lossgeometry.evaluation.evidence import Evidence
-from lossgeometry.report.in_short import in_short
+from lossgeometry.report.summary import in_short
 
 ENTRIES = {(entry["claim"], entry["part"]): entry for entry in REFERENCE["claims"]}
 ON_POLICY, OTHERS = ("online_grpo", "online_dapo"), ("sft", "rft", "dft", "rift", "offline_grpo")
@@ -145,7 +147,7 @@ def test_every_verdict_on_a_number_is_what_its_tables_say(experiment):
         row = own.loc[part]
         if part == ("iii", "orthogonal"):
             cosines = [one.of("sft", "offline_grpo", "cosine") for one in seeds]
-            above = [cell["value"] > cell["null_mean"] + 2 * cell["null_sd"] for cell in cosines]
+            above = [cell["value"] > cell["null_mean"] + 1.96 * cell["null_sd"] for cell in cosines]
             if not all(above):
                 assert row.verdict != "same here"
                 continue
@@ -185,10 +187,10 @@ def test_every_verdict_on_accuracies_is_what_the_answers_say(experiment):
 
 def test_the_short_findings_and_the_section_count_what_the_tables_hold(experiment):
     tables, _, table = experiment
-    text = in_short({"claims": table, "differences": tables["differences"]})
+    text = in_short((evaluation, claims_section), {"claims": table, "differences": tables["differences"]})
     for verdict, words in (("same here", "the same here"), ("differs here", "different here")):
         count = int((table.verdict == verdict).sum())
         assert (f"{count} {words}" in text) == (count > 0)
-    section = claims_section(table, PAPER, PAPER)
+    section = claims_section.section({"claims": table}, {"student": PAPER, "paper_student": PAPER})
     for verdict in ("same here", "differs here", "cannot tell"):
         assert section.count(f"**{verdict}**") == (table.verdict == verdict).sum()

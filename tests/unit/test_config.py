@@ -84,6 +84,11 @@ BAD = [
     ),
     ("adapters", {"..": "x"}, r"adapters\.'\.\.': the name is also a folder's: use letters"),
     ("evaluation.margin", 0, r"^evaluation\.margin: .*greater than 0"),
+    (
+        "methods.online_grpo",
+        {"learning_rate": 1.0, "verdicts": "shuffled"},
+        r"methods\.online_grpo\.verdicts: .* nothing to shuffle",
+    ),
 ]
 
 

@@ -9,28 +9,24 @@ import torch
 from small_models import save_adapter, small_model
 
 from lossgeometry.connectivity.accuracy import path_accuracies
-from lossgeometry.connectivity.endpoints import write_endpoint
+from lossgeometry.connectivity.endpoints import ALONG_PATH, read_losses, write_losses
 from lossgeometry.connectivity.measurement import measure_endpoint, measure_losses
 from lossgeometry.connectivity.pair import interpolate
-from lossgeometry.connectivity.paths import BARRIER_COLUMNS, CURVE_COLUMNS
+from lossgeometry.connectivity.paths import CURVE_COLUMNS
 from lossgeometry.errors import InputError
 from lossgeometry.files.jsonl import write_atomic
 from lossgeometry.forward.sequences import boxed_answers, reference_solutions
 from lossgeometry.representations.collection import collect
 from lossgeometry.representations.comparison import open_states
+from lossgeometry.settings.tasks import EndPointLosses, HiddenStates, PathAccuracy, PathLosses
 from lossgeometry.students.tokenizer import train_tokenizer
 from lossgeometry.updates.peft import Adapter
 
 TEXTS = ["Ann has 14 books. She buys 3 more.", "First 14 + 3 = 17. The answer is \\boxed{17}."]
-CFG = {
-    "losses": ["reference_solution", "boxed_answer"],
-    "points": [-0.5, 0.0, 0.4, 1.0],
-    "shrink_points": [0.5],
-    "precision": "float32",
-    "sequences": 3,
-    "tokens_per_batch": 256,
-    "prompt_suffix": "Box it.",
-}
+BATCHES = {"precision": "float32", "tokens_per_batch": 256, "prompt_suffix": "Box it."}
+LOSSES = {"losses": ["reference_solution", "boxed_answer"], "sequences": 3, **BATCHES}
+ENDS = EndPointLosses(**LOSSES, shrink_points=[0.5])
+PATH = PathLosses(**LOSSES, points=[-0.5, 0.0, 0.4, 1.0])
 
 
 @pytest.fixture(scope="module")
@@ -68,24 +64,24 @@ def test_a_pair_from_its_shared_ends(files, tmp_path):
     folder, _, _ = files
     adapters = tuple(Adapter(folder / name) for name in "ab")
     ends = {}
-    for name, adapter in (("base", None), ("a", adapters[0]), ("b", adapters[1])):
+    for name, adapter in (("a", adapters[0]), ("b", adapters[1])):
         ends[name] = tmp_path / f"{name}.csv"
-        write_endpoint(ends[name], measure_endpoint(folder / "student", adapter, sources(folder), CFG))
-    curve, barriers = tmp_path / "curve.csv", tmp_path / "barriers.csv"
-    interpolate(folder / "student", adapters, ends, sources(folder), CFG, curve, barriers)
+        write_losses(ends[name], measure_endpoint(folder / "student", adapter, sources(folder), ENDS))
+    curve, by_sequence = tmp_path / "curve.csv", tmp_path / "losses.csv"
+    interpolate(folder / "student", adapters, ends, sources(folder), PATH, curve, by_sequence)
     curves = pd.read_csv(curve)
     assert tuple(curves.columns) == CURVE_COLUMNS
-    assert curves["t"].tolist() == CFG["points"] * 2
-    t = np.array(CFG["points"])
+    assert curves["t"].tolist() == list(PATH.points) * 2
+    t = np.array(PATH.points)
     points = np.stack([1 - t, t], axis=1)
-    for loss, (_, losses) in measure_losses(folder / "student", adapters, points, sources(folder), CFG).items():
+    for loss, (_, losses) in measure_losses(folder / "student", adapters, points, sources(folder), PATH).items():
         assert curves[curves["loss"] == loss]["value"].to_numpy() == pytest.approx(losses.mean(axis=1), abs=1e-6)
-    summary = pd.read_csv(barriers)
-    assert tuple(summary.columns) == BARRIER_COLUMNS and len(summary) == 2
-    assert np.isfinite(summary.drop(columns="loss").to_numpy()).all()
+        inner = read_losses(by_sequence, ALONG_PATH)[loss]
+        assert inner.points.tolist() == [-0.5, 0.4]  # the ends have files of their own
+        assert inner.losses == pytest.approx(losses[[0, 2]], abs=1e-6)
 
     first = curve.read_bytes()
-    interpolate(folder / "student", adapters, ends, sources(folder), CFG, curve, barriers)
+    interpolate(folder / "student", adapters, ends, sources(folder), PATH, curve, by_sequence)
     assert curve.read_bytes() == first
 
 
@@ -93,7 +89,7 @@ def test_one_problem_is_too_few(files, tmp_path):
     folder, _, _ = files
     write_atomic(tmp_path / "one.jsonl", [{"id": "p", "problem": "x", "answer": "1"}])
     with pytest.raises(InputError, match="standard errors need two"):
-        measure_endpoint(folder / "student", None, {"boxed_answer": tmp_path / "one.jsonl"}, CFG)
+        measure_endpoint(folder / "student", None, {"boxed_answer": tmp_path / "one.jsonl"}, ENDS)
 
 
 def test_accuracy_is_that_of_the_merged_model(files, monkeypatch):
@@ -107,8 +103,10 @@ def test_accuracy_is_that_of_the_merged_model(files, monkeypatch):
         return [type("Verdict", (), {"correct": len(seen) == 1})() for _ in answers]
 
     monkeypatch.setattr("lossgeometry.grading.grader.Grader.grade", grade)
-    cfg = {"points": [0.4, 0.0], "problems": 2, "batch_size": 2, "max_new_tokens": 6, "deadline_seconds": 5.0}
-    rows = path_accuracies(folder / "student", *adapters, folder / "problems.jsonl", cfg | {"prompt_suffix": ""})
+    task = PathAccuracy(
+        points=[0.4, 0.0], problems=2, prompt_suffix="", batch_size=2, max_new_tokens=6, deadline_seconds=5.0
+    )
+    rows = path_accuracies(folder / "student", *adapters, folder / "problems.jsonl", task)
     assert [row[:3] for row in rows] == [("accuracy", 0.4, 1.0), ("accuracy", 0.0, 0.0)]
     assert seen[1] == _greedy(files, [(1.0, adapters[0])])
     assert seen[0] == _greedy(files, [(0.6, adapters[0]), (0.4, adapters[1])])
@@ -134,10 +132,10 @@ def _greedy(files, updates):
 
 def test_states_of_the_base_and_of_an_update(files, tmp_path):
     folder, tokenizer, _ = files
-    cfg = CFG | {"tokens": 40, "sequence_tokens": 20, "prompts": 4, "prompt_pooling": "last"}
+    task = HiddenStates(**BATCHES, tokens=40, sequence_tokens=20, prompts=4, prompt_pooling="last")
     student, solutions, problems = (folder / name for name in ("student", "heldout.jsonl", "problems.jsonl"))
-    collect(student, None, solutions, problems, cfg, tmp_path / "base")
-    collect(student, Adapter(folder / "a"), solutions, problems, cfg, tmp_path / "a")
+    collect(student, None, solutions, problems, task, tmp_path / "base")
+    collect(student, Adapter(folder / "a"), solutions, problems, task, tmp_path / "a")
     base, moved = open_states(tmp_path / "base"), open_states(tmp_path / "a")
     assert base.tokens == moved.tokens
     assert base.tensors["prompts.0"].shape == (4, 32)

@@ -3,13 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from lossgeometry.connectivity.endpoints import EndPoint, write_endpoint
-from lossgeometry.connectivity.paths import BARRIER_COLUMNS
-from lossgeometry.connectivity.summary import connectivity_summary
-from lossgeometry.connectivity.tabulation import tabulate_pairs, tabulate_shrinkage
+from lossgeometry.connectivity import section as connectivity
+from lossgeometry.connectivity.endpoints import PointLosses, write_losses
+from lossgeometry.connectivity.tabulation import BARRIER_COLUMNS, tabulate_pairs, tabulate_shrinkage
 from lossgeometry.files.csv_rows import write_rows
+from lossgeometry.representations import section as representations
 from lossgeometry.representations.comparison import COLUMNS
-from lossgeometry.representations.summary import representations_summary
 
 PAIRS = [("sft", "dpo"), ("sft", "rft")]
 
@@ -30,8 +29,8 @@ def test_rows_of_all_pairs_in_their_order(tmp_path):
 
 
 def test_shrinkage_has_mean_and_error_of_every_multiple(tmp_path):
-    write_endpoint(tmp_path / "base.csv", {"x": EndPoint(("p", "q"), np.array([0.0]), np.array([[1.0, 3.0]]))})
-    write_endpoint(tmp_path / "a.csv", {"x": EndPoint(("p", "q"), np.array([0.5, 1.0]), np.array([[1, 1], [0, 2.0]]))})
+    write_losses(tmp_path / "base.csv", {"x": PointLosses(("p", "q"), np.array([0.0]), np.array([[1.0, 3.0]]))})
+    write_losses(tmp_path / "a.csv", {"x": PointLosses(("p", "q"), np.array([0.5, 1.0]), np.array([[1, 1], [0, 2.0]]))})
     tabulate_shrinkage(["base", "a"], [tmp_path / "base.csv", tmp_path / "a.csv"], tmp_path / "shrinkage.csv")
     table = pd.read_csv(tmp_path / "shrinkage.csv")
     assert table["run"].tolist() == ["base", "a", "a"]
@@ -40,26 +39,24 @@ def test_shrinkage_has_mean_and_error_of_every_multiple(tmp_path):
     assert table["se"].tolist() == [1, 0, 1]
 
 
-def test_the_summary_counts_barriers_beyond_twice_their_error(tmp_path):
-    row = dict.fromkeys(BARRIER_COLUMNS, 0.5) | {"loss": "boxed_answer", "barrier_se": 0.1}
-    rows = [[tuple((row | {"barrier": height}).values())] for height in (0.15, 0.25)]
-    text = connectivity_summary(gathered(tmp_path, BARRIER_COLUMNS, rows))
-    assert "1 of 2 pairs are separated" in text
-    assert "| sft - rft | 0.5000 | 0.5000 | 0.2500 (0.1000) | 0.5 |" in text
+def test_the_summary_shows_the_verdicts_of_the_table():
+    row = dict.fromkeys(BARRIER_COLUMNS, 0.5) | {"run_a": "sft", "loss": "boxed_answer", "reason": float("nan")}
+    judged = [("rft", "barrier", float("nan")), ("dpo", "no barrier", ""), ("dft", "cannot tell", "too few")]
+    rows = [row | {"run_b": run, "verdict": verdict, "reason": reason} for run, verdict, reason in judged]
+    text = connectivity.section({"barriers": pd.DataFrame(rows)}, {})
+    assert "a barrier separates 1 of 3 pairs, 1 have none, 1 cannot be told; the base has 0.5000" in text
+    numbers = "0.5000 | 0.5000 | 0.5 | 0.5000 (0.5000) | 0.5000 | 0.5000 (0.5000 to 0.5000) | 0.5000"
+    for run, verdict in (("rft", "barrier"), ("dpo", "no barrier"), ("dft", "cannot tell: too few")):
+        assert f"| sft - {run} | {numbers} | {verdict} |" in text
 
 
 def test_the_summary_shows_the_last_layer_and_names_what_is_undefined(tmp_path):
+    nan = float("nan")
     pair = [
-        (0, "debiased", 0.5, 0.4, 0.6, ""),
-        (0, "shift_cosine", 0.5, 0.4, 0.6, ""),
-        (1, "debiased", 0.9, 0.8, 1.0, ""),
-        (1, "shift_cosine", float("nan"), float("nan"), float("nan"), "a reason"),
+        (0, "debiased", 0.5, 0.4, 0.6, 0.0, nan, ""),
+        (0, "shift_cosine", 0.5, 0.4, 0.6, 0.0, nan, ""),
+        (1, "debiased", 0.9, 0.8, 1.0, 0.0, nan, ""),
+        (1, "shift_cosine", *[nan] * 5, "a reason"),
     ]
-    text = representations_summary(gathered(tmp_path, COLUMNS, [pair, pair]))
+    text = representations.section({"cka": gathered(tmp_path, COLUMNS, [pair, pair])}, {})
     assert "| sft - dpo | 0.9000 (0.8000, 1.0000) | undefined: a reason | 0.5000 in layer 0 |" in text
-
-
-def test_without_a_barrier_the_summary_says_how_far_below_its_chord_a_path_is(tmp_path):
-    row = dict.fromkeys(BARRIER_COLUMNS, 0.0) | {"loss": "reference_solution", "inner_excess": -0.25}
-    text = connectivity_summary(gathered(tmp_path, BARRIER_COLUMNS, [[tuple(row.values())]] * 2))
-    assert "| none: -0.2500 (0.0000) |  | 0.0000 |" in text

@@ -11,6 +11,7 @@ from lossgeometry.files.jsonl import read_lines
 from lossgeometry.problems.datasets import read_problems
 from lossgeometry.problems.prompts import fetch_prompts
 from lossgeometry.settings.models import Problems
+from lossgeometry.settings.tasks import ProblemSet
 
 REVISION = "0" * 40
 
@@ -87,7 +88,7 @@ def file(tmp_path):
 def written(tmp_path, file, part, **more):
     block = Problems(source="file", name=str(file), **{key: more.pop(key) for key in ("count", "seed") if key in more})
     cfg = {"part": part, "deadline_seconds": 5.0, **block.model_dump(mode="json", by_alias=True), **more}
-    fetch_prompts(cfg, 1, tmp_path / "out.jsonl")
+    fetch_prompts(ProblemSet(**cfg), 1, tmp_path / "out.jsonl")
     return [row["problem"] for row in read_lines(tmp_path / "out.jsonl")]
 
 

@@ -7,7 +7,6 @@ from explorer_results import HOSTILE, write_results
 
 from lossgeometry.explorer.bundle import gather
 from lossgeometry.explorer.columns import columns_of, rounded, rows_of
-from lossgeometry.explorer.rows import Rows
 
 
 @pytest.fixture(scope="module")
@@ -15,30 +14,37 @@ def bundle(tmp_path_factory):
     return gather(**write_results(tmp_path_factory.mktemp("results"), methods=3, seeds=2, rates=1))
 
 
+def at(bundle, metric: str, pair_id: str, layer: int = -1, projection: str = "") -> dict:
+    """Read a metric at one place from the dense blocks, as the page does."""
+    block, place = bundle["geometry"]["metrics"][metric], bundle["geometry"]["places"][f"{layer}/{projection}"]
+    order = next(pair["order"] for pair in bundle["pairs"] if pair["id"] == pair_id)
+    found = {name: block[name][min(order, len(block[name]) - 1)][place] for name in ("value", "low", "high")}
+    return {**found, "verdict": block["verdict"][order][place]}
+
+
 def test_values_and_chance_bands_are_those_of_the_tables(tmp_path):
     import pandas as pd
 
     given = write_results(tmp_path, methods=3)
-    rows = Rows(gather(**given))
+    bundle = gather(**given)
     table = pd.read_parquet(given["tables"]["modules"])
     for row in table[table.metric == "cosine"].itertuples():
-        found = rows.value("cosine", f"{row.run_a}--{row.run_b}", row.layer, row.projection)
+        found = at(bundle, "cosine", f"{row.run_a}--{row.run_b}", row.layer, row.projection)
         assert found["value"] == pytest.approx(row.value, rel=1e-3)
         assert found["low"] == pytest.approx(-1.96 * row.null_sd, rel=1e-2)
         assert found["high"] == pytest.approx(1.96 * row.null_sd, rel=1e-2)
+        assert found["verdict"] == row.verdict[0]
 
 
 def test_angles_are_those_at_the_largest_k_that_is_defined(bundle):
     assert bundle["k"]["angle_first.output"] == 8
-    assert Rows(bundle).angles("output", bundle["default_pairs"])[0]["value"] is not None
+    assert at(bundle, "angle_first.output", bundle["chosen"][0])["value"] is not None
 
 
 def test_the_band_stays_within_the_range_of_its_metric(bundle):
-    for block in (
-        bundle["geometry"]["metrics"]["top_direction.output"]["low"],
-        bundle["geometry"]["metrics"]["gram_alignment.output"]["low"],
-    ):
-        assert min(value for value in block if value is not None) >= 0
+    for metric in ("top_direction.output", "gram_alignment.output"):
+        block = bundle["geometry"]["metrics"][metric]["low"]
+        assert min(value for row in block for value in row if value is not None) >= 0
 
 
 def test_runs_and_pairs_are_told_apart_by_name(bundle):
@@ -48,14 +54,14 @@ def test_runs_and_pairs_are_told_apart_by_name(bundle):
 
 
 def test_the_pairs_shown_first_compare_methods_with_the_reference(bundle):
-    assert bundle["default_pairs"] == ["sft.lr0.001.s42--rft.lr0.001.s42", "sft.lr0.001.s42--rift.lr0.001.s42"]
+    assert bundle["chosen"] == ["sft.lr0.001.s42--rft.lr0.001.s42", "sft.lr0.001.s42--rift.lr0.001.s42"]
 
 
 def test_a_pair_is_drawn_in_the_colours_of_its_two_methods(bundle):
     colours = {run["id"]: run["colour"] for run in bundle["runs"]}
     for pair in bundle["pairs"]:
         assert sorted([pair["line"], pair["dot"]]) == sorted([colours[pair["a"]], colours[pair["b"]]])
-    first = next(pair for pair in bundle["pairs"] if pair["id"] == bundle["default_pairs"][0])
+    first = next(pair for pair in bundle["pairs"] if pair["id"] == bundle["chosen"][0])
     assert first["line"] == colours["rft.lr0.001.s42"]
 
 

@@ -3,14 +3,23 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+import yaml
 from explorer_results import HOSTILE, write_results
 
-from lossgeometry.charts.figures import draw_figures, figure_specs
+from lossgeometry.charts.chart import compiled
+from lossgeometry.charts.figures import draw_figures
+from lossgeometry.charts.parts import Frame
+from lossgeometry.experiment.config import load_config
+from lossgeometry.explorer.assets import ASSET_FOLDER
 from lossgeometry.explorer.bundle import gather
-from lossgeometry.explorer.outputs import figures_of
-from lossgeometry.explorer.page import page_specs, write_page
+from lossgeometry.explorer.page import charts_of, write_page
+from lossgeometry.stage import Figure
+from lossgeometry.stages import STAGES
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 
 @pytest.fixture(scope="module")
@@ -57,50 +66,50 @@ def test_the_page_is_below_3_megabytes_and_reproducible(bundle, page, tmp_path):
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
 
 
-def test_charts_take_their_rows_by_name_and_hold_no_data():
-    for name, spec in page_specs(36).items():
-        rows = next(source for source in spec["data"] if source["name"] == "rows")
-        assert "values" not in rows and "url" not in json.dumps(spec["data"]), name
+def test_charts_take_their_tables_by_name_and_hold_no_data(bundle):
+    for name, chart in charts_of(bundle).items():
+        data = compiled(chart, Frame())["data"]
+        assert "url" not in json.dumps(data), name
+        assert all(source["values"] == [{}] for source in data if "values" in source), name
+        assert [source["name"] for source in data[:1]] == [chart.pipeline.source], name
 
 
-def test_every_figure_that_the_workflow_expects_can_be_drawn(bundle):
-    pairs = [(pair["a"], pair["b"]) for pair in bundle["pairs"]]
-    labels = {run["id"]: run["label"] for run in bundle["runs"]}
-    expected = figures_of(
-        pairs,
-        labels,
-        ["reference_solution", "boxed_answer"],
-        ["debiased", "relative_residual"],
-        ["reachable", "hard"],
-        True,
-    )
-    assert {figure.name for figure in expected} == set(figure_specs(bundle))
+def figures(experiment: str = "config") -> list[Figure]:
+    """Every figure of a shipped configuration."""
+    config = load_config(yaml.safe_load((CONFIG / f"{experiment}.yaml").read_text(encoding="utf-8")))
+    return [figure for stage in STAGES for figure in stage.figures(config)]
+
+
+def test_every_figure_has_a_chart_and_a_caption(bundle):
+    named = figures()
+    assert len(named) == len({figure.name for figure in named}) > 15
+    assert {figure.chart for figure in named} <= set(charts_of(bundle))
+    for figure in named:
+        assert (ASSET_FOLDER.parent / "captions" / f"{figure.kind}.rst").read_text(encoding="utf-8").strip()
 
 
 def test_figures_are_vector_and_raster_and_the_same_each_time(bundle, tmp_path):
-    names = ["cosine_map.svg", "cosine_by_layer.svg", "norm.png", "undefined_here.svg"]
+    drawn = [figure for figure in figures() if figure.name in ("cosine_map", "norm")]
     for folder in ("first", "second"):
-        draw_figures(bundle, [tmp_path / folder / name for name in names])
-    for name in names:
+        draw_figures(bundle, drawn, tmp_path / folder)
+    for name in ("cosine_map.svg", "cosine_map.png", "norm.svg", "norm.png"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
     assert ">0.9" in (tmp_path / "first/cosine_map.svg").read_text(encoding="utf-8")
     assert (tmp_path / "first/norm.png").read_bytes().startswith(b"\x89PNG")
-    assert "undefined" in (tmp_path / "first/undefined_here.svg").read_text(encoding="utf-8")
 
 
-def test_a_figure_shows_the_colours_of_the_methods(bundle):
-    spec = figure_specs(bundle)["cosine_by_layer"]
+def test_a_figure_without_any_value_says_so(bundle, tmp_path):
+    draw_figures(bundle, [Figure("path", "connectivity", "", "path", state={"loss": "unknown"})], tmp_path)
+    assert "undefined in every run or pair" in (tmp_path / "path.svg").read_text(encoding="utf-8")
+
+
+def test_a_figure_shows_the_colours_of_the_methods(bundle, tmp_path):
+    draw_figures(bundle, [Figure("lines", "cosine_by_layer", "", "depth")], tmp_path)
+    drawn = (tmp_path / "lines.svg").read_text(encoding="utf-8")
     colours = {run["name"]: run["colour"][0] for run in bundle["runs"]}
-    drawn = {row["name"]: row["line"] for row in spec["datasets"]["rows"]}
-    assert drawn == {f"SFT – {name}": colours[name] for name in ("RFT", "RIFT", "DFT", "Offline GRPO", "DPO")}
-
-
-def test_every_figure_has_a_caption():
-    from lossgeometry.explorer.outputs import ASSET_FOLDER
-
-    figures = figures_of([("a", "b")], {"a": "x", "b": "x"}, ["l"], ["e"], ["b"], True)
-    for figure in figures:
-        assert (ASSET_FOLDER.parent / "captions" / f"{figure.kind}.rst").read_text(encoding="utf-8").strip()
+    for name in ("RFT", "RIFT", "DFT", "Offline GRPO", "DPO"):
+        assert f">SFT – {name}<" in drawn and f'stroke="{colours[name]}"' in drawn, name
+    assert f'stroke="{colours["SFT"]}"' not in drawn
 
 
 def test_the_document_of_measurements_is_what_the_page_says():

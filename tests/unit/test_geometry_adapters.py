@@ -1,14 +1,20 @@
 """PEFT folders: every form that plain LoRA takes is read alike, and everything else is refused with a reason."""
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
 from geometry_tools import name, random_factors, write_adapter
 
 from lossgeometry.errors import InputError
-from lossgeometry.files.safetensors import write_tensors
-from lossgeometry.updates.peft import Adapter, natural_order
+from lossgeometry.files.damage import require_whole
+from lossgeometry.files.safetensors import TensorFile, write_tensors
+from lossgeometry.geometry.comparison import compare
+from lossgeometry.updates.names import natural_order
+from lossgeometry.updates.peft import Adapter
+from lossgeometry.updates.reduction import write_delta
+from lossgeometry.updates.stored import Delta
 
 
 def factors(seed=0, r=4):
@@ -66,12 +72,23 @@ REFUSED = {
     "another method": ({"peft_type": "IA3"}, "type IA3"),
     "trained biases": ({"bias": "lora_only"}, r"\(bias\)"),
     "bias beside B": ({"lora_bias": True}, "lora_bias"),
-    "replaced modules": ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
     "expert parameters": ({"target_parameters": ["experts.gate"]}, "target_parameters"),
     "PiSSA": ({"init_lora_weights": "pissa_niter_16"}, "pissa_niter_16"),
     "LoftQ": ({"init_lora_weights": "loftq"}, "loftq"),
     "activated LoRA": ({"alora_invocation_tokens": [1, 2]}, "alora"),
     "no rank": ({"r": None}, "no positive r"),
+    "a truth value as rank": ({"r": True}, "no positive r"),
+    "alpha that is no number": ({"lora_alpha": float("nan")}, "no positive lora_alpha"),
+    "infinite alpha": ({"lora_alpha": float("inf")}, "no positive lora_alpha"),
+    "patterns that are a list": ({"rank_pattern": ["q_proj"]}, "rank_pattern does not map"),
+    "a rank that is a word": ({"rank_pattern": {"q_proj": "4"}}, "rank_pattern does not map"),
+    "an infinite pattern": ({"alpha_pattern": {"q_proj": float("inf")}}, "alpha_pattern does not map"),
+    "an invalid pattern": ({"alpha_pattern": {"q_proj(": 4}}, "no regular expression"),
+    "nested repetition": ({"alpha_pattern": {"(a+)+x": 4}}, "take for ever"),
+    "repeated alternatives": ({"rank_pattern": {r"(\\w|model|\\.)*x": 4}}, "take for ever"),
+    "repetition behind an escape": ({"rank_pattern": {r"(a\\)+)+x": 4}}, "take for ever"),
+    "many repetitions": ({"rank_pattern": {".*.*.*.*.*x": 4}}, "take for ever"),
+    "a long pattern": ({"rank_pattern": {"q" * 1000: 4}}, "take for ever"),
     "another rank": ({"r": 5}, "says rank 5"),
 }
 
@@ -131,6 +148,92 @@ def test_missing_and_damaged_folders(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{")
     with pytest.raises(InputError, match="adapter_config.json is not JSON"):
         Adapter(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "\ud800".encode("utf-8", "surrogatepass"), "[]", "1", '"LORA"'])
+def test_configurations_that_are_none(tmp_path, content):
+    write_adapter(tmp_path, factors())
+    content = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / "adapter_config.json").write_bytes(content)
+    with pytest.raises(InputError, match="is not JSON|type None") as error:
+        Adapter(tmp_path)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+def add_tensors(folder, extra):
+    """Add tensors to a written adapter."""
+    file = TensorFile(folder / "adapter_model.safetensors")
+    write_tensors(file.path, {key: file.read(key) for key in file.shapes} | extra, {})
+
+
+HEADS = {
+    "a classifier": {
+        "base_model.model.classifier.weight": np.ones((2, 8)),
+        "base_model.model.classifier.bias": np.ones(2),
+    },
+    "a score": {"base_model.model.score.modules_to_save.weight": np.ones((2, 8))},
+    "lm_head beside its LoRA": {"base_model.model.lm_head.base_layer.weight": np.ones((9, 8))},
+    "an embedding": {"base_model.model.model.embed_tokens.weight": np.ones((9, 8))},
+    "token rows": {"base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta": np.ones((2, 8))},
+}
+
+
+@pytest.mark.parametrize("case", HEADS)
+def test_what_is_trained_whole_is_listed_and_left_out(tmp_path, case):
+    write_adapter(tmp_path, factors(), modules_to_save=["classifier"])
+    add_tensors(tmp_path, HEADS[case])
+    adapter = Adapter(tmp_path)
+    assert adapter.modules == sorted(factors()) and adapter.skipped.keys() == HEADS[case].keys()
+    write_delta(adapter, tmp_path / "delta.safetensors")
+    assert json.loads(Delta(tmp_path / "delta.safetensors").metadata["skipped"]) == adapter.skipped
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "module.base_model.model.", "base_model.model._orig_mod.", "_orig_mod.module."]
+)
+def test_wrappers_of_training_are_no_part_of_names(tmp_path, prefix):
+    assert Adapter(write_adapter(tmp_path, factors(), prefix=prefix)).modules == sorted(factors())
+
+
+def test_names_of_compiled_blocks(tmp_path):
+    compiled = {module.replace(".self_attn", "._orig_mod.self_attn"): pair for module, pair in factors().items()}
+    assert Adapter(write_adapter(tmp_path, compiled)).modules == sorted(factors())
+
+
+@pytest.mark.parametrize("prefix", ["model.language_model.", "language_model.model.", "transformer.", ""])
+def test_names_that_differ_in_wrappers_alone_are_compared(tmp_path, prefix):
+    one = {module: pair for module, pair in factors().items()}
+    other = {module.replace("model.", prefix, 1): pair for module, pair in factors().items()}
+    a, b = (Adapter(write_adapter(tmp_path / part, held)) for part, held in (("a", one), ("b", other)))
+    rows = compare(a, b, 2).rows
+    assert all(row.value == pytest.approx(1, abs=1e-12) for row in rows if row.metric == "cosine")
+    assert {row.module for row in rows if row.scope == "module"} == set(one)
+
+
+def test_towers_are_not_taken_for_each_other(tmp_path):
+    text = {f"text_model.{module}": pair for module, pair in factors().items()}
+    vision = {f"vision_model.{module}": pair for module, pair in factors().items()}
+    a, b = (Adapter(write_adapter(tmp_path / part, held)) for part, held in (("a", text), ("b", vision)))
+    with pytest.raises(InputError, match="no module of equal shape in common"):
+        compare(a, b, 2)
+
+
+def test_ranks_that_differ_by_module(tmp_path):
+    rng = np.random.default_rng(0)
+    ranks = dict(zip(factors(), (2, 4, 8, 16), strict=True))
+    held = {module: random_factors(rng, 24, rank, 20) for module, rank in ranks.items()}
+    adapter = Adapter(write_adapter(tmp_path, held))
+    assert {module: adapter.adapter_rank(module) for module in adapter.modules} == ranks
+    assert {module: adapter.rank(module) for module in adapter.modules} == ranks
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path):
+    write_adapter(tmp_path, factors())
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 94\n"
+    (tmp_path / "adapter_model.safetensors").write_text(pointer)
+    for read in (Adapter, lambda folder: require_whole([folder / "adapter_model.safetensors"])):
+        with pytest.raises(InputError, match="is a Git LFS pointer .*run `git lfs pull`"):
+            read(tmp_path)
 
 
 def test_the_source_is_the_digest_of_the_weights(tmp_path):

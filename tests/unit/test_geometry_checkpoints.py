@@ -12,10 +12,13 @@ from geometry_tools import dense_metrics, name, random_factors, write_adapter
 from lossgeometry.errors import InputError
 from lossgeometry.files import safetensors as tensors
 from lossgeometry.files.safetensors import write_tensors
+from lossgeometry.geometry.comparison import compare
 from lossgeometry.geometry.pairs import compare_pair
 from lossgeometry.provenance import SCRIPTS
 from lossgeometry.updates import full as checkpoints
-from lossgeometry.updates.full import reduce_checkpoints, truncated_svd
+from lossgeometry.updates.full import read_fine_tunes, truncated_svd
+from lossgeometry.updates.loading import load
+from lossgeometry.updates.reduction import write_delta
 from lossgeometry.updates.stored import Delta
 
 
@@ -44,13 +47,11 @@ def test_differences_of_checkpoints_are_their_updates(tmp_path):
     base = model(rng)
     one, two = tuned(base, rng), tuned(base, rng, rank=3)
     folders = [save(tmp_path / "base", base), save(tmp_path / "one", one), save(tmp_path / "two", two)]
-    paths = [tmp_path / "1.safetensors", tmp_path / "2.safetensors"]
-    skipped = reduce_checkpoints(folders[0], list(zip(folders[1:], paths, strict=True)), rank=16)
-    assert skipped == {
+    a, b = read_fine_tunes(folders[0], folders[1:], rank=16)
+    assert a.skipped == {
         "model.embed_tokens.weight": "outside the numbered layers",
         "model.layers.0.norm.weight": "no matrix",
     }
-    a, b = map(Delta, paths)
     module = name(1, "v")
     assert a.modules == [name(0, "q"), name(0, "v"), name(1, "q"), module] and b.rank(module) == 3
     rows = {row[:7]: row for row in compare_pair(a, b, ("a", "b"), 3, shared_init=False).rows}
@@ -65,11 +66,11 @@ def test_truncation_is_recorded(tmp_path):
     base = model(rng)
     moved = tuned(base, rng)
     folders = save(tmp_path / "base", base), save(tmp_path / "tuned", moved)
-    reduce_checkpoints(folders[0], [(folders[1], tmp_path / "d")], rank=4)
+    write_delta(load(folders[1], folders[0], rank=4), tmp_path / "d")
     delta = Delta(tmp_path / "d")
     key = name(0, "q")
     s = np.linalg.svd(moved[f"{key}.weight"] - base[f"{key}.weight"], compute_uv=False)
-    np.testing.assert_allclose(delta.read(key).s, s[:4], rtol=1e-12)
+    np.testing.assert_allclose(delta.svd(key).s, s[:4], rtol=1e-12)
     assert delta.left_out[key] == pytest.approx(np.sum(s[4:] ** 2) / np.sum(s**2))
     assert json.loads(delta.metadata["left_out"]).keys() == set(delta.modules)
 
@@ -81,7 +82,7 @@ def test_each_tensor_of_the_base_is_read_once(tmp_path, monkeypatch):
     reads = []
     read = tensors.TensorFile.read
     monkeypatch.setattr(tensors.TensorFile, "read", lambda file, key: reads.append((file.path, key)) or read(file, key))
-    reduce_checkpoints(folders[0], [(folder, tmp_path / f"{folder.name}.d") for folder in folders[1:]], rank=4)
+    read_fine_tunes(folders[0], folders[1:], rank=4)
     assert len(reads) == len(set(reads)) == 4 * 4
 
 
@@ -102,7 +103,53 @@ def test_strangers_are_refused(tmp_path):
     save(tmp_path / "base", {"model.layers.0.q.weight": np.ones((3, 3))})
     save(tmp_path / "other", {"model.layers.0.q.weight": np.ones((3, 4))})
     with pytest.raises(InputError, match="share no weight matrix"):
-        reduce_checkpoints(tmp_path / "base", [(tmp_path / "other", tmp_path / "d")], 2)
+        load(tmp_path / "other", tmp_path / "base")
+
+
+def gpt2(rng, conv1d):
+    """Return base weights and an update of every matrix of GPT-2's blocks, (outputs, inputs)."""
+    shapes = {"attn.c_attn": (24, 8), "attn.c_proj": (8, 8), "mlp.c_fc": (32, 8), "mlp.c_proj": (8, 32)}
+    factors = {f"h.{i}.{part}": random_factors(rng, m, 2, n) for i in range(2) for part, (m, n) in shapes.items()}
+    turn = np.transpose if conv1d else np.asarray
+    base = {f"{module}.weight": turn(rng.standard_normal((len(b), a.shape[1]))) for module, (b, a) in factors.items()}
+    tuned = {f"{module}.weight": base[f"{module}.weight"] + turn(2 * b @ a) for module, (b, a) in factors.items()}
+    return factors, base, tuned
+
+
+@pytest.mark.parametrize("conv1d", [True, False])
+def test_a_fine_tune_is_the_adapter_it_was_merged_from_whichever_way_round_the_base_is_stored(tmp_path, conv1d):
+    """GPT-2 stores (inputs, outputs); others took over the names of its modules, for linear layers."""
+    factors, base, tuned = gpt2(np.random.default_rng(6), conv1d)
+    save(tmp_path / "base", base), save(tmp_path / "tuned", tuned)
+    adapter = load(write_adapter(tmp_path / "adapter", factors, fan_in_fan_out=conv1d))
+    merged = load(tmp_path / "tuned", tmp_path / "base")
+    assert merged.modules == adapter.modules and merged.transposed == adapter.transposed
+    write_delta(merged, tmp_path / "delta.safetensors")
+    stored = load(tmp_path / "delta.safetensors")
+    assert stored.transposed == (set(factors) if conv1d else set())
+    for row in compare(adapter, stored, 2).rows:
+        if row.metric == "cosine":
+            assert row.value == pytest.approx(1, abs=1e-12), row
+
+
+def test_gpt2_itself_is_read_as_its_adapter(tmp_path):
+    torch, peft = pytest.importorskip("torch"), pytest.importorskip("peft")
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(n_layer=2, n_head=2, n_embd=16, vocab_size=50, n_positions=16)).double()
+    model.save_pretrained(tmp_path / "base")
+    config = peft.LoraConfig(r=2, target_modules=["c_attn", "c_proj", "c_fc"], fan_in_fan_out=True)
+    model = peft.get_peft_model(model, config)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data.normal_()
+    model.save_pretrained(tmp_path / "adapter")
+    model.merge_and_unload().save_pretrained(tmp_path / "tuned")
+    adapter, tuned = load(tmp_path / "adapter"), load(tmp_path / "tuned", tmp_path / "base")
+    assert tuned.modules == adapter.modules and tuned.transposed == adapter.transposed == set(adapter.modules)
+    cosines = [row.value for row in compare(adapter, tuned, 2).rows if row.metric == "cosine"]
+    np.testing.assert_allclose(cosines, 1, atol=1e-6)
 
 
 def command(*arguments):
@@ -131,6 +178,40 @@ def test_the_command_fails_with_one_sentence(tmp_path):
     assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert "neither an existing folder nor a hub id" in done.stderr
     assert "name at least two folders" in command(tmp_path / "one", "--out", tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--k", "0"), "0 directions cannot be compared"),
+        (("--rank", "0", "--delta-of", "base", "tuned"), "rank 0 keeps nothing"),
+        (("--out", "one/adapter_config.json"), "is a file; name a folder"),
+        (("--delta-of", "base", "one"), "different last parts"),
+        (("--delta-of", "base", "diverged"), "not finite"),
+    ],
+)
+def test_the_command_names_what_is_wrong(tmp_path, options, sentence):
+    rng = np.random.default_rng(7)
+    base = model(rng)
+    save(tmp_path / "base", base), save(tmp_path / "tuned", tuned(base, rng))
+    save(tmp_path / "diverged", {key: value * np.where(value == value.max(), np.inf, 1) for key, value in base.items()})
+    for adapter in ("one", "two"):
+        write_adapter(tmp_path / adapter, {name(i, p): random_factors(rng, 20, 4, 16) for i in range(2) for p in "qv"})
+    options = [tmp_path / option if (tmp_path / option).exists() else option for option in options]
+    done = command(tmp_path / "one", tmp_path / "two", "--out", tmp_path / "out", *options)
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+    assert sentence in done.stderr
+
+
+def test_a_fine_tune_whose_tensors_have_another_prefix_is_read(tmp_path):
+    """The hub's GPT-2 says `h.0`, what is saved from a language model of it says `transformer.h.0`."""
+    rng = np.random.default_rng(8)
+    base = model(rng)
+    moved = tuned(base, rng)
+    save(tmp_path / "base", base), save(tmp_path / "same", moved)
+    save(tmp_path / "other", {f"language_model.{key}": value for key, value in moved.items()})
+    same, other = (load(tmp_path / folder, tmp_path / "base") for folder in ("same", "other"))
+    assert other.modules == same.modules and other.source == same.source
 
 
 def heavy_imports(names):

@@ -10,7 +10,8 @@ from geometry_tools import delta_of, name, random_factors, write_adapter
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.updates.peft import Adapter
-from lossgeometry.updates.stored import Delta, reduce_adapter
+from lossgeometry.updates.reduction import write_delta
+from lossgeometry.updates.stored import Delta
 from lossgeometry.updates.svd import GRAM_LIMIT, compact_svd, orthonormal_basis
 
 SHAPES = [(40, 4, 12), (12, 4, 40), (8, 8, 8), (5, 8, 20), (20, 8, 5), (1, 1, 1), (6, 1, 9), (200, 32, 300)]
@@ -72,7 +73,7 @@ def test_delta_file_keeps_the_contract_and_all_digits(tmp_path):
         assert (u.shape, s.shape, v.shape) == ((24, 4), (4,), (12, 4)) and u.dtype == s.dtype == v.dtype == np.float32
         b, a, scale = adapter.factors(module)
         np.testing.assert_allclose(u * s @ v.T, scale * b @ a, atol=1e-5)
-        svd = delta.read(module)
+        svd = delta.svd(module)
         np.testing.assert_allclose(svd.u * svd.s @ svd.v.T, scale * b @ a, atol=1e-13)
         np.testing.assert_allclose(svd.u.T @ svd.u, np.eye(4), atol=1e-14)
     assert delta.metadata["source"] == adapter.source
@@ -84,7 +85,7 @@ def test_single_precision_alone_is_made_orthonormal(tmp_path):
     stored = safetensors.numpy.load_file(delta.path)
     bare = {key: value for key, value in stored.items() if not key.endswith("_low")}
     write_tensors(tmp_path / "bare", bare, {})
-    svd, u, s, v = Delta(tmp_path / "bare").read(name(0, "q")), *(bare[f"{name(0, 'q')}.{part}"] for part in "USV")
+    svd, u, s, v = Delta(tmp_path / "bare").svd(name(0, "q")), *(bare[f"{name(0, 'q')}.{part}"] for part in "USV")
     np.testing.assert_allclose(svd.u.T @ svd.u, np.eye(4), atol=1e-14)
     exact = u.astype(float) * s @ v.T.astype(float)
     np.testing.assert_allclose(svd.u * svd.s @ svd.v.T, exact, atol=1e-14)
@@ -94,7 +95,7 @@ def test_zero_updates_are_kept_as_such(tmp_path):
     b, a = random_factors(np.random.default_rng(0), 24, 4, 12)
     delta = delta_of(tmp_path, {name(0, "q"): (0 * b, a)})
     assert delta.rank(name(0, "q")) == 0 and delta.adapter_rank(name(0, "q")) == 4
-    assert delta.read(name(0, "q")).shape == (24, 12)
+    assert delta.svd(name(0, "q")).shape == (24, 12)
 
 
 def test_patterns_are_recorded_per_module(tmp_path):
@@ -108,7 +109,7 @@ def test_patterns_are_recorded_per_module(tmp_path):
 def test_files_are_reproducible_and_refuse_strangers(tmp_path):
     write_adapter(tmp_path, {name(0, "q"): random_factors(np.random.default_rng(0), 24, 4, 12)})
     for path in ("one", "two"):
-        reduce_adapter(Adapter(tmp_path), tmp_path / path)
+        write_delta(Adapter(tmp_path), tmp_path / path)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     with pytest.raises(InputError, match="is no delta file"):
         Delta(tmp_path / "adapter_model.safetensors")

@@ -19,7 +19,8 @@ from geometry_tools import (
 
 from lossgeometry.errors import InputError
 from lossgeometry.geometry.pairs import compare_pair
-from lossgeometry.geometry.scopes import place_of
+from lossgeometry.geometry.scopes import places_of
+from lossgeometry.updates.names import block_of
 
 SHAPES = {  # m, r, n
     "tall": (40, 4, 12),
@@ -212,7 +213,56 @@ def test_nothing_in_common_is_an_error(tmp_path):
     ],
 )
 def test_places_of_modules(module, layer, projection):
-    assert place_of(module)[2:] == (layer, projection)
+    assert places_of([module])[module][2:] == (layer, projection)
+
+
+STACKS = {
+    "encoder and decoder": [
+        f"model.{stack}.layers.{i}.self_attn.q_proj" for stack in ("decoder", "encoder") for i in (0, 1)
+    ],
+    "towers": [
+        f"{stack}.{i}.attn.q_proj" for stack in ("language_model.model.layers", "vision_tower.blocks") for i in (0, 10)
+    ],
+    "UNet": [
+        f"{block}.attentions.{i}.transformer_blocks.0.attn1.to_q"
+        for block in ("down_blocks.0", "down_blocks.1", "up_blocks.0")
+        for i in (0, 1)
+    ],
+}
+
+
+@pytest.mark.parametrize("case", STACKS)
+def test_stacks_are_kept_apart(tmp_path, case):
+    """Block 0 of the encoder is another layer than block 0 of the decoder, in the layers' values as in their labels."""
+    rng = np.random.default_rng(16)
+    modules = STACKS[case]
+    x, y = ({module: random_factors(rng, 6, 2, 5) for module in modules} for _ in range(2))
+    y[modules[-1]] = x[modules[-1]]
+    rows = compare(tmp_path, x, y, k=2).values()
+    blocks = [block_of(module) for module in modules]
+    assert len(set(blocks)) > len({block.rpartition(".")[2] for block in blocks})
+    layers = [row for row in rows if (row.scope, row.metric) == ("layer", "cosine")]
+    assert [(row.layer, row.module) for row in layers] == list(enumerate(dict.fromkeys(blocks)))
+    expected = dict(zip(dict.fromkeys(blocks), range(len(layers)), strict=True))
+    for row in rows:
+        if row.scope == "module":
+            assert row.layer == expected[block_of(row.module)]
+    members = [module for module in modules if block_of(module) == blocks[-1]]
+    dense = [np.concatenate([(f[m][0] @ f[m][1]).ravel() for m in members]) for f in (x, y)]
+    cosine = dense[0] @ dense[1] / np.linalg.norm(dense[0]) / np.linalg.norm(dense[1])
+    assert layers[-1].value == pytest.approx(cosine, abs=1e-12)
+
+
+def test_layers_keep_their_numbers_where_one_adapter_lacks_a_stack(tmp_path):
+    rng = np.random.default_rng(17)
+    modules = STACKS["encoder and decoder"]
+    x = {module: random_factors(rng, 6, 2, 5) for module in modules}
+    rows = compare(tmp_path, x, {module: x[module] for module in modules[2:]}, k=2).values()
+    assert {row.module: row.layer for row in rows if row.scope == "module"} == dict(zip(modules, range(4), strict=True))
+    assert {(row.layer, row.module) for row in rows if row.scope == "layer"} == {
+        (2, "model.encoder.layers.0"),
+        (3, "model.encoder.layers.1"),
+    }
 
 
 def test_different_ranks_dtypes_and_key_forms_are_the_same_update(tmp_path):

@@ -101,3 +101,15 @@ def test_undefined_values_are_empty_fields(folder, tmp_path):
     first = (tmp_path / "t.csv").read_bytes()
     write_csv(tmp_path / "t.csv", gather(folder)["modules"])
     assert (tmp_path / "t.csv").read_bytes() == first
+
+
+def test_the_spread_over_layers_takes_two_stacks_for_two(tmp_path):
+    """An encoder and a decoder of one block each are two clusters: with one alone there would be no spread."""
+    rng = np.random.default_rng(1)
+    modules = ["decoder.layers.0.q_proj", "encoder.layers.0.q_proj"]
+    deltas = [delta_of(tmp_path / run, {m: random_factors(rng, 12, 4, 10) for m in modules}) for run in "ab"]
+    rows = compare_pair(*deltas, ("a", "b"), 3, shared_init=False).rows
+    write_parquet(tmp_path / "ab.parquet", table_of(rows, Row))
+    table = gather_pairs(entries()[:1], RUNS, [tmp_path / "ab.parquet"])["geometry"]
+    cosine = table[(table.scope == "global") & (table.metric == "cosine")].iloc[0]
+    assert cosine.depth_low < cosine.depth_high

@@ -9,7 +9,10 @@ import pytest
 import safetensors.numpy
 
 from lossgeometry.errors import InputError
+from lossgeometry.files.damage import require_whole
 from lossgeometry.files.safetensors import TensorFile, TensorFolder, write_tensors
+from lossgeometry.representations.storage import open_rows
+from lossgeometry.students.fetched import count_parameters
 
 TENSORS = {
     "matrix": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -112,3 +115,77 @@ def test_model_folders_of_one_file_and_of_shards_read_alike(tmp_path):
             np.testing.assert_array_equal(TensorFolder(folder).read(name), expected)
     with pytest.raises(InputError, match="holds no model.safetensors"):
         TensorFolder(tmp_path)
+
+
+def entry(dtype="F32", shape=(2,), offsets=(0, 8)):
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+
+
+MALFORMED = {
+    "a fractional shape": {"x": entry(shape=[2.0])},
+    "a negative shape": {"x": entry(shape=[-2])},
+    "a shape of truth values": {"x": entry(shape=[True, 2])},
+    "a shape that is a number": {"x": entry(shape=2)},
+    "a list as type": {"x": entry(dtype=["F32"])},
+    "offsets that decrease": {"x": entry(offsets=[8, 0])},
+    "three offsets": {"x": entry(offsets=[0, 4, 8])},
+    "fractional offsets": {"x": entry(offsets=[0, 8.0])},
+    "offsets that are not numbers": {"x": entry(offsets=["0", "8"])},
+    "an entry that is a list": {"x": [1, 2]},
+    "an entry without shape": {"x": {"dtype": "F32", "data_offsets": [0, 8]}},
+    "tensors that overlap": {"x": entry(), "y": entry()},
+    "a gap": {"x": entry(shape=[1], offsets=[0, 4]), "y": entry(shape=[0], offsets=[8, 8])},
+    "a size that is another": {"x": entry(shape=[3])},
+    "metadata that are a list": {"__metadata__": [1], "x": entry()},
+    "metadata of numbers": {"__metadata__": {"a": 1}, "x": entry()},
+}
+
+
+def header_file(path, header, data=b"\0" * 8):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return path
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+@pytest.mark.parametrize("read", [TensorFile, open_rows, count_parameters, lambda path: require_whole([path])])
+def test_every_reader_refuses_headers_that_contradict_themselves(tmp_path, case, read):
+    path = header_file(tmp_path / "a.safetensors", MALFORMED[case])
+    with pytest.raises(InputError, match="a.safetensors is (not a safetensors file|damaged)") as error:
+        read(path)
+    assert "\n" not in str(error.value) and "save it again" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "header", [b'{"x":' * 100_000, b"[" * 100_000, b'{"x": ' + b"9" * 10_000 + b"}", b"\xff\xfe", b"[]", b"null"]
+)
+def test_headers_that_are_hard_to_parse(tmp_path, header):
+    with pytest.raises(InputError, match="is not a safetensors file") as error:
+        TensorFile(header_file(tmp_path / "a", header))
+    assert len(str(error.value)) < 300
+
+
+INDICES = {
+    "not JSON": "{",
+    "deep": "[" * 100_000,
+    "a list": "[]",
+    "without a map": "{}",
+    "a map that is a list": '{"weight_map": ["a.safetensors"]}',
+    "an empty map": '{"weight_map": {}}',
+    "a shard that is a number": '{"weight_map": {"x": 1}}',
+    "a shard outside": '{"weight_map": {"x": "../secret.safetensors"}}',
+    "an absolute shard": '{"weight_map": {"x": "/etc/secret.safetensors"}}',
+    "a pickle": '{"weight_map": {"x": "pytorch_model.bin"}}',
+    "a shard that is missing": '{"weight_map": {"x": "model-1.safetensors"}}',
+}
+
+
+@pytest.mark.parametrize("case", INDICES)
+def test_indices_of_shards_that_are_damaged_or_lead_elsewhere(tmp_path, case):
+    write_tensors(tmp_path / "secret.safetensors", TENSORS, {})
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.safetensors.index.json").write_text(INDICES[case])
+    with pytest.raises(InputError, match="index|model-1.safetensors does not exist") as error:
+        TensorFolder(folder)
+    assert "\n" not in str(error.value) and str(folder) in str(error.value)

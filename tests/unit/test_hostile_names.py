@@ -5,8 +5,8 @@ import unicodedata
 import pandas as pd
 import pytest
 
+from lossgeometry.files.text import printable, printable_lines
 from lossgeometry.report.markdown import escape, table
-from lossgeometry.text import printable, printable_lines
 
 HOSTILE = [
     "\x1b[2J\x1b]0;owned\x07",

@@ -2,37 +2,46 @@
 
 import pandas as pd
 
-from lossgeometry.report.in_short import in_short
+from lossgeometry.connectivity import section as connectivity
+from lossgeometry.evaluation import claims_section
+from lossgeometry.evaluation import section as evaluation
+from lossgeometry.geometry import section as geometry
+from lossgeometry.geometry.chance import verdicts
+from lossgeometry.report.summary import in_short as put_together
+
+MODULES = (geometry, connectivity, evaluation, claims_section)
+
+
+def in_short(frames: dict[str, pd.DataFrame]) -> str:
+    return put_together(MODULES, frames)
 
 
 def cosines(*values: float) -> pd.DataFrame:
     rows = [("global", "cosine", f"a{i}", f"b{i}", value, 0.0, 0.05) for i, value in enumerate(values)]
     rows += [("layer", "cosine", "other", "scope", 1.0, 0.0, 0.05), ("global", "norm_a", "x", "y", 9.0, 0.0, 0.05)]
-    return pd.DataFrame(rows, columns=["scope", "metric", "run_a", "run_b", "value", "null_mean", "null_sd"])
+    frame = pd.DataFrame(rows, columns=["scope", "metric", "run_a", "run_b", "value", "null_mean", "null_sd"])
+    return frame.assign(verdict=verdicts(frame.value, frame.null_mean, frame.null_sd))
 
 
 def test_the_ends_and_the_pairs_within_chance_are_those_of_the_whole_model():
     text = in_short({"geometry": cosines(0.3, -0.2, float("nan"), 0.09, 0.9)})
-    assert "most alike are a4 and b4, cosine 0.900 (chance 0.000 ± 0.100)" in text
+    assert "most alike are a4 and b4, cosine 0.900 (chance 0.000 ± 0.098)" in text
     assert "least a1 and b1, cosine -0.200" in text
     assert "1 of 4 pairs are no more alike than chance" in text
 
 
-def test_a_barrier_counts_from_twice_its_error():
-    columns = ["run_a", "run_b", "loss", "loss_base", "barrier", "barrier_se"]
-    low, high = ("a", "b", "reference_solution", 0.5, 0.19, 0.1), ("a", "c", "boxed_answer", 8.0, 0.21, 0.1)
-    text = in_short({"barriers": pd.DataFrame([low, high, ("b", "c", "boxed_answer", 8.0, 0.0, 0.1)], columns=columns)})
-    assert "reference solutions: no barrier separates any of 1 pairs" in text
-    assert "a barrier separates 1 of 2 pairs, the highest a and c (0.2100 ± 0.2000" in text
-
-
-def test_a_higher_barrier_within_its_error_hides_no_lower_one_beyond_it():
-    columns = ["run_a", "run_b", "loss", "loss_base", "barrier", "barrier_se"]
-    unsure, sure = ("a", "b", "boxed_answer", 8.0, 0.5, 0.4), ("a", "c", "boxed_answer", 8.0, 0.2, 0.01)
-    undefined = ("b", "c", "boxed_answer", 8.0, float("nan"), float("nan"))
-    text = in_short({"barriers": pd.DataFrame([unsure, sure, undefined], columns=columns)})
-    assert "a barrier separates 1 of 3 pairs, the highest a and c (0.2000 ± 0.0200" in text
-    assert "no barrier separates any of 1 pairs" in in_short({"barriers": pd.DataFrame([undefined], columns=columns)})
+def test_barriers_are_those_of_the_verdicts_and_the_highest_is_named():
+    columns = ["run_a", "run_b", "loss", "difference", "difference_low", "difference_high", "verdict"]
+    rows = [
+        ("a", "b", "reference_solution", 0.9, 0.8, 1.0, "no barrier"),
+        ("a", "b", "boxed_answer", 0.5, -0.3, 1.3, "cannot tell"),
+        ("a", "c", "boxed_answer", 0.2, 0.19, 0.21, "barrier"),
+        ("b", "c", "boxed_answer", float("nan"), float("nan"), float("nan"), "cannot tell"),
+    ]
+    text = in_short({"barriers": pd.DataFrame(rows, columns=columns)})
+    assert "reference solutions: a barrier separates 0 of 1 pairs, 1 have none, 0 cannot be told." in text
+    assert "a barrier separates 1 of 3 pairs, 0 have none, 2 cannot be told; the highest lies between a and c" in text
+    assert "0.2000 (0.1900 to 0.2100) nats per token" in text
 
 
 def test_accuracies_are_of_the_decoding_that_tells_smaller_differences():

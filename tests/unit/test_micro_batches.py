@@ -130,18 +130,20 @@ def test_two_processes_train_the_adapter_of_one(world, name, monkeypatch):
             "run": output.name,
             "method": name,
             "learning_rate": 1e-3,
+            "init_seed": 1,
             "order_seed": 1,
             "options": {},
             "training": training,
             "prompt_suffix": "",
-            "reward": {},
+            "reward": {"deadline_seconds": 5.0},
         }
         speed = {"processes": processes, "tokens_per_micro_batch": 100}
         paths = (world.student, world.initialisation, world.prompts, world.rollouts, output, output.parent.parent)
         if processes == 1:
+            from lossgeometry.settings.tasks import TrainedAdapter
             from lossgeometry.training.run import train
 
-            train(cfg, speed, {}, *paths)
+            train(TrainedAdapter(**cfg), speed, {}, *paths)
         else:
             launch([cfg, speed, {}, *map(str, paths)], processes)
         from safetensors.torch import load_file

@@ -8,7 +8,8 @@ import yaml
 from lossgeometry.costs import Shape
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.config import Config, load_config
-from lossgeometry.planning.budget import REFERENCE_DEVICE, budget, decode_hours, format_budget
+from lossgeometry.planning.budget import budget, format_budget
+from lossgeometry.planning.estimates import REFERENCE_DEVICE, Work, decode_hours
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 QWEN3_4B = Shape(36, 2560, 9728, 4096, 1024, 151936, True, True)
@@ -76,8 +77,8 @@ def test_a_smoke_run_keeps_every_method_stage_and_engine_and_mixes_with_no_resul
 
 def test_the_budget_follows_the_runs():
     sizes = {"train": 18750, "gsm8k": 1319, "aime26": 30}
-    paper = {stage.name: stage for stage in budget(load("paper"), QWEN3_4B, sizes.__getitem__)}
-    smoke = {stage.name: stage for stage in budget(load("paper", smoke=True), QWEN3_4B, lambda name: 8)}
+    paper = {stage.name: stage for stage in budget(load("paper"), Work(QWEN3_4B, sizes.__getitem__))}
+    smoke = {stage.name: stage for stage in budget(load("paper", smoke=True), Work(QWEN3_4B, lambda name: 8))}
     assert paper.keys() == smoke.keys()
     assert paper["training"].jobs == 20 and paper["evaluation"].jobs == 21
     assert paper["training"].gpu_hours > 10 * smoke["training"].gpu_hours

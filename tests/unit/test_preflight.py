@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from fault_proxy import Endpoint
 from safetensors.numpy import save_file
 
 from lossgeometry.costs import GIB, Shape
@@ -14,6 +15,7 @@ from lossgeometry.experiment.config import load_config
 from lossgeometry.planning import preflight
 from lossgeometry.planning.preflight import MISSING, READY, UNKNOWN, Gpu
 from lossgeometry.settings.models import Model
+from lossgeometry.settings.rollouts import Engine
 from lossgeometry.students.fetched import count_parameters, provide_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,9 +88,69 @@ def test_revisions_are_asked_for_and_only_what_is_still_to_be_fetched(tmp_path):
     assert "correct the revision" in found["MathArena/aime_2026"].text
 
 
-def test_an_endpoint_out_of_reach_is_missing():
-    teacher = load_config(PAPER).teacher
-    assert preflight.check_endpoint(teacher, "http://127.0.0.1:9/v1").state == MISSING
+KEY = "sk-secret-0123456789"
+
+
+@pytest.fixture
+def endpoint(monkeypatch):
+    monkeypatch.setenv("TEACHER_KEY", KEY)
+    server = Endpoint()
+    yield server
+    server.close()
+
+
+def asked(address, name="teacher"):
+    engine = Engine.model_construct(name="openai", base_url=address, key_variable="TEACHER_KEY")
+    finding = preflight.check_endpoint(Model(source="endpoint", name=name), engine)
+    assert KEY not in finding.text
+    return finding
+
+
+def test_an_endpoint_is_asked_for_its_models_with_the_key(endpoint):
+    assert asked(endpoint.url).state == READY and endpoint.keys == [f"Bearer {KEY}"]
+    endpoint.listing = (200, {"data": [{"id": f"a {KEY}"}]})
+    assert asked(endpoint.url).text.endswith("has no model teacher, only a ***; correct teacher.name")
+
+
+def test_an_endpoint_out_of_reach_is_missing(endpoint):
+    assert asked("http://127.0.0.1:9/v1").state == MISSING
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed_with_the_key(endpoint, status):
+    other = Endpoint()
+    endpoint.listing = (status, b"", {"Location": f"{other.url}/models"})
+    assert asked(endpoint.url).text == f"{endpoint.url} answers {status}; check rollouts.engine.base_url"
+    assert other.keys == []
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [(200, b"<html>"), (200, b"["), (200, [1]), (200, {"data": [3]}), (200, {"data": None}), (401, b""), (500, b"")],
+    ids=str,
+)
+def test_an_endpoint_that_lists_no_models_is_missing(endpoint, listing):
+    endpoint.listing = listing
+    assert asked(endpoint.url).state == MISSING
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://host/v1", "http://host/v1", "https://a:b@host/v1"])
+def test_the_key_goes_to_no_address_that_is_not_safe(endpoint, address):
+    assert asked(address).text.startswith("rollouts.engine.base_url ")
+
+
+def test_a_key_that_is_missing_or_no_header_is_missing(endpoint, monkeypatch):
+    monkeypatch.setenv("TEACHER_KEY", KEY + "\n")
+    assert "a line break" in asked(endpoint.url).text and endpoint.keys == []
+    monkeypatch.delenv("TEACHER_KEY")
+    assert "set the environment variable TEACHER_KEY" in asked(endpoint.url).text
+
+
+def test_training_must_have_room_for_a_completion():
+    assert preflight.check_lengths(paper()).state == READY
+    assert "512 are left for the prompt" in preflight.check_lengths(paper()).text
+    assert preflight.check_lengths(paper(max_length=4096)).state == MISSING
 
 
 def save_model_folder(folder: Path) -> Path:
@@ -107,7 +169,7 @@ def test_a_cut_file_of_weights_is_refused(tmp_path):
     folder = save_model_folder(tmp_path / "model")
     whole = (folder / "model-1.safetensors").read_bytes()
     (folder / "model-1.safetensors").write_bytes(whole[:-4])
-    with pytest.raises(InputError, match="fetch it again"):
+    with pytest.raises(InputError, match="fetch or save it again"):
         provide_model(Model(source="folder", name=str(folder)), tmp_path / "student", [])
     assert not (tmp_path / "student").exists()
 

@@ -1,5 +1,7 @@
 """What linear CKA must do, whichever form computes it."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -20,28 +22,84 @@ def whole(x, y, **options):
     return float(cka(centred(x, LENGTHS), centred(y, LENGTHS), ALL, **options)[0])
 
 
-def definition(x, y, debiased):
-    """HSIC from whole Gram matrices, as in Song et al. 2012 and Gretton et al. 2005."""
-    n = len(x)
-
-    def hsic(k, m):
-        if not debiased:
-            h = np.eye(n) - 1 / n
-            return np.trace(k @ h @ m @ h) / n**2
-        k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
-        return (np.trace(k @ m) + k.sum() * m.sum() / ((n - 1) * (n - 2)) - 2 * (k @ m).sum() / (n - 2)) / (n * (n - 3))
-
-    k, m = x @ x.T, y @ y.T
+def ratio(hsic, k, m):
     return hsic(k, m) / np.sqrt(hsic(k, k) * hsic(m, m))
 
 
-@pytest.mark.parametrize("debiased", [True, False])
+def biased(x, y):
+    """tr(K H L H) / n^2 from whole Gram matrices, as in Gretton et al. 2005."""
+    h = np.eye(len(x)) - 1 / len(x)
+    return ratio(lambda k, m: np.trace(k @ h @ m @ h) / len(x) ** 2, x @ x.T, y @ y.T)
+
+
+def over_quadruples(x, y, owner):
+    """The mean of K_ij (L_ij + L_qr - 2 L_iq) over every quadruple of tokens of four different sequences, one by one."""
+    four = [
+        places for places in itertools.product(range(len(x)), repeat=4) if len({owner[place] for place in places}) == 4
+    ]
+    i, j, q, r = np.array(four).T
+    return ratio(lambda k, m: np.mean(k[i, j] * (m[i, j] + m[q, r] - 2 * m[i, q])), x @ x.T, y @ y.T)
+
+
+def song(x, y):
+    """HSIC_1 of Song et al. 2012, for which every token is a draw of its own."""
+    n = len(x)
+
+    def hsic(k, m):
+        k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
+        return (np.trace(k @ m) + k.sum() * m.sum() / ((n - 1) * (n - 2)) - 2 * (k @ m).sum() / (n - 2)) / (n * (n - 3))
+
+    return ratio(hsic, x @ x.T, y @ y.T)
+
+
 @pytest.mark.parametrize("form", ["gram", "feature"])
-def test_every_subset_of_sequences_agrees_with_the_definition(form, debiased):
+def test_biased_cka_of_every_subset_agrees_with_the_definition(form):
     subsets = half_samples(20, 6, seed=0)
-    measured = cka(centred(X, LENGTHS), centred(Y, LENGTHS), subsets, debiased=debiased, form=form)
-    expected = [definition(X[kept], Y[kept], debiased) for kept in (subsets[OWNER].T > 0)]
+    measured = cka(centred(X, LENGTHS), centred(Y, LENGTHS), subsets, debiased=False, form=form)
+    assert measured == pytest.approx([biased(X[kept], Y[kept]) for kept in (subsets[OWNER].T > 0)], abs=1e-10)
+
+
+@pytest.mark.parametrize("form", ["gram", "feature"])
+def test_debiased_cka_is_the_mean_over_quadruples_of_tokens_of_four_sequences(form):
+    lengths = np.array([3, 1, 2, 4, 2, 1])
+    owner = np.repeat(np.arange(6), lengths)
+    x = RNG.normal(size=(13, 4)) + RNG.normal(size=(6, 4))[owner] + 5
+    y = x @ RNG.normal(size=(4, 3)) + RNG.normal(size=(13, 3))
+    subsets = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 1, 1]], dtype=float).T
+    measured = cka(centred(x, lengths), centred(y, lengths), subsets, form=form)
+    expected = [over_quadruples(x[kept], y[kept], owner[kept]) for kept in (subsets[owner].T > 0)]
     assert measured == pytest.approx(expected, abs=1e-10)
+
+
+def test_sequences_of_one_token_give_the_estimator_of_song_et_al():
+    single = np.ones(len(OWNER), dtype=int)
+    measured = cka(centred(X, single), centred(Y, single), np.ones((len(OWNER), 1)))[0]
+    assert measured == pytest.approx(song(X, Y), abs=1e-10)
+
+
+def clustered(generator, lengths, dimensions, share):
+    """Isotropic features, of whose variance a share lies between sequences."""
+    between = np.repeat(generator.normal(size=(len(lengths), dimensions)), lengths, axis=0)
+    return np.sqrt(share) * between + np.sqrt(1 - share) * generator.normal(size=between.shape)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
+def test_unrelated_states_read_zero_however_much_of_their_variance_lies_between_sequences(share):
+    """32 sequences of 24 tokens; the estimator that takes tokens for independent reads many times as much."""
+    lengths, values, held, naive = np.full(32, 24), [], 0, []
+    for seed in range(25):
+        generator = np.random.default_rng(seed)
+        x, y = (clustered(generator, lengths, 512, share) for _ in range(2))
+        found = cka(centred(x, lengths), centred(y, lengths), half_samples(32, 100, seed))
+        value, low, high = interval(found, -1, 1)
+        values.append(value)
+        held += low <= 0 <= high
+        if seed < 3:
+            naive.append(song(x, y))
+    error = np.std(values) / np.sqrt(len(values))
+    assert abs(np.mean(values)) < max(3 * error, 0.003)
+    assert held >= 23
+    assert np.min(naive) > 0.03
 
 
 @pytest.mark.parametrize("debiased", [True, False])
@@ -50,7 +108,7 @@ def test_feature_form_equals_gram_form(dimensions, debiased):
     x = RNG.normal(size=(len(OWNER), dimensions)) * RNG.lognormal(size=dimensions)
     y = x + RNG.normal(size=x.shape)
     assert whole(x, y, form="feature", debiased=debiased) == pytest.approx(
-        whole(x, y, form="gram", debiased=debiased), abs=1e-10
+        whole(x, y, form="gram", debiased=debiased), abs=1e-12
     )
 
 
@@ -98,9 +156,9 @@ def test_standardised_ignores_the_scale_of_dimensions_and_drops_constant_ones():
     )
 
 
-def test_constant_features_and_too_few_tokens_are_undefined():
+def test_constant_features_and_too_few_sequences_are_undefined():
     assert np.isnan(whole(np.ones_like(X), Y))
-    three = centred(X[:3], [1, 1, 1])
+    three = centred(X[:9], [3, 3, 3])
     assert np.isnan(cka(three, three, np.ones((3, 1)))[0])
 
 
@@ -108,10 +166,13 @@ def test_many_sequences_and_one_long_one_cross_the_blocks():
     lengths = np.array([5, 600, 2, 300, 90, 1, 200])
     x = RNG.normal(size=(lengths.sum(), 8))
     y = x[:, :6] + RNG.normal(size=(lengths.sum(), 6))
-    values = [
-        cka(centred(x, lengths), centred(y, lengths), np.ones((7, 1)), form=form)[0] for form in ("gram", "feature")
-    ]
-    assert values == pytest.approx([definition(x, y, True)] * 2, abs=1e-10)
+    for debiased in (True, False):
+        gram, feature = (
+            cka(centred(x, lengths), centred(y, lengths), np.ones((7, 1)), debiased=debiased, form=form)[0]
+            for form in ("gram", "feature")
+        )
+        assert gram == pytest.approx(feature, abs=1e-12)
+    assert gram == pytest.approx(biased(x, y), abs=1e-10)
 
 
 def test_rows_must_be_those_of_the_sequences():

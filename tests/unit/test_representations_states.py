@@ -125,6 +125,16 @@ def test_values_and_intervals_of_a_pair(tmp_path, adapters):
         assert row["value"] < 1 or row["estimator"] == "relative_residual"
 
 
+def test_a_value_without_a_chance_level_says_why(tmp_path, adapters):
+    base, a, b = (states(tmp_path, name, adapter) for name, adapter in zip("0ab", (None, *adapters), strict=True))
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in compare(base, a, b, [2], list(RANGES), 40, 0)]
+    for row in rows:
+        assert (row["null_mean"] == 0) == row["estimator"].startswith("debiased")
+        assert row["estimator"].startswith("debiased") or (
+            np.isnan(row["null_mean"]) and "no chance level" in row["note"]
+        )
+
+
 def test_a_model_against_itself_and_against_the_base(tmp_path, adapters):
     base, a = states(tmp_path, "base"), states(tmp_path, "a.st", adapters[0])
     same = {row[1]: row for row in compare(base, a, a, [2], list(RANGES), 40, 0)}
@@ -132,7 +142,7 @@ def test_a_model_against_itself_and_against_the_base(tmp_path, adapters):
         assert same[estimator][2] == pytest.approx(1)
     assert same["relative_residual"][2] == 0
     (row,) = compare(base, a, base, [2], ["shift_cosine"], 40, 0)
-    assert np.isnan(row[2]) and row[5] == "a model does not differ from the base here"
+    assert np.isnan(row[2]) and row[-1] == "a model does not differ from the base here"
 
 
 def test_states_of_other_tokens_are_refused(tmp_path, monkeypatch):

@@ -13,8 +13,10 @@ from lossgeometry.errors import InputError
 from lossgeometry.files.jsonl import read_lines, write_atomic
 from lossgeometry.files.text import well_formed
 from lossgeometry.rollouts import rewards as grading
+from lossgeometry.rollouts.bought import Bought
 from lossgeometry.rollouts.importing import import_rollouts
 from lossgeometry.rollouts.rewards import ROLLOUTS, grade_answers, grade_rollouts
+from lossgeometry.settings.tasks import ImportedRollouts
 
 HOSTILE = [
     rb"lone \ud800 surrogates".decode("unicode_escape"),
@@ -45,6 +47,7 @@ def graded(folder, train, held, shards):
         folder / "rollouts.parquet",
         folder / "solutions.jsonl",
         folder / "summary.csv",
+        Bought({}),
     )
     frame = pd.read_parquet(folder / "rollouts.parquet")
     return frame, list(read_lines(folder / "solutions.jsonl")), pd.read_csv(folder / "summary.csv").iloc[0]
@@ -132,7 +135,7 @@ def brought(folder, student, rows, kind="jsonl", heldout=1, seed=0):
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     outputs = [folder / f"{name}.jsonl" for name in ("train", "heldout", "completions")]
     cfg = {"heldout_prompts": heldout, "seed": seed, "deadline_seconds": 5.0}
-    import_rollouts(cfg, file, student, 1, *outputs)
+    import_rollouts(ImportedRollouts(**cfg), file, student, 1, *outputs)
     return [list(read_lines(path)) for path in outputs]
 
 
@@ -196,6 +199,6 @@ def test_files_that_are_not_what_they_say_are_refused(tmp_path, student):
     for name, content in (("mine.parquet", b"no parquet"), ("mine.jsonl", b"[1]\n{}\n")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=f"cannot read .*{name}"):
-            import_rollouts(cfg, tmp_path / name, student, 1, *outputs)
+            import_rollouts(ImportedRollouts(**cfg), tmp_path / name, student, 1, *outputs)
     with pytest.raises(InputError, match="has 4 usable problems, and rollouts.heldout_prompts sets 4 apart"):
         brought(tmp_path, student, MINE, heldout=4)

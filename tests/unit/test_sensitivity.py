@@ -5,7 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from lossgeometry.report.sensitivity import COLUMNS, VARIES, sensitivity_summary, sensitivity_table, what_varies
+from lossgeometry.report.sensitivity import COLUMNS, VARIES, sensitivity_table, what_varies
+from lossgeometry.report.sensitivity_section import section
 
 
 def pair(a, b):
@@ -78,11 +79,11 @@ def tables():
         ),
         "barriers": pd.DataFrame(
             [
-                ("sft.1", "sft.s", "reference_solution", 0.001, 0.002),
-                ("sft.1", "sft.s", "boxed_answer", 9.0, 9.0),
-                ("sft.1", "dpo.2", "reference_solution", 0.5, 0.02),
+                ("sft.1", "sft.s", "reference_solution", 0.001, -0.002, 0.004, "no barrier"),
+                ("sft.1", "sft.s", "boxed_answer", 9.0, 9.0, 9.0, "barrier"),
+                ("sft.1", "dpo.2", "reference_solution", 0.5, 0.4, 0.6, "barrier"),
             ],
-            columns=["run_a", "run_b", "loss", "barrier", "barrier_se"],
+            columns=["run_a", "run_b", "loss", "difference", "difference_low", "difference_high", "verdict"],
         ),
         "accuracy": pd.DataFrame(
             [
@@ -106,7 +107,7 @@ def test_each_row_has_what_was_measured_of_both_runs(tables):
     matched = table[table.run_b == "dpo.2"].set_index("run_a").loc["sft.1"]
     assert matched.varies == "loss" and matched.norm_ratio == 2.0
     assert (matched.cosine_to_sft_a, matched.cosine_to_sft_b) == (1.0, 0.1)
-    assert (matched.barrier, matched.barrier_se) == (0.5, 0.02)
+    assert (matched.barrier, matched.barrier_low, matched.barrier_verdict) == (0.5, 0.4, "barrier")
     assert (matched.accuracy_a, matched.accuracy_b, matched.benchmark) == (0.75, 0.25, "easy, sampled")
     seed = table[table.varies == "seed"].iloc[0]
     assert (seed.barrier, seed.cosine_to_sft_b) == (0.001, 1.0)  # each seed has an SFT run of its own
@@ -119,13 +120,14 @@ def test_tables_that_are_not_there_leave_columns_undefined(tables):
 
 
 def test_the_summary_says_what_each_thing_changes(tables):
-    text = sensitivity_summary(sensitivity_table(**tables))
-    assert "| seed | 1 | 0.300 (0.300 to 0.300) | 1.02 | 0.0010 (0.0020) |" in text
+    text = section({"sensitivity": sensitivity_table(**tables)}, {})
+    assert "| seed | 1 | 0.300 (0.300 to 0.300) | 1.02 | 0.0010 (-0.0020 to 0.0040): no barrier |" in text
     assert "| learning rate | 2 | 0.600 (0.500 to 0.700) | 12.00 |" in text
-    assert "| dpo.2 | sft.1 | 0.100 | 2.00 | 6.0 | 5.0 | 0.5000 (0.0200) | 25.0% | 75.0% |" in text
+    assert "| dpo.2 | sft.1 | 0.100 | 2.00 | 6.0 | 5.0 | 0.5000 (0.4000 to 0.6000): barrier | 25.0% | 75.0% |" in text
 
 
 def test_without_a_sweep_there_is_no_section():
     table = sensitivity_table(geometry([("sft.1", "rft.1", SFT, ("rft", 1e-3, 42), 0.9, 1.0, 1.0)]))
-    assert sensitivity_summary(table) == ""
-    assert sensitivity_summary(sensitivity_table(geometry([("a", "b", SFT, ("x", 0.0, "0"), 0.9, 1.0, 1.0)]))) == ""
+    assert section({"sensitivity": table}, {}) == ""
+    adapters = sensitivity_table(geometry([("a", "b", SFT, ("x", 0.0, "0"), 0.9, 1.0, 1.0)]))
+    assert section({"sensitivity": adapters}, {}) == ""

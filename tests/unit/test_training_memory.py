@@ -12,11 +12,11 @@ from lossgeometry.costs import (
     activation_bytes,
     lora_parameters,
     micro_batch_tokens,
-    peak_flops,
     shape_of,
     step_flops,
     training_bytes,
 )
+from lossgeometry.devices import peak_flops
 from lossgeometry.settings.training import Lora, Training
 
 QWEN3_4B = Shape(36, 2560, 9728, 4096, 1024, 151936, True, True)

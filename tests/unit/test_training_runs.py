@@ -19,8 +19,10 @@ from lossgeometry.errors import InputError
 from lossgeometry.experiment.config import method_module
 from lossgeometry.files.stopping import STOPPED_EXIT_CODE
 from lossgeometry.on_policy import train as on_policy
+from lossgeometry.settings.tasks import Reward, TrainedAdapter
 from lossgeometry.settings.training import Training
 from lossgeometry.training import preference, token_loss, unpaired
+from lossgeometry.training.examples import read_rollouts
 from lossgeometry.training.order import training_order
 from lossgeometry.training.run import train
 
@@ -99,16 +101,17 @@ KILLED = {
 
 
 def settings(method, steps):
-    return {
-        "run": method,
-        "method": method,
-        "learning_rate": 1e-2,
-        "order_seed": 3,
-        "options": KILLED[method],
-        "training": Training(steps=steps, batch_size=8, micro_batch_size=4, checkpoint_every=5).model_dump(),
-        "prompt_suffix": "",
-        "reward": {"deadline_seconds": 5.0},
-    }
+    return TrainedAdapter(
+        run=method,
+        method=method,
+        learning_rate=1e-2,
+        init_seed=3,
+        order_seed=3,
+        options=KILLED[method],
+        training=Training(steps=steps, batch_size=8, micro_batch_size=4, checkpoint_every=5).model_dump(),
+        prompt_suffix="",
+        reward=Reward(deadline_seconds=5.0),
+    )
 
 
 def luck(answers, workers=None):
@@ -213,8 +216,8 @@ def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, children, t
 
 def test_run_json_has_no_clock_and_lists_what_was_left_out(world, tmp_path):
     training = Training(steps=1, batch_size=8, micro_batch_size=8, max_length=30)
-    cfg = settings("rift", 1) | {"training": training.model_dump()}
-    train(cfg, {}, {}, world.student, world.initialisation, world.prompts, world.rollouts, tmp_path / "a", tmp_path)
+    task = settings("rift", 1).model_copy(update={"training": training.model_dump()})
+    train(task, {}, {}, world.student, world.initialisation, world.prompts, world.rollouts, tmp_path / "a", tmp_path)
     record = json.loads((tmp_path / "a/run.json").read_text())
     assert record["skipped"] == {"longer than max_length 30": 16 - record["counted"]["rows"]}
     assert 0 < record["counted"]["rows"] < 16
@@ -269,10 +272,51 @@ def test_other_methods_train_on_one_sided_data(world, monkeypatch, method, rewar
     assert len(at_step_zero(monkeypatch, job, method).train_dataset) == 16
 
 
+def test_a_control_keeps_every_group_and_forgets_which_rollout_is_right(world):
+    job = world.job(verdicts="shuffled", order_seed=3)
+    shuffled = read_rollouts(job)
+    pd.testing.assert_frame_equal(shuffled.drop(columns="reward"), world.frame.drop(columns="reward"))
+    by_prompt = [frame.groupby("prompt_id").reward.sum().to_dict() for frame in (shuffled, world.frame)]
+    assert by_prompt[0] == by_prompt[1]
+    changed = int((shuffled.reward != world.frame.reward).sum())
+    assert job.counted == {"rows whose verdict was shuffled to another": changed}
+    again = [read_rollouts(world.job(verdicts="shuffled", order_seed=seed)).reward.tolist() for seed in range(8)]
+    assert len({tuple(rewards) for rewards in again}) > 3, "the seed of the order decides"
+    assert again[3] == shuffled.reward.tolist()
+
+
 def test_empty_rollouts_are_one_sentence(world):
     job = world.with_rollouts(world.frame[:0], "empty")
     with pytest.raises(InputError, match="the rollouts are empty"):
         method_module("sft").train(job, method_module("sft").Options())
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if method_module(name).OFFLINE])
+def test_every_method_leaves_empty_completions_out_and_counts_them(world, monkeypatch, method):
+    blank = (world.frame.prompt_id == "p0") & (world.frame["sample"] < 2)  # the first right and the first wrong one
+    holed = world.frame.assign(completion=world.frame.completion.where(~blank, ["", " \n"] * (len(blank) // 2)))
+    job = world.with_rollouts(holed, f"holed-{method}")
+    found = at_step_zero(monkeypatch, job, method).train_dataset[:]
+    assert job.skipped["empty completions"] == 2
+    without = world.with_rollouts(world.frame[~blank].reset_index(drop=True), f"without-{method}")
+    assert found == at_step_zero(monkeypatch, without, method).train_dataset[:]
+
+
+def test_completions_that_are_all_empty_are_one_sentence(world):
+    job = world.with_rollouts(world.frame.assign(completion=" "), "blank")
+    with pytest.raises(InputError, match="every completion is empty; check what the teacher answers"):
+        method_module("sft").train(job, method_module("sft").Options())
+
+
+def test_rft_on_distinct_solutions_takes_the_first_of_each_prompt(world):
+    rft = method_module("rft")
+    same = world.frame.assign(completion=[f"x{' ' * (1 + number % 3)}y" for number in range(len(world.frame))])
+    job = world.job()
+    kept = rft.select(same, rft.Options(distinct=True), job)
+    right = same[same.reward > 0]
+    assert list(kept.index) == list(right.groupby("prompt_id", sort=False).head(1).index)
+    assert job.skipped == {"repeats of a correct completion of their prompt": len(right) - len(kept)}
+    assert len(rft.select(same, rft.Options(), world.job())) == len(right)
 
 
 def test_cut_rows_end_without_an_end_token_and_long_rows_are_left_out(world, monkeypatch):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from fault_proxy import FAULTS, FaultProxy
+from fault_proxy import FaultProxy
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 from vllm import SamplingParams, TokensPrompt
@@ -168,16 +168,23 @@ def _healthy(port: int) -> bool:
 
 def test_the_endpoint_engine_loses_nothing_between_faults_and_says_what_transformers_says(server, student, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "none")
-    proxy = FaultProxy(server, hang_seconds=11)
+    faults = ("rate_limit", "server_error", "time_out", "dropped", "torn", "page")
+    proxy = FaultProxy(server, hang_seconds=11, faults=faults)
     settings = Engine(name="openai", base_url=proxy.url, batch_size=16, timeout_seconds=10)
     greedy = evaluation_requests(PROBLEMS[:60], greedy=True, samples=0, seed=0)
     sampled = rollout_requests(PROBLEMS[:6], 4, seed=2)
-    found = completions(OpenAIEngine("tiny", "", settings), greedy)
-    assert all(proxy.injected[fault] for fault in FAULTS)
-    again = [completions(OpenAIEngine("tiny", "", settings), sampled, temperature=1.0, top_k=20) for _ in range(2)]
+
+    def answered(requests, **sampling):
+        batches = OpenAIEngine("tiny", "", settings).generate(requests, Sampling(max_new_tokens=BUDGET, **sampling))
+        found = {request: answer for batch in batches for request, answer in batch}
+        return [(found[one].content, found[one].finish_reason, found[one].billed_tokens) for one in requests]
+
+    found = answered(greedy)
+    assert all(proxy.injected[fault] for fault in faults)
+    again = [answered(sampled, temperature=1.0, top_k=20) for _ in range(2)]
     proxy.close()
     reference = completions(TransformersEngine(student, None, "", 60), greedy)
-    assert [(one.problem_id, one.sample) for one in found] == [(one.problem_id, one.sample) for one in reference]
-    assert sum(a == b for a, b in zip(found, reference, strict=True)) >= 0.99 * len(greedy) - 1
+    expected = [(one.completion, one.finish_reason, one.n_tokens) for one in reference]
+    assert sum(a == b for a, b in zip(found, expected, strict=True)) >= 0.99 * len(greedy) - 1
     assert sum(a == b for a, b in zip(*again, strict=True)) >= 0.95 * len(sampled), "the seeds are passed on"
-    assert len({one.completion for one in again[0]}) > 12
+    assert len({text for text, _, _ in again[0]}) > 12

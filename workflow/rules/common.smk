@@ -1,30 +1,57 @@
 """The checked configuration, and what the rules share: paths, parameters and lists of files."""
 
+import os
 import sys
 from os.path import relpath
 from pathlib import Path
 
-sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
+# The library beside these rules, here and in every job, even where another copy of it is installed. Snakemake itself only
+# appends the folder of a script to what a job searches.
+LIBRARY = f"{workflow.basedir}/workflow/scripts"
+sys.path.insert(0, LIBRARY)
+if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] != LIBRARY:
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (LIBRARY, os.environ.get("PYTHONPATH"))))
 
-from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.config import load_config
-from lossgeometry.methods import method_module
-from lossgeometry.provenance import code_digests, digest_of_file
+from lossgeometry import jobs
+from lossgeometry.code_digests import code_digests
+from lossgeometry.errors import ChangedCode, ConfigError
+from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.runs import BASE, pair_id
-from lossgeometry.text import printable
+from lossgeometry.files.text import printable
+from lossgeometry.planned import VARIABLE, freeze, thaw
+from lossgeometry.provenance import digest_of_file
+from lossgeometry.updates.folders import update_files
 
-try:
-    CONFIG = load_config({key: value for key, value in config.items()})
-except ConfigError as error:
-    sys.exit(printable(f"The configuration cannot run. {error}."))
+# Only the main process reads the configuration; its jobs, wherever and whenever they start, are handed what it planned.
+if workflow.is_main_process:
+    try:
+        CONFIG = load_config({key: value for key, value in config.items()})
+    except ConfigError as error:
+        sys.exit(printable(f"The configuration cannot run. {error}."))
+    os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
+    workflow.config_settings.configfiles = []
+else:
+    try:
+        PLAN = thaw(os.environ[VARIABLE])
+    except ChangedCode as error:
+        sys.exit(printable(f"error: {error}"))
+    CONFIG = planned_config(PLAN["config"])
+
+
+envvars:
+    VARIABLE,
+
+
+def planned_code(*files):
+    """Return the digests of the code that a job runs, as they were when it was planned; see `code_digests`."""
+    digests = code_digests(*files)
+    return digests if workflow.is_main_process else {name: PLAN["code"].get(name, "") for name in digests}
+
 
 CPU = "../../envs/cpu.yaml"
 GPU = "../../envs/gpu.yaml"
 
-# Prompt sets that are not benchmarks: `train` is what rollouts are sampled for, `heldout` only serves as reference.
-ROLLOUT_SETS = ["train", "heldout"]
-TRAINED = [run.id for run in CONFIG.runs.values() if not run.external]
-EVALUATED = [BASE, *CONFIG.runs] if CONFIG.evaluation.benchmarks else []
+TRAINED = [run.id for run in CONFIG.trained]
 
 
 wildcard_constraints:
@@ -55,15 +82,6 @@ def benchmark_of(path):
     return results(f"benchmarks/{path}.tsv")
 
 
-def plain(block):
-    """Return a configuration block as built-in types, which Snakemake records and compares."""
-    return block.model_dump(mode="json", by_alias=True)
-
-
-def run_of(wildcards):
-    return CONFIG.runs[wildcards.run]
-
-
 def student_folder():
     return results("models/student")
 
@@ -85,10 +103,8 @@ def adapter_folder(run):
 
 
 def adapter_inputs(run):
-    """Return the files that a job which uses a run's adapter depends on; none for the base."""
-    if run == BASE:
-        return []
-    return [f"{adapter_folder(run)}/adapter_model.safetensors", f"{adapter_folder(run)}/adapter_config.json"]
+    """Return the files that a job which uses a run's update depends on; none for the base."""
+    return [] if run == BASE else list(map(str, update_files(adapter_folder(run))))
 
 
 def adapter_files():
@@ -104,6 +120,32 @@ def evaluation_files(runs=None):
     """Return the graded answers of the given runs; by default of the base and every run."""
     return [
         results(f"evaluation/{run}/{benchmark}.jsonl")
-        for run in (EVALUATED if runs is None else runs)
+        for run in (CONFIG.evaluated if runs is None else runs)
         for benchmark in CONFIG.evaluation.benchmarks
     ]
+
+
+def module_path(name):
+    """Return the file of a module of the library, below workflow/scripts."""
+    return f"lossgeometry/{name.replace('.', '/')}.py"
+
+
+def one_of(names):
+    """Return the constraint of a wildcard to these names; to nothing where there is none."""
+    return "|".join(names) or "(?!)"
+
+
+def problem_file(name):
+    """Return the user's file that a set of problems is read from; none for a data set of the hub."""
+    source = jobs.grading.problem_source(CONFIG, name)
+    return source.name if source.source == "file" else []
+
+
+def initialisation(run, name):
+    """Return a file of the adapter that a run starts from."""
+    return results(f"initialisations/s{CONFIG.runs[run].init_seed}/{name}")
+
+
+def figure_files():
+    """Return the publication figures, as `rules/explore.smk` lists them."""
+    return [results(f"figures/{figure.name}.{suffix}") for suffix in ("svg", "png") for figure in FIGURES]

@@ -1,9 +1,5 @@
 """Linear mode connectivity: the ends once per run, the path once per pair."""
 
-
-include: "functions/connectivity.smk"
-
-
 PROBLEMS = results(f"prompts/{CONFIG.benchmark_of(CONFIG.connectivity)}.jsonl")
 
 # What each loss is measured on.
@@ -31,8 +27,8 @@ rule measure_endpoints:
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
-        cfg=endpoint_cfg,
-        code=code_digests("measure_endpoints.py"),
+        cfg=lambda wildcards: jobs.function_space.endpoint(CONFIG, wildcards.run),
+        code=planned_code("measure_endpoints.py"),
     message:
         "Measuring the losses of {wildcards.run}, and on its way to the base"
     script:
@@ -45,12 +41,11 @@ rule interpolate_pair:
         student=student_folder(),
         adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
         adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
-        base=results(f"connectivity/{BASE}.csv"),
         a=results("connectivity/{a}.csv"),
         b=results("connectivity/{b}.csv"),
     output:
         curve=results("pairs/{a}--{b}/connectivity.csv"),
-        barriers=results("pairs/{a}--{b}/barriers.csv"),
+        losses=results("pairs/{a}--{b}/path_losses.csv"),
     log:
         log_of("interpolate_pair/{a}--{b}"),
     benchmark:
@@ -61,8 +56,8 @@ rule interpolate_pair:
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
-        cfg={**loss_cfg(), "points": list(CONFIG.connectivity.points)},
-        code=code_digests("interpolate_pair.py"),
+        cfg=jobs.function_space.path(CONFIG),
+        code=planned_code("interpolate_pair.py"),
     message:
         "Interpolating between {wildcards.a} and {wildcards.b}"
     script:
@@ -87,8 +82,10 @@ rule measure_path_accuracy:
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
-        cfg=accuracy_cfg(),
-        code=code_digests("measure_path_accuracy.py"),
+        cfg=lambda wildcards: jobs.function_space.path_accuracy(CONFIG),
+        code=lambda wildcards: planned_code(
+            "measure_path_accuracy.py", jobs.grading.module(CONFIG, CONFIG.benchmark_of(CONFIG.connectivity))
+        ),
     message:
         "Answering problems between {wildcards.a} and {wildcards.b}"
     script:
@@ -98,7 +95,7 @@ rule measure_path_accuracy:
 rule tabulate_connectivity:
     input:
         curves=pair_files("connectivity.csv", CONFIG.connectivity_pairs),
-        barriers=pair_files("barriers.csv", CONFIG.connectivity_pairs),
+        losses=pair_files("path_losses.csv", CONFIG.connectivity_pairs),
         accuracies=pair_files(
             "path_accuracy.csv", CONFIG.connectivity_pairs if CONFIG.connectivity.accuracy_points else []
         ),
@@ -114,8 +111,12 @@ rule tabulate_connectivity:
     conda:
         CPU
     params:
-        cfg={"pairs": [list(pair) for pair in CONFIG.connectivity_pairs], "runs": [BASE, *CONNECTED]},
-        code=code_digests("tabulate_connectivity.py"),
+        cfg={
+            "pairs": [list(pair) for pair in CONFIG.connectivity_pairs],
+            "runs": [BASE, *CONNECTED],
+            "smallest_barrier": CONFIG.connectivity.smallest_barrier,
+        },
+        code=planned_code("tabulate_connectivity.py"),
     message:
         "Tabulating the paths, their barriers and the updates shrunk alone"
     script:

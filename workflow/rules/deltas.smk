@@ -1,9 +1,6 @@
 """The update of every run as a compact singular value decomposition, and its relation to the weights that it changes."""
 
 
-include: "functions/deltas.smk"
-
-
 # `external.<name>` is also a possible run id in the eyes of the rule that trains.
 ruleorder: fetch_adapter > train_adapter
 
@@ -21,7 +18,7 @@ rule fetch_adapter:
         CPU
     params:
         cfg=lambda wildcards: {"source": CONFIG.adapters[wildcards.name]},
-        code=code_digests("fetch_adapter.py"),
+        code=planned_code("fetch_adapter.py"),
     message:
         "Fetching the adapter {wildcards.name}"
     script:
@@ -30,7 +27,8 @@ rule fetch_adapter:
 
 rule reduce_adapter:
     input:
-        unpack(adapter_weights),
+        weights=lambda wildcards: adapter_inputs(wildcards.run),
+        base=lambda wildcards: student_folder() if CONFIG.runs[wildcards.run].whole_model else [],
     output:
         results("deltas/{run}.safetensors"),
     log:
@@ -43,8 +41,8 @@ rule reduce_adapter:
     resources:
         mem_mb=1000,
     params:
-        cfg={},
-        code=code_digests("reduce_adapter.py"),
+        cfg=lambda wildcards: jobs.weights.update(CONFIG, wildcards.run),
+        code=planned_code("reduce_adapter.py"),
     message:
         "Decomposing the update of {wildcards.run}"
     script:
@@ -64,9 +62,8 @@ rule decompose_base:
         CPU
     threads: CONFIG.training.threads
     params:
-        # The user's adapters may target any matrix; adapters trained here are known beforehand.
-        cfg={"targets": [] if CONFIG.adapters else sorted(CONFIG.lora.target_modules)},
-        code=code_digests("decompose_base.py"),
+        cfg=jobs.weights.base_spectra(CONFIG),
+        code=planned_code("decompose_base.py"),
     message:
         "Decomposing the base weights"
     script:
@@ -89,7 +86,7 @@ rule relate_to_base:
     threads: CONFIG.training.threads
     params:
         cfg={"k": CONFIG.geometry.k},
-        code=code_digests("relate_to_base.py"),
+        code=planned_code("relate_to_base.py"),
     message:
         "Relating {wildcards.run} to the base weights"
     script:
@@ -110,7 +107,7 @@ rule tabulate_relations:
     threads: 1
     params:
         cfg={"runs": list(CONFIG.runs)},
-        code=code_digests("tabulate_relations.py"),
+        code=planned_code("tabulate_relations.py"),
     message:
         "Tabulating the relations to the base weights"
     script:

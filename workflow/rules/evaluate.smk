@@ -1,10 +1,6 @@
 """Answers of the base and of every adapter, and their grades."""
 
-from dataclasses import asdict
-
-
-include: "functions/evaluate.smk"
-
+from lossgeometry.evaluation.tables import CONTAMINATION
 
 # An engine that loads in seconds gets one job per benchmark, one that takes minutes gets one job per run: see the key
 # evaluation.loads. Both rules call the same script, which takes any number of benchmarks.
@@ -33,8 +29,8 @@ rule generate_answers:
     resources:
         gpu=int(CONFIG.evaluation.engine.name == "vllm"),
     params:
-        cfg=generation_cfg(),
-        code=code_digests("generate_answers.py"),
+        cfg=jobs.evaluation.answers(CONFIG),
+        code=planned_code("generate_answers.py", *jobs.evaluation.modules(CONFIG)),
     message:
         "Answering as {wildcards}"
     script:
@@ -55,16 +51,12 @@ rule grade_answers:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds},
-        code=code_digests("grade_answers.py"),
+        cfg=lambda wildcards: jobs.grading.verdicts(CONFIG, wildcards.benchmark),
+        code=lambda wildcards: planned_code("grade_answers.py", jobs.grading.module(CONFIG, wildcards.benchmark)),
     message:
         "Grading {wildcards.run} on {wildcards.benchmark}"
     script:
         "../scripts/grade_answers.py"
-
-
-# Nothing is known of what the adapters of a user were trained on.
-CONTAMINATION = results("tables/contamination.csv") if TRAINED and EVALUATED else []
 
 
 rule tabulate_contamination:
@@ -80,7 +72,7 @@ rule tabulate_contamination:
     conda:
         CPU
     params:
-        code=code_digests("tabulate_contamination.py"),
+        code=planned_code("tabulate_contamination.py"),
     message:
         "Comparing the benchmarks with the training prompts"
     script:
@@ -90,7 +82,7 @@ rule tabulate_contamination:
 rule tabulate_accuracy:
     input:
         answers=evaluation_files(),
-        contamination=CONTAMINATION,
+        contamination=results("tables/contamination.csv") if CONTAMINATION.asked(CONFIG) else [],
     output:
         accuracy=reported("accuracy"),
         differences=reported("differences"),
@@ -104,13 +96,8 @@ rule tabulate_accuracy:
     conda:
         CPU
     params:
-        cfg={
-            "runs": [asdict(run) for run in CONFIG.runs.values()],
-            "benchmarks": list(CONFIG.evaluation.benchmarks),
-            "pairs": [list(pair) for pair in CONFIG.pairs],
-            "margin": CONFIG.evaluation.margin,
-        },
-        code=code_digests("tabulate_accuracy.py"),
+        cfg=jobs.evaluation.accuracy_table(CONFIG),
+        code=planned_code("tabulate_accuracy.py"),
     message:
         "Tabulating accuracies"
     script:

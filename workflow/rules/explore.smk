@@ -1,29 +1,15 @@
 """The explorer page and the publication figures, both from one bundle of all tables."""
 
-
-include: "functions/explore.smk"
-
-
-from lossgeometry.explorer.outputs import ASSET_FOLDER, ASSETS, figures_of
-from lossgeometry.explorer.outputs import TABLES as SHOWN_TABLES
+from lossgeometry.explorer.assets import ASSET_FOLDER, ASSETS
 from lossgeometry.provenance import digest_of_files
 
-FIGURES = figures_of(
-    pairs=CONFIG.pairs,
-    labels={run.id: run.label for run in CONFIG.runs.values()},
-    losses=CONFIG.connectivity.losses if CONFIG.connectivity_pairs else [],
-    estimators=CONFIG.representations.estimators if CONFIG.representation_pairs else [],
-    benchmarks=CONFIG.evaluation.benchmarks,
-    trained=bool(TRAINED),
-)
-EXPLORED = {name: path for name, path in TABLES.items() if name in SHOWN_TABLES}
-if CONFIG.pairs:
-    EXPLORED["modules"] = results("tables/modules.parquet")
+FIGURES = [figure for stage in STAGES for figure in stage.figures(CONFIG)]
+CHARTS = [stage.charts for stage in STAGES if stage.charts]
 
 
 rule write_bundle:
     input:
-        **EXPLORED,
+        **{name: TABLES[name] for name in EXPLORED},
         config=results("config.yaml"),
         training=[results(f"adapters/{run}/training.csv") for run in TRAINED],
         provenance=[results(f"adapters/{run}/run.json") for run in TRAINED],
@@ -42,14 +28,8 @@ rule write_bundle:
     conda:
         CPU
     params:
-        cfg={
-            "experiment": CONFIG.experiment,
-            "reference": CONFIG.geometry.reference,
-            "facts": explorer_facts(),
-            "methods": method_entries(),
-            "tables": sorted(EXPLORED),
-        },
-        code=code_digests("write_bundle.py"),
+        cfg=jobs.report.page(CONFIG, EXPLORED, CHARTS),
+        code=planned_code("write_bundle.py"),
     message:
         "Gathering all tables for the page and the figures"
     script:
@@ -73,7 +53,7 @@ rule write_explorer:
     conda:
         CPU
     params:
-        code=code_digests("write_explorer.py"),
+        code=planned_code("write_explorer.py", *map(module_path, CHARTS)),
         # What the page is made of counts by content, not by date, which a fresh clone renews.
         assets=digest_of_files(ASSET_FOLDER / name for name in ASSETS),
     message:
@@ -105,7 +85,8 @@ if FIGURES:
         conda:
             CPU
         params:
-            code=code_digests("draw_figures.py"),
+            cfg=[figure._asdict() for figure in FIGURES],
+            code=planned_code("draw_figures.py", *map(module_path, CHARTS)),
         message:
             "Drawing the figures"
         script:

@@ -1,9 +1,5 @@
 """The student, the teacher and the problems."""
 
-
-include: "functions/models.smk"
-
-
 if CONFIG.student.source == "tiny":
 
     rule build_student:
@@ -18,8 +14,8 @@ if CONFIG.student.source == "tiny":
         # One thread: with more, sums are split differently and the bytes depend on the machine.
         threads: 1
         params:
-            cfg=plain(CONFIG.student.tiny),
-            code=code_digests("build_student.py"),
+            cfg=CONFIG.student.tiny.told(),
+            code=planned_code("build_student.py"),
         message:
             "Pre-training the tiny student"
         script:
@@ -38,8 +34,8 @@ else:
         conda:
             CPU
         params:
-            cfg=plain(CONFIG.student),
-            code=code_digests("fetch_model.py"),
+            cfg=CONFIG.student.told(),
+            code=planned_code("fetch_model.py"),
         message:
             "Fetching the student at its pinned revision"
         script:
@@ -56,8 +52,8 @@ if CONFIG.teacher.source == "tiny":
         benchmark:
             benchmark_of("build_teacher")
         params:
-            cfg=plain(CONFIG.teacher.tiny),
-            code=code_digests("build_student.py"),
+            cfg=CONFIG.teacher.tiny.told(),
+            code=planned_code("build_student.py"),
         message:
             "Pre-training the tiny teacher"
 
@@ -76,16 +72,12 @@ elif CONFIG.teacher.source != "endpoint":
         conda:
             CPU
         params:
-            cfg=plain(CONFIG.teacher),
-            code=code_digests("fetch_model.py"),
+            cfg=CONFIG.teacher.told(),
+            code=planned_code("fetch_model.py"),
         message:
             "Providing the teacher"
         script:
             "../scripts/fetch_model.py"
-
-
-# Problems that this experiment takes from a source of their own; those of imported rollouts come with the rollouts.
-PROBLEM_SETS = [*([] if CONFIG.rollouts.file else ROLLOUT_SETS), *CONFIG.evaluation.benchmarks]
 
 
 # Two rules, so that a change in how data sets are read and checked does not make the generated problems anew, and all after.
@@ -97,13 +89,13 @@ rule write_prompts:
     benchmark:
         benchmark_of("write_prompts/{set}")
     wildcard_constraints:
-        set=sets_from("generated"),
+        set=one_of(jobs.rollouts.problem_sets(CONFIG, "generated")),
     localrule: True
     conda:
         CPU
     params:
-        cfg=problem_cfg,
-        code=code_digests("write_prompts.py"),
+        cfg=lambda wildcards: jobs.rollouts.problems(CONFIG, wildcards.set),
+        code=planned_code("write_prompts.py"),
     message:
         "Writing the problems of {wildcards.set}"
     script:
@@ -112,7 +104,7 @@ rule write_prompts:
 
 rule fetch_prompts:
     input:
-        lambda wildcards: source_of(wildcards.set).name if source_of(wildcards.set).source == "file" else [],
+        lambda wildcards: problem_file(wildcards.set),
     output:
         results("prompts/{set}.jsonl"),
     log:
@@ -120,14 +112,18 @@ rule fetch_prompts:
     benchmark:
         benchmark_of("fetch_prompts/{set}")
     wildcard_constraints:
-        set=sets_from("hub", "file"),
+        set=one_of(jobs.rollouts.problem_sets(CONFIG, "hub", "file")),
     localrule: True
     conda:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg=problem_cfg,
-        code=code_digests("fetch_prompts.py"),
+        cfg=lambda wildcards: jobs.rollouts.problems(CONFIG, wildcards.set),
+        code=lambda wildcards: planned_code(
+            "fetch_prompts.py",
+            *jobs.rollouts.problem_modules(CONFIG, wildcards.set),
+            jobs.grading.module(CONFIG, wildcards.set),
+        ),
     message:
         "Fetching and checking the problems of {wildcards.set}"
     script:

@@ -1,9 +1,6 @@
 """The pairwise geometry of the updates, and the tables that gather it."""
 
 
-include: "functions/pairs.smk"
-
-
 rule compare_pair:
     input:
         a=results("deltas/{a}.safetensors"),
@@ -21,8 +18,8 @@ rule compare_pair:
     resources:
         mem_mb=1000,
     params:
-        cfg=lambda wildcards: pair_cfg(wildcards.a, wildcards.b),
-        code=code_digests("compare_pair.py"),
+        cfg=lambda wildcards: jobs.weights.pair(CONFIG, wildcards.a, wildcards.b),
+        code=planned_code("compare_pair.py"),
     message:
         "Comparing {wildcards.a} and {wildcards.b}"
     script:
@@ -46,8 +43,8 @@ rule tabulate_geometry:
         CPU
     threads: 1
     params:
-        cfg={"pairs": pair_entries(), "runs": run_identities()},
-        code=code_digests("tabulate_geometry.py"),
+        cfg=jobs.weights.pairs_table(CONFIG),
+        code=planned_code("tabulate_geometry.py"),
     message:
         "Tabulating the geometry of all pairs"
     script:
@@ -56,7 +53,7 @@ rule tabulate_geometry:
 
 rule compare_sweeps:
     input:
-        [results(f"deltas/{run.id}.safetensors") for run in swept_runs()],
+        [results(f"deltas/{run.id}.safetensors") for run in jobs.weights.swept_runs(CONFIG)],
     output:
         seeds=results("tables/seeds.csv"),
         decomposition=results("tables/decomposition.csv"),
@@ -69,20 +66,8 @@ rule compare_sweeps:
         CPU
     threads: 1
     params:
-        cfg={
-            "runs": [
-                {
-                    "run": run.id,
-                    "method": run.label,
-                    "learning_rate": run.learning_rate,
-                    "init_seed": run.init_seed,
-                    "seed": run.seed,
-                    "default": run.default,
-                }
-                for run in swept_runs()
-            ]
-        },
-        code=code_digests("compare_sweeps.py"),
+        cfg=jobs.weights.sweeps(CONFIG),
+        code=planned_code("compare_sweeps.py"),
     message:
         "Comparing seeds and learning rates with losses"
     script:

@@ -1,6 +1,6 @@
 """What a person reads: the tables that gather every stage, and the summary."""
 
-from dataclasses import asdict
+from lossgeometry.stages import STAGES
 
 
 rule write_config:
@@ -13,8 +13,8 @@ rule write_config:
     conda:
         CPU
     params:
-        cfg=plain(CONFIG),
-        code=code_digests("write_config.py"),
+        cfg=CONFIG.told(),
+        code=planned_code("write_config.py"),
     message:
         "Recording the resolved configuration"
     script:
@@ -34,41 +34,21 @@ rule tabulate_runs:
     conda:
         CPU
     params:
-        cfg=[
-            {"run": run.id, "method": run.label, "learning_rate": run.learning_rate, "seed": run.seed}
-            for run in CONFIG.runs.values()
-        ],
-        code=code_digests("tabulate_runs.py"),
+        cfg=jobs.report.runs_table(CONFIG),
+        code=planned_code("tabulate_runs.py"),
     message:
         "Tabulating the runs"
     script:
         "../scripts/tabulate_runs.py"
 
 
-# Every table that this configuration asks for, by its name; each is made by the rule of its stage.
-TABLES = {"runs": results("tables/runs.csv")}
-if TRAINED:
-    TABLES["rollouts"] = results("tables/rollouts.csv")
-if CONFIG.pairs:
-    TABLES["geometry"] = results("tables/geometry.csv")
-    TABLES["layers"] = results("tables/layers.csv")
-if CONFIG.connectivity_pairs:
-    TABLES["connectivity"] = results("tables/connectivity.csv")
-    TABLES["barriers"] = results("tables/barriers.csv")
-    TABLES["shrinkage"] = results("tables/shrinkage.csv")
-if CONFIG.representation_pairs:
-    TABLES["cka"] = results("tables/cka.csv")
-if swept_runs():
-    for name in ("seeds", "decomposition", "rates"):
-        TABLES[name] = results(f"tables/{name}.csv")
-if CONFIG.geometry.relation_to_base:
-    TABLES["base_relations"] = results("tables/base_relations.csv")
-if EVALUATED:
-    TABLES["accuracy"] = results("tables/accuracy.csv")
-    for name in ("differences", "mcnemar", "pass_at_k", "across_seeds"):
-        TABLES[name] = results(f"tables/{name}.csv")
-if CONTAMINATION:
-    TABLES["contamination"] = CONTAMINATION
+# Every table that this configuration asks for, by its name; each is made by a rule of its stage.
+TABLES = {
+    table.name: results(f"tables/{table.file}") for stage in STAGES for table in stage.tables if table.asked(CONFIG)
+}
+# Of these, the ones that the page and the summary show, with the columns that the page takes; none for all of them.
+EXPLORED = {table.name: table.on_page for stage in STAGES for table in stage.tables if table.on_page != ()}
+EXPLORED = {name: EXPLORED[name] for name in EXPLORED if name in TABLES}
 
 
 rule tabulate_sensitivity:
@@ -84,15 +64,11 @@ rule tabulate_sensitivity:
         CPU
     params:
         cfg={},
-        code=code_digests("tabulate_sensitivity.py"),
+        code=planned_code("tabulate_sensitivity.py"),
     message:
         "Setting seeds and learning rates beside the losses"
     script:
         "../scripts/tabulate_sensitivity.py"
-
-
-if swept_runs() and CONFIG.pairs:
-    TABLES["sensitivity"] = results("tables/sensitivity.csv")
 
 
 # Its content counts, not its date, which a fresh clone renews.
@@ -114,25 +90,20 @@ rule tabulate_claims:
     conda:
         CPU
     params:
-        cfg={
-            "student": CONFIG.student_name,
-            "paper": digest_of_file(PAPER),
-            "runs": [asdict(run) for run in CONFIG.runs.values()],
-        },
-        code=code_digests("tabulate_claims.py"),
+        cfg=jobs.report.claims(CONFIG, digest_of_file(PAPER)),
+        code=planned_code("tabulate_claims.py"),
     message:
         "Putting the paper's claims to this experiment"
     script:
         "../scripts/tabulate_claims.py"
 
 
-if TRAINED:
-    TABLES["claims"] = results("tables/claims.csv")
+SECTIONS = [stage.section for stage in STAGES if stage.section]
 
 
 rule write_summary:
     input:
-        **TABLES,
+        **{name: path for name, path in TABLES.items() if name in EXPLORED and path.endswith(".csv")},
         reference=ancient(PAPER),
     output:
         results("summary.md"),
@@ -143,8 +114,8 @@ rule write_summary:
     conda:
         CPU
     params:
-        cfg={"student": CONFIG.student_name, "paper": digest_of_file(PAPER), "config": plain(CONFIG)},
-        code=code_digests("write_summary.py"),
+        cfg=jobs.report.summary(CONFIG, digest_of_file(PAPER), SECTIONS),
+        code=planned_code("write_summary.py", *map(module_path, SECTIONS)),
     message:
         "Writing the summary"
     script:

@@ -1,9 +1,6 @@
 """Hidden states of the base and of every adapter, once per run, and their similarity, once per pair and block of layers."""
 
 
-include: "functions/representations.smk"
-
-
 scattergather:
     layers=CONFIG.representations.layer_blocks,
 
@@ -35,8 +32,8 @@ rule extract_representations:
     resources:
         gpu=int(CONFIG.representations.precision != "float32"),
     params:
-        cfg=collection_cfg(),
-        code=code_digests("extract_representations.py"),
+        cfg=jobs.function_space.hidden_states(CONFIG),
+        code=planned_code("extract_representations.py"),
     message:
         "Collecting the hidden states of {wildcards.run}"
     script:
@@ -58,13 +55,9 @@ rule compare_representations:
         CPU
     threads: CONFIG.representations.threads
     params:
-        cfg={
-            "estimators": list(CONFIG.representations.estimators),
-            "bootstrap": CONFIG.representations.bootstrap,
-            "seed": CONFIG.representations.seed,
-        },
+        cfg=jobs.function_space.hidden_state_pair(CONFIG),
         block=lambda wildcards: wildcards.get("scatteritem", "1-of-1"),
-        code=code_digests("compare_representations.py"),
+        code=planned_code("compare_representations.py"),
     message:
         "Comparing the hidden states of {wildcards.a} and {wildcards.b}"
     script:
@@ -85,7 +78,7 @@ if SPLIT:
         conda:
             CPU
         params:
-            code=code_digests("join_representations.py"),
+            code=planned_code("join_representations.py"),
         message:
             "Joining the layers of {wildcards.a} and {wildcards.b}"
         script:
@@ -105,7 +98,7 @@ rule tabulate_representations:
         CPU
     params:
         cfg=[list(pair) for pair in CONFIG.representation_pairs],
-        code=code_digests("tabulate_representations.py"),
+        code=planned_code("tabulate_representations.py"),
     message:
         "Tabulating the similarity of hidden states"
     script:

@@ -1,9 +1,6 @@
 """Sampling the teacher, and grading what it wrote: the one data set of every offline method."""
 
 
-include: "functions/rollouts.smk"
-
-
 # An imported file is one part; sampling can be split.
 scattergather:
     rollouts=1 if CONFIG.rollouts.file else CONFIG.rollouts.shards,
@@ -28,39 +25,64 @@ if CONFIG.rollouts.file:
             CPU
         threads: CONFIG.grading.workers
         params:
-            cfg={
-                "heldout_prompts": CONFIG.rollouts.heldout_prompts,
-                "seed": CONFIG.rollouts.seed,
-                "deadline_seconds": CONFIG.grading.deadline_seconds,
-            },
-            code=code_digests("import_rollouts.py"),
+            cfg=jobs.rollouts.imported(CONFIG),
+            code=planned_code(
+                "import_rollouts.py", *jobs.rollouts.import_modules(), jobs.grading.module(CONFIG, "train")
+            ),
         message:
             "Importing the rollouts of {input.file}"
         script:
             "../scripts/import_rollouts.py"
 
+elif CONFIG.teacher.source == "endpoint":
+
+    # Its answers are kept beside the shards, in rollouts/answers, which no rule declares: Snakemake would remove them.
+    rule ask_teacher:
+        input:
+            student=student_folder(),
+            prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
+        output:
+            results("rollouts/shards/{scatteritem}.jsonl"),
+        log:
+            log_of("ask_teacher/{scatteritem}"),
+        benchmark:
+            benchmark_of("ask_teacher/{scatteritem}")
+        localrule: True
+        conda:
+            CPU
+        threads: 1
+        params:
+            cfg=jobs.teacher.completed(CONFIG),
+            # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
+            speed=lambda wildcards, input: jobs.teacher.speed(CONFIG),
+            code=planned_code("ask_teacher.py"),
+        message:
+            "Asking {params.cfg[model]} at {params.cfg[base_url]}, part {wildcards.scatteritem}"
+        script:
+            "../scripts/ask_teacher.py"
+
 else:
 
     rule generate_rollouts:
         input:
-            teacher=teacher_folder() if CONFIG.teacher.source != "endpoint" else [],
-            prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
+            teacher=teacher_folder(),
+            prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         output:
             results("rollouts/shards/{scatteritem}.jsonl"),
         log:
             log_of("generate_rollouts/{scatteritem}"),
         benchmark:
             benchmark_of("generate_rollouts/{scatteritem}")
-        localrule: CONFIG.rollouts.engine.name == "openai"
         conda:
             GPU if CONFIG.rollouts.engine.name == "vllm" else CPU
         threads: 8 if CONFIG.rollouts.engine.name == "vllm" else 1
         resources:
             gpu=int(CONFIG.rollouts.engine.name == "vllm"),
         params:
-            cfg=sampling_cfg(),
-            speed=sampling_speed,
-            code=code_digests("generate_rollouts.py"),
+            cfg=jobs.rollouts.sampled(CONFIG),
+            # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
+            speed=lambda wildcards, input: jobs.rollouts.sampling_speed(CONFIG),
+            code=planned_code("generate_rollouts.py", *jobs.rollouts.sampling_modules(CONFIG)),
         message:
             "Sampling the teacher, part {wildcards.scatteritem}"
         script:
@@ -69,9 +91,10 @@ else:
 
 rule grade_rollouts:
     input:
-        prompts=[results(f"prompts/{name}.jsonl") for name in ROLLOUT_SETS],
+        prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         shards=gather.rollouts(results("rollouts/shards/{scatteritem}.jsonl")),
     output:
+        **({"teacher": results("rollouts/teacher.json")} if jobs.teacher.bought(CONFIG) else {}),
         rollouts=results("rollouts/rollouts.parquet"),
         heldout=results("rollouts/heldout.jsonl"),
         summary=reported("rollouts"),
@@ -83,8 +106,8 @@ rule grade_rollouts:
         CPU
     threads: CONFIG.grading.workers
     params:
-        cfg={"deadline_seconds": CONFIG.grading.deadline_seconds} | ({"pretend": True} if CONFIG.smoke else {}),
-        code=code_digests("grade_rollouts.py"),
+        cfg=jobs.rollouts.graded(CONFIG),
+        code=planned_code("grade_rollouts.py", jobs.grading.module(CONFIG, "train")),
     message:
         "Grading the rollouts"
     script:

@@ -1,9 +1,6 @@
 """One adapter per run, all from one initialisation per seed."""
 
 
-include: "functions/train.smk"
-
-
 rule initialise_adapter:
     input:
         student_folder(),
@@ -17,8 +14,8 @@ rule initialise_adapter:
     conda:
         CPU
     params:
-        cfg=plain(CONFIG.lora),
-        code=code_digests("initialise_adapter.py"),
+        cfg=CONFIG.lora.told(),
+        code=planned_code("initialise_adapter.py"),
     message:
         "Drawing the LoRA initialisation of seed {wildcards.seed}"
     script:
@@ -27,7 +24,12 @@ rule initialise_adapter:
 
 rule train_adapter:
     input:
-        unpack(training_data),
+        prompts=results("prompts/train.jsonl"),
+        rollouts=lambda wildcards: (
+            results("rollouts/rollouts.parquet") if jobs.training.is_offline(CONFIG, wildcards.run) else []
+        ),
+        initialisation=lambda wildcards: initialisation(wildcards.run, "adapter_model.safetensors"),
+        initialisation_config=lambda wildcards: initialisation(wildcards.run, "adapter_config.json"),
         student=student_folder(),
     output:
         adapter=results("adapters/{run}/adapter_model.safetensors"),
@@ -42,11 +44,14 @@ rule train_adapter:
         CPU if CONFIG.training.precision == "float32" else GPU
     threads: CONFIG.training.threads
     resources:
-        gpu=lambda wildcards: training_processes(wildcards) if CONFIG.training.precision != "float32" else 0,
+        gpu=lambda wildcards: (
+            jobs.training.processes(CONFIG, wildcards.run) if CONFIG.training.precision != "float32" else 0
+        ),
     params:
-        cfg=training_cfg,
-        speed=training_speed,
-        code=lambda wildcards: code_digests("train_adapter.py", method_path(run_of(wildcards))),
+        cfg=lambda wildcards: jobs.training.adapter(CONFIG, wildcards.run),
+        # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
+        speed=lambda wildcards, input: jobs.training.speed(CONFIG, wildcards.run),
+        code=lambda wildcards: planned_code("train_adapter.py", *jobs.training.modules(CONFIG, wildcards.run)),
     message:
         "Training {wildcards.run}"
     script:

@@ -11,4 +11,4 @@ with job(snakemake):
     from lossgeometry.settings.models import TinyModel
     from lossgeometry.students.pretraining import pretrain
 
-    pretrain(TinyModel(**snakemake.params.cfg), Path(snakemake.output[0]))
+    pretrain(TinyModel.from_told(snakemake.params.cfg), Path(snakemake.output[0]))

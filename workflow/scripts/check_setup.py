@@ -14,10 +14,11 @@ from lossgeometry.costs import Shape, shape_of
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.config import Config, load_config
 from lossgeometry.files.jsonl import read_lines
+from lossgeometry.files.text import printable
 from lossgeometry.planning import preflight
-from lossgeometry.planning.budget import REFERENCE_DEVICE, budget, format_budget
+from lossgeometry.planning.budget import budget, format_budget
+from lossgeometry.planning.estimates import REFERENCE_DEVICE, Work
 from lossgeometry.planning.plan import format_plan, plan
-from lossgeometry.text import printable
 
 PROJECT = Path(__file__).resolve().parents[2]
 SIZES = {"openai/gsm8k": 1319, "MathArena/aime_2026": 30, "HuggingFaceH4/MATH-500": 500}
@@ -45,9 +46,11 @@ def main() -> None:
     environment = PROJECT / "envs" / ("gpu.yaml" if gpu else "cpu.yaml")
     findings = [preflight.check_versions(preflight.pinned_versions(environment))]
     findings += [*preflight.check_gpus(config, shape, preflight.list_gpus()), *hub]
-    if config.teacher.source == "endpoint" and not arguments.offline:
-        findings.append(preflight.check_endpoint(config.teacher, config.rollouts.engine.base_url))
-    stages = budget(config, shape, lambda name: size_of(config, results, name)) if shape and gpu else []
+    if config.teacher.source == "endpoint" and not config.rollouts.file:
+        findings.append(preflight.check_lengths(config))
+        if not arguments.offline:
+            findings.append(preflight.check_endpoint(config.teacher, config.rollouts.engine))
+    stages = budget(config, Work(shape, lambda name: size_of(config, results, name))) if shape and gpu else []
     if stages:
         findings.append(preflight.check_disk(results, sum(stage.disk_bytes for stage in stages)))
     for finding in findings:

@@ -10,6 +10,8 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.charts.figures import draw_figures
+    from lossgeometry.stage import Figure
 
     bundle = json.loads(Path(snakemake.input[0]).read_text(encoding="utf-8"))
-    draw_figures(bundle, [Path(path) for path in snakemake.output])
+    figures = [Figure(**entry) for entry in snakemake.params.cfg]
+    draw_figures(bundle, figures, Path(snakemake.output[0]).parent)

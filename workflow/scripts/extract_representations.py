@@ -9,6 +9,7 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.representations.collection import collect
+    from lossgeometry.settings.tasks import HiddenStates
     from lossgeometry.updates.peft import Adapter
 
     inputs = snakemake.input
@@ -17,6 +18,6 @@ with job(snakemake):
         adapter=Adapter(Path(inputs.adapter[0]).parent) if inputs.get("adapter") else None,
         solutions=inputs.solutions,
         problems=inputs.get("problems"),
-        cfg=snakemake.params.cfg,
+        task=HiddenStates.from_told(snakemake.params.cfg),
         output=Path(snakemake.output[0]),
     )

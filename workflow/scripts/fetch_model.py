@@ -11,4 +11,6 @@ with job(snakemake, network=True):
     from lossgeometry.settings.models import Model
     from lossgeometry.students.fetched import provide_model
 
-    provide_model(Model(**snakemake.params.cfg), Path(snakemake.output[0]), [Path(path) for path in snakemake.input])
+    provide_model(
+        Model.from_told(snakemake.params.cfg), Path(snakemake.output[0]), [Path(path) for path in snakemake.input]
+    )

@@ -9,5 +9,6 @@ with job(snakemake, network=True):
     from pathlib import Path
 
     from lossgeometry.problems.prompts import fetch_prompts
+    from lossgeometry.settings.tasks import ProblemSet
 
-    fetch_prompts(snakemake.params.cfg, snakemake.threads, Path(snakemake.output[0]))
+    fetch_prompts(ProblemSet.from_told(snakemake.params.cfg), snakemake.threads, Path(snakemake.output[0]))

@@ -9,9 +9,10 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.evaluation.answering import answer
+    from lossgeometry.settings.tasks import Answers
 
     answer(
-        cfg=snakemake.params.cfg,
+        task=Answers.from_told(snakemake.params.cfg),
         code=snakemake.params.code,
         student=Path(snakemake.input.student),
         adapter=Path(snakemake.input.adapter[0]).parent if snakemake.input.get("adapter") else None,

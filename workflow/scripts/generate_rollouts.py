@@ -9,13 +9,14 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.rollouts.sampling import sample_rollouts
+    from lossgeometry.settings.tasks import SampledRollouts
 
     shard, shards = snakemake.wildcards.scatteritem.split("-of-")
     sample_rollouts(
-        cfg=snakemake.params.cfg,
+        task=SampledRollouts.from_told(snakemake.params.cfg),
         speed=snakemake.params.speed,
         code=snakemake.params.code,
-        teacher=Path(snakemake.input.teacher) if snakemake.input.get("teacher") else None,
+        teacher=Path(snakemake.input.teacher),
         prompts=[Path(path) for path in snakemake.input.prompts],
         shard=(int(shard) - 1, int(shards)),
         output=Path(snakemake.output[0]),

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
+    from lossgeometry.grading.graders import DEFAULT
     from lossgeometry.rollouts.rewards import grade_answers
 
     grade_answers(
@@ -15,5 +16,6 @@ with job(snakemake):
         prompts=Path(snakemake.input.prompts),
         workers=snakemake.threads,
         deadline_seconds=snakemake.params.cfg["deadline_seconds"],
+        grader=snakemake.params.cfg.get("grader", DEFAULT),
         output=Path(snakemake.output[0]),
     )

@@ -9,9 +9,10 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.rollouts.importing import import_rollouts
+    from lossgeometry.settings.tasks import ImportedRollouts
 
     import_rollouts(
-        cfg=snakemake.params.cfg,
+        task=ImportedRollouts.from_told(snakemake.params.cfg),
         file=Path(snakemake.input.file),
         student=Path(snakemake.input.student),
         workers=snakemake.threads,

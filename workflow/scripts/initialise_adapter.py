@@ -13,7 +13,7 @@ with job(snakemake):
 
     initialise(
         student=Path(snakemake.input[0]),
-        lora=Lora(**snakemake.params.cfg),
+        lora=Lora.from_told(snakemake.params.cfg),
         seed=int(snakemake.wildcards.seed),
         output=Path(snakemake.output[0]).parent,
     )

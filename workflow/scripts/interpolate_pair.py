@@ -9,15 +9,16 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.connectivity.pair import interpolate
+    from lossgeometry.settings.tasks import PathLosses
     from lossgeometry.updates.peft import Adapter
 
     inputs = snakemake.input
     interpolate(
         student=inputs.student,
         adapters=(Adapter(Path(inputs.adapter_a[0]).parent), Adapter(Path(inputs.adapter_b[0]).parent)),
-        endpoints={name: inputs[name] for name in ("base", "a", "b")},
+        endpoints={name: inputs[name] for name in ("a", "b")},
         sources={loss: inputs[loss] for loss in snakemake.params.cfg["losses"]},
-        cfg=snakemake.params.cfg,
+        task=PathLosses.from_told(snakemake.params.cfg),
         curve=snakemake.output.curve,
-        barriers=snakemake.output.barriers,
+        losses=snakemake.output.losses,
     )

@@ -8,8 +8,9 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.connectivity.endpoints import write_endpoint
+    from lossgeometry.connectivity.endpoints import write_losses
     from lossgeometry.connectivity.measurement import measure_endpoint
+    from lossgeometry.settings.tasks import EndPointLosses
     from lossgeometry.updates.peft import Adapter
 
     inputs = snakemake.input
@@ -17,6 +18,6 @@ with job(snakemake):
         student=inputs.student,
         adapter=Adapter(Path(inputs.adapter[0]).parent) if inputs.get("adapter") else None,
         sources={loss: inputs[loss] for loss in snakemake.params.cfg["losses"]},
-        cfg=snakemake.params.cfg,
+        task=EndPointLosses.from_told(snakemake.params.cfg),
     )
-    write_endpoint(snakemake.output[0], losses)
+    write_losses(snakemake.output[0], losses)

@@ -8,7 +8,11 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.updates.peft import Adapter
-    from lossgeometry.updates.stored import reduce_adapter
+    from lossgeometry.updates.loading import load
+    from lossgeometry.updates.reduction import write_delta
 
-    reduce_adapter(Adapter(Path(snakemake.input.weights).parent), snakemake.output[0])
+    folder = Path(snakemake.input.weights[0]).parent
+    update = load(folder, snakemake.input.get("base"), **snakemake.params.cfg)
+    write_delta(update, snakemake.output[0])
+    for tensor, reason in update.skipped.items():
+        print(f"left out: {tensor}: {reason}")

@@ -8,11 +8,12 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
+    from lossgeometry.settings.tasks import TrainedAdapter
     from lossgeometry.training.run import train
 
     output = Path(snakemake.output.adapter).parent
     train(
-        cfg=snakemake.params.cfg,
+        task=TrainedAdapter.from_told(snakemake.params.cfg),
         speed=snakemake.params.speed,
         code=snakemake.params.code,
         student=Path(snakemake.input.student),

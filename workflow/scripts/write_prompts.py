@@ -9,5 +9,6 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.problems.problem_sets import write_prompts
+    from lossgeometry.settings.tasks import ProblemSet
 
-    write_prompts(snakemake.params.cfg, Path(snakemake.output[0]))
+    write_prompts(ProblemSet.from_told(snakemake.params.cfg), Path(snakemake.output[0]))

@@ -8,12 +8,18 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
+    import yaml
+
     from lossgeometry.report.summary import write_summary
 
+    cfg = snakemake.params.cfg
+    tables = {name: Path(path) for name, path in snakemake.input.items()}
+    paper = yaml.safe_load(tables.pop("reference").read_text(encoding="utf-8"))
     write_summary(
-        cfg=snakemake.params.cfg["config"],
-        student_name=snakemake.params.cfg["student"],
-        tables={name: Path(path) for name, path in snakemake.input.items()},
+        cfg=cfg["config"],
+        facts={"student": cfg["student"], "paper_student": paper["student"]},
+        sections=cfg["sections"],
+        tables=tables,
         benchmarks=Path(snakemake.output[0]).parent / "benchmarks",
         output=Path(snakemake.output[0]),
     )

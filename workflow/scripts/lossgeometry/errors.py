@@ -19,3 +19,7 @@ class SecondWriter(RuntimeError):
 
 class ConfigError(ValueError):
     """A configuration that cannot run; the message is one sentence that names the key and the cure."""
+
+
+class ChangedCode(Exception):
+    """Code that is no longer what it was when a job was planned; the message is one sentence that names it and the cure."""

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lossgeometry.errors import CannotWrite, DamagedInput, InputError, SecondWriter
+from lossgeometry.errors import CannotWrite, ChangedCode, DamagedInput, InputError, SecondWriter
 from lossgeometry.files.damage import require_whole
+from lossgeometry.planned import require_planned_code
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -32,8 +33,9 @@ def job(snakemake, network: bool = False) -> Iterator[None]:
     os.dup2(log, sys.stderr.fileno())
     sys.stdout.reconfigure(line_buffering=True)
     try:
+        require_planned_code(snakemake.params.code)
         require_whole(snakemake.input)
         yield
-    except (InputError, DamagedInput, CannotWrite, SecondWriter) as error:
+    except (ChangedCode, InputError, DamagedInput, CannotWrite, SecondWriter) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -21,21 +21,14 @@ from lossgeometry.charts.parts import (
 )
 
 
-def depth_chart(frame: Frame, layers: int, title: str = "") -> dict[str, Any]:
+def depth_chart(frame: Frame) -> dict[str, Any]:
     """Return the chart.
 
     Rows hold `name, line, dot, id, dash, layer, value`, a chance band `low, high` and an interval `from, to`.
-
-    Parameters
-    ----------
-    layers
-        Number of layers of the model.
-    title
-        What the vertical axis shows; the page says it beside the chart.
     """
     base = alt.Chart(ROWS)
-    x_scale = alt.Scale(domain=[0, max(layers - 1, 1)], nice=False, padding=6)
-    axis = alt.Axis(format="d", tickMinStep=1, tickCount=min(layers, 12), grid=False)
+    x_scale = alt.Scale(domainMin=0, domainMax=expression("max(layers - 1, 1)"), nice=False, padding=6)
+    axis = alt.Axis(format="d", tickMinStep=1, tickCount=expression("min(layers, 12)"), grid=False)
     x = alt.X("layer:Q", title="layer", scale=x_scale, axis=axis)
     y = alt.Y("value:Q", title=None, scale=bounded_scale(), axis=bounded_axis())
     strong = expression("datum.id === focus ? 3.4 : 1.7")
@@ -61,8 +54,12 @@ def depth_chart(frame: Frame, layers: int, title: str = "") -> dict[str, Any]:
         x=x, y=y, color=line_colour(frame), detail="id:N", strokeDash=alt.StrokeDash("dash:N", scale=None)
     )
     dots = valid.mark_point(
-        filled=True, opacity=1, size=expression(f"datum.id === focus ? 46 : {20 if layers > 12 else 30}")
+        filled=True, opacity=1, size=expression("datum.id === focus ? 46 : layers > 12 ? 20 : 30")
     ).encode(x=x, y=y, fill=dot_fill(), tooltip=[alt.Tooltip(field) for field in ("name:N", "layer:Q", "value:Q")])
     parts = [band, interval, rule, lines, dots] if not frame.figure else [band, interval, lines, dots]
-    chart = alt.layer(*parts).add_params(param("layer", 0), *bounds(), param("focus", "")).properties(title=title)
+    chart = (
+        alt.layer(*parts)
+        .add_params(param("layer", 0), param("layers", 1), *bounds(), param("focus", ""))
+        .properties(title=frame.title)
+    )
     return finish(chart, frame)

@@ -9,27 +9,25 @@ from lossgeometry.charts.parts import ROWS, Frame, expression, finish, param
 # Opposed, unrelated, the same; the middle is the ground, so that what is unrelated recedes.
 LIGHT = ("#9a4d00", "#f1f3f5", "#134a8e")
 DARK = ("#f0a04b", "#22272e", "#7db8ff")
+SMALL = "length(shown) > 14"
+STEP = {"y_step": f"{SMALL} ? 20 : 34"}
+"""Height of a row, as a parameter of the compiled chart."""
 
 
-def map_chart(frame: Frame, cells: int) -> dict[str, Any]:
+def map_chart(frame: Frame) -> dict[str, Any]:
     """Return the chart; rows hold `row, column, row_order, column_order, text, similarity, inside`.
 
     `similarity` in [-1, 1] colours a cell, `text` is what it says, `inside` whether it is what chance gives; the
     diagonal is left out by its absence.
-
-    Parameters
-    ----------
-    cells
-        Number of runs, which sets the size of the text.
+    The number of runs sets the size of the text; see `STEP` for that of the cells.
     """
     base = alt.Chart(ROWS)
-    small = cells > 14
-    bare = {"ticks": False, "domain": False, "grid": False, "labelLimit": 110 if small else 150}
+    bare = {"ticks": False, "domain": False, "grid": False, "labelLimit": expression(f"{SMALL} ? 110 : 150")}
     x = alt.X(
         "column:N",
         sort=alt.EncodingSortField("column_order", op="min"),
         title=None,
-        axis=alt.Axis(orient="top", labelAngle=-90 if small else -30, **bare),
+        axis=alt.Axis(orient="top", labelAngle=expression(f"{SMALL} ? -90 : -30"), **bare),
     )
     y = alt.Y(
         "row:N", sort=alt.EncodingSortField("row_order", op="min"), title=None, axis=alt.Axis(labelPadding=6, **bare)
@@ -51,10 +49,10 @@ def map_chart(frame: Frame, cells: int) -> dict[str, Any]:
     quiet = "dark ? '#9aa4b2' : '#5b6470'"
     # Numbers that would run into each other are left to the tooltip and the table.
     text = base.mark_text(
-        fontSize=8 if small else 11,
+        fontSize=expression(f"{SMALL} ? 8 : 11"),
         color=expression(f"datum.inside ? ({quiet}) : ({ink})"),
         fontStyle=expression("datum.inside ? 'italic' : 'normal'"),
-        opacity=expression(f"bandwidth('x') < {24 if small else 33} ? 0 : 1"),
+        opacity=expression(f"bandwidth('x') < ({SMALL} ? 24 : 33) ? 0 : 1"),
     ).encode(x=x, y=y, text="text:N")
-    chart = alt.layer(cell, text).add_params(param("dark", False), param("focus", ""))
-    return finish(chart, frame, alt.Step(20 if small else 34))
+    chart = alt.layer(cell, text).add_params(param("dark", False), param("focus", ""), param("shown", []))
+    return finish(chart, frame, alt.Step(34))

@@ -1,12 +1,12 @@
 """What the charts share: the data set, colours that rows carry, chance bands, the style."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import altair as alt
 
 ROWS = alt.NamedData(name="rows")
 INK, SOFT, GRID, BAND = "#1c2127", "#5b6470", "#e3e6ea", "#8b95a1"
+LEGEND = "names and colours of the rows"
 FONT = "DejaVu Sans, Verdana, sans-serif"
 
 CONFIG = {
@@ -40,8 +40,8 @@ class Frame(NamedTuple):
     """Whether it is a figure, which stands alone with a legend, or a part of the page, which has one beside it."""
     width: int | str = "container"
     height: int = 260
-    legend: Sequence[Mapping[str, str]] = ()
-    """Figures only: `name`, `line` and `dot` colour of every entry."""
+    title: str = ""
+    """Figures only: what the value axis shows; the page says it beside the chart."""
 
 
 def param(name: str, value: Any) -> alt.Parameter:
@@ -64,12 +64,13 @@ def bounded_axis(count: int = 5) -> alt.Axis:
     return alt.Axis(labelExpr="format(datum.value, form)", tickCount=count)
 
 
-def line_colour(frame: Frame, field: str = "name", colour: str = "line", title: str | None = None) -> alt.Color:
+def line_colour(frame: Frame) -> alt.Color:
     """Return the colour that a row carries in `line`; in a figure through a scale, so that there is a legend."""
     if not frame.figure:
-        return alt.Color(f"{colour}:N", scale=None)
-    scale = alt.Scale(domain=[entry["name"] for entry in frame.legend], range=[entry[colour] for entry in frame.legend])
-    return alt.Color(f"{field}:N", scale=scale, title=title, legend=alt.Legend(orient="right", symbolType="stroke"))
+        return alt.Color("line:N", scale=None)
+    # The names and colours of the rows take the place of the domain when the chart is compiled.
+    scale = alt.Scale(domain=[LEGEND], range=[INK])
+    return alt.Color("name:N", scale=scale, title=None, legend=alt.Legend(orient="right", symbolType="stroke"))
 
 
 def dot_fill() -> alt.Fill:

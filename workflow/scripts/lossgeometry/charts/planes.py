@@ -19,7 +19,7 @@ from lossgeometry.charts.parts import (
 _LINE = "datum.id === focus ? 3.4 : 1.7"
 
 
-def basis_chart(frame: Frame, title: str = "") -> dict[str, Any]:
+def basis_chart(frame: Frame) -> dict[str, Any]:
     """Return a measurement of the outputs against the raw cosine, with both chance bands.
 
     Rows hold `name, id, line, dot, on, cosine, cosine_low, cosine_high, value, low, high`; pairs that are not `on`
@@ -52,11 +52,11 @@ def basis_chart(frame: Frame, title: str = "") -> dict[str, Any]:
         .encode(x=x, y=y, text="tag:N")
     )
     chart = alt.layer(across, along, dots, labels).add_params(param("focus", ""), param("floor", -0.1))
-    return finish(chart.properties(title=title), frame)
+    return finish(chart.properties(title=frame.title), frame)
 
 
-def path_chart(frame: Frame, title: str = "") -> dict[str, Any]:
-    """Return the loss between two adapters; rows hold `name, id, line, dot, t, value, from, to, chord`."""
+def path_chart(frame: Frame) -> dict[str, Any]:
+    """Return the loss between two adapters; rows hold `name, id, line, dot, t, value, from, to`."""
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
     x = alt.X(
         "t:Q",
@@ -80,10 +80,10 @@ def path_chart(frame: Frame, title: str = "") -> dict[str, Any]:
         x=x, y=y, fill=dot_fill(), tooltip=[alt.Tooltip(field) for field in ("name:N", "t:Q", "value:Q")]
     )
     chart = alt.layer(band, chord, lines, dots).add_params(param("focus", ""))
-    return finish(chart.properties(title=title), frame)
+    return finish(chart.properties(title=frame.title), frame)
 
 
-def training_chart(frame: Frame, title: str = "") -> dict[str, Any]:
+def training_chart(frame: Frame) -> dict[str, Any]:
     """Return a quantity over training steps; rows hold `name, id, line, dash, step, value`."""
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
     x = alt.X(
@@ -101,4 +101,4 @@ def training_chart(frame: Frame, title: str = "") -> dict[str, Any]:
         strokeDash=alt.StrokeDash("dash:N", scale=None),
         tooltip=[alt.Tooltip(field) for field in ("name:N", "step:Q", "value:Q")],
     )
-    return finish(alt.layer(lines).add_params(param("focus", "")).properties(title=title), frame)
+    return finish(alt.layer(lines).add_params(param("focus", "")).properties(title=frame.title), frame)

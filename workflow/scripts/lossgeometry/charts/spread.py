@@ -19,25 +19,24 @@ from lossgeometry.charts.parts import (
     names_axis,
     param,
 )
+from lossgeometry.explorer.metrics import SERIES
 
 STEP = 26
 _HEAVY = "datum.id === focus ? 4 : 2.2"
 
 
-def whisker_chart(frame: Frame, title: str = "", last: bool = False) -> dict[str, Any]:
+def whisker_chart(frame: Frame, last: bool = False) -> dict[str, Any]:
     """Return dots with whiskers.
 
     Rows hold `name, order, id, line, dot, value`, a whisker `from, to` and a chance band `low, high`.
 
     Parameters
     ----------
-    title
-        What the horizontal axis shows; the page says it beside the chart.
     last
         Whether the whisker ends in something of its own, which then is marked by a tick (the last principal angle).
     """
     base = alt.Chart(ROWS)
-    x, y = alt.X("value:Q", title=title or None, scale=bounded_scale(), axis=bounded_axis(6)), names_axis()
+    x, y = alt.X("value:Q", title=frame.title or None, scale=bounded_scale(), axis=bounded_axis(6)), names_axis()
     band = (
         base.transform_filter("isValid(datum.low) && isValid(datum.high)")
         .mark_bar(height=15, color=BAND, opacity=0.3)
@@ -63,27 +62,27 @@ def whisker_chart(frame: Frame, title: str = "", last: bool = False) -> dict[str
     return finish(alt.layer(*marks).add_params(*bounds(), param("focus", "")), frame, alt.Step(STEP))
 
 
-def bar_chart(frame: Frame, title: str = "", form: str = ".3~g") -> dict[str, Any]:
+def bar_chart(frame: Frame) -> dict[str, Any]:
     """Return bars from zero with their value beside them; rows hold `name, order, id, line, value`."""
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
     scale = alt.Scale(zero=True, nice=True, padding=0)
-    x = alt.X("value:Q", title=title or None, scale=scale, axis=alt.Axis(tickCount=5, format="~g"))
+    x = alt.X("value:Q", title=frame.title or None, scale=scale, axis=alt.Axis(tickCount=5, format="~g"))
     y = names_axis()
     bars = base.mark_bar(height=13, cornerRadiusEnd=2).encode(
         x=x, y=y, fill=alt.Fill("line:N", scale=None), tooltip=[alt.Tooltip("name:N"), alt.Tooltip("value:Q")]
     )
-    text = base.mark_text(align="left", dx=5, color=INK).encode(x=x, y=y, text=alt.Text("value:Q", format=form))
+    text = base.mark_text(align="left", dx=5, color=INK).encode(x=x, y=y, text=alt.Text("value:Q", format=".3~g"))
     return finish(alt.layer(bars, text).add_params(param("focus", "")), frame, alt.Step(STEP))
 
 
-def accuracy_chart(frame: Frame, title: str = "") -> dict[str, Any]:
+def accuracy_chart(frame: Frame) -> dict[str, Any]:
     """Return accuracies with Wilson intervals, and the base's as a line and band behind all of them.
 
     Rows hold `name, order, line, value, from, to`, and `base, base_from, base_to`, the same in every row.
     """
     base = alt.Chart(ROWS)
     scale = alt.Scale(zero=False, nice=False, padding=14)
-    x = alt.X("value:Q", title=title or None, scale=scale, axis=alt.Axis(format="%", tickCount=6))
+    x = alt.X("value:Q", title=frame.title or None, scale=scale, axis=alt.Axis(format="%", tickCount=6))
     y = names_axis()
     one = base.transform_filter("isValid(datum.base)").transform_aggregate(
         base="min(base)", base_from="min(base_from)", base_to="max(base_to)"
@@ -100,22 +99,13 @@ def accuracy_chart(frame: Frame, title: str = "") -> dict[str, Any]:
     return finish(alt.layer(band, line, whisker, dots).add_params(param("focus", "")), frame, alt.Step(STEP))
 
 
-SERIES = {
-    "cosine": ("cosine of the updates", "circle"),
-    "gram_alignment.output": ("output-Gram alignment", "diamond"),
-    "top_direction.output": ("top output direction", "square"),
-    "top_direction.input": ("top input direction", "triangle-up"),
-}
-
-
 def robustness_chart(frame: Frame) -> dict[str, Any]:
     """Return what changes with the seed or the learning rate.
 
     Rows hold `name, order, id, line, series, value` and, for the cosine, its chance band `low, high`.
     """
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
-    title = "similarity of two runs of one method" if frame.figure else None
-    x, y = alt.X("value:Q", title=title, scale=bounded_scale(), axis=bounded_axis(6)), names_axis()
+    x, y = alt.X("value:Q", title=frame.title or None, scale=bounded_scale(), axis=bounded_axis(6)), names_axis()
     titles, shapes = zip(*SERIES.values(), strict=True)
     band = (
         base.transform_filter(f"datum.series === '{titles[0]}'")

@@ -1,6 +1,5 @@
 """Greedy accuracy at points of a path, from one load of the base."""
 
-from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -14,27 +13,29 @@ from lossgeometry.generation.engines.transformers import TransformersEngine
 from lossgeometry.generation.requests import evaluation_requests
 from lossgeometry.grading.grader import Answer, Grader
 from lossgeometry.settings.rollouts import Sampling
+from lossgeometry.settings.tasks import PathAccuracy
 from lossgeometry.updates.peft import Adapter
 
 
-def path_accuracies(student: str | Path, a: Adapter, b: Adapter, problems: str | Path, cfg: Mapping) -> list[tuple]:
+def path_accuracies(
+    student: str | Path, a: Adapter, b: Adapter, problems: str | Path, task: PathAccuracy
+) -> list[tuple]:
     """Return the greedy accuracy at W0 + (1 - t) dW_a + t dW_b, as rows of `paths.CURVE_COLUMNS`.
 
     Parameters
     ----------
     problems
         JSONL with the keys id, problem and answer.
-    cfg
-        `points` (values of t), `problems` (how many), `prompt_suffix`, `batch_size`, `max_new_tokens` and
-        `deadline_seconds`.
+    task
+        The values of t, how many problems, and how they are answered and graded.
     """
-    asked = list(islice(read_lines(problems), cfg["problems"]))
+    asked = list(islice(read_lines(problems), task.problems))
     requests = evaluation_requests(asked, greedy=True, samples=0, seed=0)
-    sampling = Sampling(temperature=0.0, max_new_tokens=cfg["max_new_tokens"])
-    engine = TransformersEngine(Path(student), None, cfg["prompt_suffix"], cfg["batch_size"])
-    points, correct = np.array(cfg["points"]), []
-    with attached(engine.model, [a, b]) as span, Grader(1, cfg["deadline_seconds"]) as grader:
-        for t in cfg["points"]:
+    sampling = Sampling(temperature=0.0, top_p=1.0, top_k=0, max_new_tokens=task.max_new_tokens)
+    engine = TransformersEngine(Path(student), None, task.prompt_suffix, task.batch_size)
+    points, correct = np.array(task.points), []
+    with attached(engine.model, [a, b]) as span, Grader(1, task.deadline_seconds, task.grader) as grader:
+        for t in task.points:
             span.set_weights(torch.tensor([[1 - t, t]], device=engine.model.device))
             completions = [completion for batch in engine.generate(requests, sampling) for completion in batch]
             answers = [

@@ -1,25 +1,24 @@
-"""Barriers along a path, with standard errors, and the closed-form norm under it.
+"""Losses along a path over its chord, with standard errors, and the closed-form norm under it.
 
 L(t) is the mean over sequences of the per-token loss of each sequence, so every difference of losses is a mean of
 paired differences by sequence, whose standard error follows without a model of how the losses of one sequence depend on
 each other.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Barrier:
-    """The largest excess of the loss along a path."""
+class Largest(NamedTuple):
+    """The largest of some mean differences."""
 
     value: float
-    """Nats per token; at least 0 for Entezari's definition, at least half the difference of the ends for Frankle's."""
+    """Nats per token."""
     se: float
-    """Standard error of the excess at ``t``, paired by sequence; it does not count that t was chosen as the largest."""
+    """Standard error at ``t``, paired by sequence; it does not count that t was chosen as the largest."""
     t: float
-    """Where the excess is largest; the first such t."""
+    """Where the difference is largest; the first such t."""
 
 
 def mean_and_error(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -30,11 +29,11 @@ def mean_and_error(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return losses.mean(axis=-1), losses.std(axis=-1, ddof=1) / np.sqrt(count)
 
 
-def chord_barrier(points: np.ndarray, losses: np.ndarray) -> Barrier:
-    """Return max over t in [0, 1] of L(t) - ((1 - t) L(0) + t L(1)).
+def over_chord(points: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Return L(t) - ((1 - t) L(0) + t L(1)) of every sequence, (points, sequences).
 
-    Entezari et al., The Role of Permutation Invariance in Linear Mode Connectivity of Neural Networks, ICLR 2022, eq. 1
-    (arXiv 2110.06296).
+    Its largest mean is the barrier of Entezari et al., The Role of Permutation Invariance in Linear Mode Connectivity of
+    Neural Networks, ICLR 2022, eq. 1 (arXiv 2110.06296).
 
     Parameters
     ----------
@@ -43,45 +42,25 @@ def chord_barrier(points: np.ndarray, losses: np.ndarray) -> Barrier:
     losses
         (points, sequences).
     """
-    return _largest(points, over_chord(points, losses), (points >= 0) & (points <= 1))
-
-
-def inner_excess(points: np.ndarray, losses: np.ndarray) -> Barrier:
-    """Return the same maximum over 0 < t < 1 only: negative where the whole path lies below its chord.
-
-    The barrier itself is then 0, at an end, and says nothing about how far from one the path is. NaN without inner
-    points.
-    """
-    inner = (points > 0) & (points < 1)
-    if not inner.any():
-        return Barrier(float("nan"), float("nan"), float("nan"))
-    return _largest(points, over_chord(points, losses), inner)
-
-
-def over_chord(points: np.ndarray, losses: np.ndarray) -> np.ndarray:
-    """Return L(t) - ((1 - t) L(0) + t L(1)) of every sequence, (points, sequences)."""
     weight = points[:, None]
     return losses - ((1 - weight) * _at(points, losses, 0.0) + weight * _at(points, losses, 1.0))
 
 
-def mean_barrier(points: np.ndarray, losses: np.ndarray) -> Barrier:
+def mean_barrier(points: np.ndarray, losses: np.ndarray) -> Largest:
     """Return max over t in [0, 1] of L(t) - (L(0) + L(1)) / 2.
 
     Frankle et al., Linear Mode Connectivity and the Lottery Ticket Hypothesis, ICML 2020, section 2 (arXiv 1912.05671).
-    It reads a difference between the two ends as a barrier. Arguments as for `chord_barrier`.
+    It reads a difference between the two ends as a barrier. Arguments as for `over_chord`.
     """
     over_mean = losses - (_at(points, losses, 0.0) + _at(points, losses, 1.0)) / 2
-    return _largest(points, over_mean, (points >= 0) & (points <= 1))
+    considered = (points >= 0) & (points <= 1)
+    mean, error = mean_and_error(over_mean[considered])
+    best = int(np.argmax(mean))
+    return Largest(float(mean[best]), float(error[best]), float(points[considered][best]))
 
 
 def _at(points: np.ndarray, losses: np.ndarray, t: float) -> np.ndarray:
     return losses[int(np.flatnonzero(points == t)[0])]
-
-
-def _largest(points: np.ndarray, excess: np.ndarray, considered: np.ndarray) -> Barrier:
-    mean, error = mean_and_error(excess[considered])
-    best = int(np.argmax(mean))
-    return Barrier(float(mean[best]), float(error[best]), float(points[considered][best]))
 
 
 def path_norms(points: np.ndarray, norm_a: float, norm_b: float, inner: float) -> np.ndarray:

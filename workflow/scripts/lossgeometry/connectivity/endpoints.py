@@ -1,4 +1,4 @@
-"""The ends of all paths: losses of one model, measured once and shared by every pair that the model is in.
+"""Losses by sequence on disk: those of one model, shared by every pair that it is in, and those along one path.
 
 An update is also measured at multiples of itself on its way to the base. That is the control of a barrier: the middle
 of a path between two unrelated updates is shorter than its ends, and a shorter update alone already has another loss.
@@ -13,57 +13,58 @@ import numpy as np
 from lossgeometry.errors import InputError
 from lossgeometry.files.csv_rows import read_rows, write_rows
 
-COLUMNS = ("loss", "multiple", "sequence", "value")
+MULTIPLE, ALONG_PATH = "multiple", "t"
+"""The column of the points: of one update, 0 the base and 1 the update; of a path, from its first end to its second."""
 
 
 @dataclass(frozen=True)
-class EndPoint:
-    """Losses of one update, at multiples of itself, on the sequences of one loss."""
+class PointLosses:
+    """Losses at some points, on the sequences of one loss."""
 
     sequences: tuple[str, ...]
-    multiples: np.ndarray
-    """(multiples), increasing; 0 is the base and 1 the update."""
+    points: np.ndarray
+    """(points), increasing."""
     losses: np.ndarray
-    """(multiples, sequences), nats per token."""
+    """(points, sequences), nats per token."""
 
-    def at(self, multiple: float) -> np.ndarray:
-        """Return the losses at one measured multiple, (sequences,)."""
-        return self.losses[int(np.flatnonzero(self.multiples == multiple)[0])]
+    def at(self, point: float) -> np.ndarray:
+        """Return the losses at one measured point, (sequences,)."""
+        return self.losses[int(np.flatnonzero(self.points == point)[0])]
 
 
-def write_endpoint(path: str | Path, losses: Mapping[str, EndPoint]) -> None:
-    """Write the end-points of one model, by loss."""
+def write_losses(path: str | Path, losses: Mapping[str, PointLosses], column: str = MULTIPLE) -> None:
+    """Write losses by sequence: the columns `loss`, that of the points, `sequence` and `value`."""
     write_rows(
         path,
-        COLUMNS,
+        ("loss", column, "sequence", "value"),
         (
-            (loss, float(multiple), sequence, float(value))
-            for loss, end in losses.items()
-            for multiple, values in zip(end.multiples, end.losses, strict=True)
-            for sequence, value in zip(end.sequences, values, strict=True)
+            (loss, float(point), sequence, float(value))
+            for loss, measured in losses.items()
+            for point, values in zip(measured.points, measured.losses, strict=True)
+            for sequence, value in zip(measured.sequences, values, strict=True)
         ),
     )
 
 
-def read_endpoint(path: str | Path) -> dict[str, EndPoint]:
-    """Return the end-points of one model, by loss, from a file that `write_endpoint` wrote."""
+def read_losses(path: str | Path, column: str = MULTIPLE) -> dict[str, PointLosses]:
+    """Return losses by sequence, by loss, from a file that `write_losses` wrote."""
     values: dict[str, dict[float, dict[str, float]]] = {}
     for row in read_rows(path):
-        values.setdefault(row["loss"], {}).setdefault(float(row["multiple"]), {})[row["sequence"]] = float(row["value"])
-    return {loss: _endpoint(by_multiple) for loss, by_multiple in values.items()}
+        values.setdefault(row["loss"], {}).setdefault(float(row[column]), {})[row["sequence"]] = float(row["value"])
+    return {loss: _by_sequence(by_point) for loss, by_point in values.items()}
 
 
-def _endpoint(by_multiple: Mapping[float, Mapping[str, float]]) -> EndPoint:
-    multiples = sorted(by_multiple)
-    sequences = tuple(by_multiple[multiples[0]])
-    return EndPoint(
+def _by_sequence(by_point: Mapping[float, Mapping[str, float]]) -> PointLosses:
+    points = sorted(by_point)
+    sequences = tuple(by_point[points[0]])
+    return PointLosses(
         sequences,
-        np.array(multiples),
-        np.array([[by_multiple[multiple][sequence] for sequence in sequences] for multiple in multiples]),
+        np.array(points),
+        np.array([[by_point[point][sequence] for sequence in sequences] for point in points]),
     )
 
 
-def check_same_sequences(loss: str, wanted: Sequence[str], ends: Mapping[str, EndPoint]) -> None:
+def check_same_sequences(loss: str, wanted: Sequence[str], ends: Mapping[str, PointLosses]) -> None:
     """Refuse end-points that were measured on other sequences; errors are paired by sequence."""
     for path, end in ends.items():
         if list(end.sequences) != list(wanted):

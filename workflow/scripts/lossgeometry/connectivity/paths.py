@@ -1,30 +1,16 @@
 """The path of one pair, put together from its inner points and its two shared ends, and what is read off it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
-from lossgeometry.connectivity.barriers import chord_barrier, inner_excess, mean_and_error, mean_barrier, path_norms
-from lossgeometry.connectivity.endpoints import EndPoint
-from lossgeometry.updates.peft import Adapter
+from lossgeometry.connectivity.barriers import mean_and_error, path_norms
+from lossgeometry.connectivity.endpoints import PointLosses
+from lossgeometry.updates.update import Update
 
 CURVE_COLUMNS = ("loss", "t", "value", "se", "norm")
-BARRIER_COLUMNS = (
-    "loss",
-    "loss_a",
-    "loss_b",
-    "loss_base",
-    "barrier",
-    "barrier_se",
-    "barrier_t",
-    "barrier_of_shrinking",
-    "inner_excess",
-    "inner_excess_se",
-    "frankle",
-    "frankle_se",
-    "frankle_t",
-)
 
 
 @dataclass(frozen=True)
@@ -36,24 +22,9 @@ class Lengths:
     inner: float
 
 
-def lengths_of(a: Adapter, b: Adapter) -> Lengths:
-    """Return norms and inner product of two updates from their factors: <dW_a, dW_b> = s_a s_b sum((B_a'B_b) o (A_a
-    A_b'))."""
-    return Lengths(np.sqrt(_inner(a, a)), np.sqrt(_inner(b, b)), _inner(a, b))
-
-
-def _inner(first: Adapter, second: Adapter) -> float:
-    total = 0.0
-    for module in first.modules:
-        if module in second.modules:
-            left, right = first.factors(module), second.factors(module)
-            total += left.scale * right.scale * float(((left.b.T @ right.b) * (left.a @ right.a.T)).sum())
-    return total
-
-
-def path_norm_at(t: float, lengths: Lengths) -> float:
-    """Return the norm of (1 - t) dW_a + t dW_b."""
-    return float(path_norms(np.array([t]), lengths.a, lengths.b, lengths.inner)[0])
+def lengths_of(a: Update, b: Update) -> Lengths:
+    """Return norms and inner product of two updates."""
+    return Lengths(np.sqrt(a.inner(a)), np.sqrt(b.inner(b)), a.inner(b))
 
 
 def curve_rows(loss: str, points: np.ndarray, losses: np.ndarray, lengths: Lengths) -> list[tuple]:
@@ -63,56 +34,49 @@ def curve_rows(loss: str, points: np.ndarray, losses: np.ndarray, lengths: Lengt
     return [(loss, *map(float, row)) for row in zip(points, mean, error, norms, strict=True)]
 
 
-def barrier_row(
-    loss: str, points: np.ndarray, losses: np.ndarray, lengths: Lengths, a: EndPoint, b: EndPoint, base: EndPoint
-) -> tuple:
-    """Return the row of `BARRIER_COLUMNS`.
+def shrinkage(points: np.ndarray, norms: np.ndarray) -> np.ndarray:
+    """Return norm((1 - t) dW_a + t dW_b) / ((1 - t) norm(dW_a) + t norm(dW_b)) at every t, in [0, 1].
 
-    `barrier_of_shrinking` is the control: (1 - c) of each end's way back to the base, taken by each end alone, where c
-    is the norm of the path over (1 - t) norm(dW_a) + t norm(dW_b), at the t of the barrier. c is 1 for colinear updates
-    and 0.71 in the middle between orthogonal ones of one length. A barrier above the control is more than the effect of
-    a shorter update.
+    It is 1 for collinear updates and 0.71 in the middle between orthogonal ones of one length; 1 where both updates are
+    zero.
+
+    Parameters
+    ----------
+    points, norms
+        (points,) from 0 to 1, and the norms of the path there, as in `CURVE_COLUMNS`.
     """
-    mean, _ = mean_and_error(losses)
-    entezari, frankle = chord_barrier(points, losses), mean_barrier(points, losses)
-    inner = inner_excess(points, losses)
-    t, share = entezari.t, shrinkage(entezari.t, lengths)
-    ends = [float(mean[int(np.flatnonzero(points == end)[0])]) for end in (0.0, 1.0)]
-    shrunk = [_loss_at_multiple(end, base, share) for end in (a, b)]
-    control = (1 - t) * (shrunk[0] - ends[0]) + t * (shrunk[1] - ends[1])
-    return (
-        loss,
-        *ends,
-        float(base.at(0.0).mean()),
-        *(entezari.value, entezari.se, entezari.t),
-        control,
-        *(inner.value, inner.se),
-        *(frankle.value, frankle.se, frankle.t),
-    )
+    straight = (1 - points) * norms[points == 0.0] + points * norms[points == 1.0]
+    return np.minimum(1.0, np.divide(norms, straight, out=np.ones_like(norms), where=straight > 0))
 
 
-def shrinkage(t: float, lengths: Lengths) -> float:
-    """Return norm((1 - t) dW_a + t dW_b) / ((1 - t) norm(dW_a) + t norm(dW_b)), in [0, 1]; 1 where both updates are
-    zero."""
-    straight = (1 - t) * lengths.a + t * lengths.b
-    return min(1.0, path_norm_at(t, lengths) / straight) if straight > 0 else 1.0
-
-
-def _loss_at_multiple(end: EndPoint, base: EndPoint, multiple: float) -> float:
-    """Return the loss of an update alone at a multiple of itself in [0, 1], linear between the measured multiples."""
-    multiples = np.concatenate([base.multiples, end.multiples])
-    means = np.concatenate([base.losses, end.losses]).mean(axis=1)
-    return float(np.interp(multiple, multiples, means))
-
-
-def whole_grid(
-    points: Sequence[float], inner: Sequence[float], inner_losses: np.ndarray, a: EndPoint, b: EndPoint
+def shrinkage_control(
+    points: np.ndarray, shares: np.ndarray, a: PointLosses, b: PointLosses, base: PointLosses
 ) -> np.ndarray:
+    """Return what shrinking alone does to the loss of every sequence, (points, sequences).
+
+    At t that is (1 - t) and t times the change of the loss when each update alone is shrunk to the share that the path
+    is shortened to. A path that rises above it does so for another reason than that it is short.
+
+    Parameters
+    ----------
+    points, shares
+        (points,): t, and the `shrinkage` there.
+    a, b, base
+        Losses of both ends at multiples of themselves, and of the base.
+    """
+    changes = [_at_multiples(end, base, shares) - end.at(1.0) for end in (a, b)]
+    return (1 - points[:, None]) * changes[0] + points[:, None] * changes[1]
+
+
+def _at_multiples(end: PointLosses, base: PointLosses, multiples: np.ndarray) -> np.ndarray:
+    """Return the losses of an update alone at multiples of itself in [0, 1], (multiples, sequences): a cubic spline
+    through the measured ones, since a straight line between them overstates a convex loss by more than small barriers.
+    """
+    known = np.concatenate([base.points, end.points])
+    return CubicSpline(known, np.concatenate([base.losses, end.losses]))(multiples)
+
+
+def whole_path(points: Sequence[float], inner: PointLosses, a: PointLosses, b: PointLosses) -> np.ndarray:
     """Return the losses on the whole grid, (points, sequences), from those measured for the pair and its shared
     ends."""
-    by_point: Mapping[float, np.ndarray] = {
-        **dict(zip(inner, inner_losses, strict=True)),
-        0.0: a.at(1.0),
-        1.0: b.at(1.0),
-    }
-    return np.stack([by_point[point] for point in points])
+    return np.stack([a.at(1.0) if t == 0.0 else b.at(1.0) if t == 1.0 else inner.at(t) for t in points])

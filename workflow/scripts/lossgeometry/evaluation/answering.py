@@ -1,7 +1,6 @@
 """Answers of the base or of one adapter to the benchmarks."""
 
 from pathlib import Path
-from typing import Any
 
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.resuming import checkpoint_root
@@ -9,11 +8,11 @@ from lossgeometry.generation.engines import make_engine
 from lossgeometry.generation.generate import generate_resumably
 from lossgeometry.generation.requests import evaluation_requests
 from lossgeometry.provenance import digest_of, digest_of_files
-from lossgeometry.settings.rollouts import Engine, Sampling
+from lossgeometry.settings.tasks import Answers
 
 
 def answer(
-    cfg: dict[str, Any],
+    task: Answers,
     code: dict[str, str],
     student: Path,
     adapter: Path | None,
@@ -24,23 +23,23 @@ def answer(
 
     Parameters
     ----------
-    cfg
-        Prompt suffix, decoding (greedy, samples, sampling), engine and seed.
+    task
+        Prompt suffix, decoding, engine and seed.
     adapter
         PEFT folder, applied unmerged; None for the base.
     prompts, outputs
         Problems and completions, one file per benchmark.
     """
-    sampling, engine = Sampling(**cfg["sampling"]), Engine(**cfg["engine"])
+    sampling, engine = task.sampling, task.engine
     loaded = []
 
     def load_engine():
         if not loaded:
-            loaded.append(make_engine(engine, student, adapter, cfg["prompt_suffix"], sampling.max_new_tokens))
+            loaded.append(make_engine(engine, student, adapter, task.prompt_suffix, sampling.max_new_tokens))
         return loaded[0]
 
     for problems, output in zip(prompts, outputs, strict=True):
-        requests = evaluation_requests(list(read_lines(problems)), cfg["greedy"], cfg["samples"], cfg["seed"])
+        requests = evaluation_requests(list(read_lines(problems)), task.greedy, task.samples, task.seed)
         inputs = [problems, student, *([adapter] if adapter else [])]
         generate_resumably(
             requests,
@@ -48,6 +47,6 @@ def answer(
             load_engine,
             engine.batch_size,
             checkpoint_root(output.parent.parent.parent, "answers", f"{output.parent.name}.{output.stem}"),
-            digest_of([cfg, code, digest_of_files(inputs)]),
+            digest_of([task.told(), code, digest_of_files(inputs)]),
             output,
         )

@@ -4,8 +4,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from lossgeometry.connectivity.verdicts import BARRIER, NO_BARRIER
 from lossgeometry.evaluation.evidence import Barrier, Evidence, Missing, Value
 from lossgeometry.experiment.runs import Run
+from lossgeometry.geometry.chance import band
 
 Entry = Mapping[str, Any]
 SAME, DIFFERS, CANNOT_TELL, NOT_TESTED = "same here", "differs here", "cannot tell", "not tested"
@@ -25,6 +29,8 @@ class Reading(NamedTuple):
     """Why it cannot tell."""
     chance: tuple[Value, ...] = ()
     band: str = ""
+    loss: str = ""
+    """Of barriers: only values of one loss are compared with each other."""
 
 
 class Finding(NamedTuple):
@@ -83,15 +89,18 @@ def conclude(
             verdict, reason = CANNOT_TELL, replicate
     elif {SAME, DIFFERS} <= verdicts:
         verdict = CANNOT_TELL
-        sides = [", ".join(one.group for one in readings if one.verdict == side) for side in (SAME, DIFFERS)]
+        sides = [
+            ", ".join(one.group + f" ({one.loss})" * bool(one.loss) for one in readings if one.verdict == side)
+            for side in (SAME, DIFFERS)
+        ]
         reason = f"the replicates disagree: the same in {sides[0]}, different in {sides[1]}"
     else:
         verdict = CANNOT_TELL
-        reason = "; ".join(f"{one.group}: {one.reason}" for one in readings if one.verdict == CANNOT_TELL)
-    values = [one.value for one in readings]
-    if math.isnan(smallest_difference) and len(values) > 1:
-        smallest_difference = max(values) - min(values)
-    bands = [one.band for one in readings if one.band]
+        reasons = (f"{one.group}: {one.reason}" for one in readings if one.verdict == CANNOT_TELL)
+        reason = "; ".join(dict.fromkeys(reasons))
+    if math.isnan(smallest_difference):
+        smallest_difference = _spread(readings)
+    bands = list(dict.fromkeys(one.band for one in readings if one.band))
     chance = [value for one in readings for value in one.chance]
     return Finding(
         ours="; ".join(f"{one.group}: {one.words}" for one in readings),
@@ -103,6 +112,15 @@ def conclude(
         decoding=decoding,
         caveat=caveat,
     )
+
+
+def _spread(readings: Sequence[Reading]) -> float:
+    """Return the largest difference between two defined values of one loss; NaN where no loss has two."""
+    by_loss: dict[str, list[float]] = {}
+    for one in readings:
+        if not math.isnan(one.value):
+            by_loss.setdefault(one.loss, []).append(one.value)
+    return max((max(values) - min(values) for values in by_loss.values() if len(values) > 1), default=math.nan)
 
 
 def cosines(evidence: Evidence, members: Mapping[str, Run], pairs: Iterable[tuple[str, str]]) -> dict[str, Value]:
@@ -130,8 +148,8 @@ def listed(values: Mapping[str, float]) -> str:
 
 def chance_band(values: Sequence[Value]) -> str:
     """The widest chance band of some cosines, in words."""
-    reach = max(abs(value.null_mean) + 2 * value.null_sd for value in values)
-    return "no chance level" if math.isnan(reach) else f"chance up to {reach:.3f} in size"
+    ends = np.abs([band(value.null_mean, value.null_sd) for value in values])
+    return f"chance up to {np.nanmax(ends):.3f} in size" if np.isfinite(ends).any() else "no chance level"
 
 
 def plain(values: Mapping[str, Value]) -> dict[str, float]:
@@ -139,14 +157,15 @@ def plain(values: Mapping[str, Value]) -> dict[str, float]:
 
 
 def barrier_readings(group: str, name: str, barriers: Sequence[Barrier], entry: Entry) -> list[Reading]:
-    """Two standard errors below or above the limit, one reading for every loss."""
-    limit = entry["contradicts"]
-    below, above = (DIFFERS, SAME) if "at_least" in entry else (SAME, DIFFERS)
-    readings = []
+    """The verdict of `tables/barriers.csv` that the entry expects, or its opposite: one reading for every loss."""
+    opposite = {BARRIER: NO_BARRIER, NO_BARRIER: BARRIER}[entry["expects"]]
+    said = {entry["expects"]: SAME, opposite: DIFFERS}
+    readings, band = [], "95 % over sequences, the choice of t counted"
     for one in barriers:
-        low, high = one.share - 2 * one.error, one.share + 2 * one.error
-        verdict = below if high < limit else above if low > limit else CANNOT_TELL
-        reason = "the barrier is within two standard errors of the limit" if verdict == CANNOT_TELL else ""
-        words = f"{name} {one.share:.4f} ± {2 * one.error:.4f} ({one.loss})"
-        readings.append(Reading(group, one.share, words, verdict, reason, band="± two standard errors"))
+        verdict = said.get(one.verdict, CANNOT_TELL)
+        found = f"{one.verdict}, {one.height:.4f} ({one.low:.4f} to {one.high:.4f}, {one.loss})"
+        reason = one.reason if verdict == CANNOT_TELL else ""
+        readings.append(
+            Reading(group, one.height, f"{name} {found}".strip(), verdict, reason, band=band, loss=one.loss)
+        )
     return readings

@@ -13,7 +13,6 @@ from lossgeometry.evaluation.claim_rules import RULES
 from lossgeometry.evaluation.evidence import Evidence, Missing, Unsupported
 from lossgeometry.experiment.runs import Run
 from lossgeometry.files.atomic import atomic_file
-from lossgeometry.report.markdown import escape
 
 COLUMNS = [
     "claim",
@@ -105,19 +104,3 @@ def scale_caveat(student: str, paper_student: str) -> str:
         f"Scale differs: the student is {student}, not {paper_student}, with other data and learning rates; no "
         "verdict here settles the claim at the paper's scale."
     )
-
-
-def claims_section(table: pd.DataFrame, student: str, paper_student: str) -> str:
-    """The claims as Markdown for summary.md: verdicts first, the scale said once, then what each rests on."""
-    lines = ["## The paper's claims, put to this experiment", ""]
-    if scale := scale_caveat(student, paper_student):
-        lines += [f"**{escape(scale)}**", ""]
-    lines += ["| claim | | paper | here | chance or interval | verdict |", "|---|---|---|---|---|---|"]
-    for row in table.itertuples():
-        rates = " (at matched learning rates)" if row.learning_rates == "matched" else ""
-        seen = f"smallest visible difference {row.smallest_difference}" if row.smallest_difference else ""
-        basis = "; ".join(filter(None, (row.decoding, row.band, seen)))
-        cells = [escape(cell) for cell in (row.claim, row.statement + rates, row.paper, row.ours, basis)]
-        lines.append(f"| {' | '.join(cells)} | **{row.verdict}**{': ' * bool(row.reason)}{escape(row.reason)} |")
-    lines += ["", "A verdict holds in every seed that is named. Rules and caveats are in `tables/claims.csv`."]
-    return "\n".join(lines) + "\n"

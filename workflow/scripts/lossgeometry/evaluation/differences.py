@@ -40,6 +40,7 @@ COLUMNS = [
     "verdict",
     "reason",
 ]
+MCNEMAR_COLUMNS = ["run_a", "run_b", "benchmark", "problems", "b", "c", "p", "p_holm", "question", "group", "family"]
 
 
 def most_precise(decodings: Iterable[str]) -> str:
@@ -117,5 +118,4 @@ def _measure(first: Outcomes, second: Outcomes, decoding: str, family: int) -> d
 def mcnemar_table(differences: pd.DataFrame) -> pd.DataFrame:
     """The exact McNemar tests alone, one row per pair and benchmark: what the greedy answers say."""
     rows = differences[(differences.decoding == GREEDY) & ~differences.question.str.startswith("the paper's")]
-    columns = ["run_a", "run_b", "benchmark", "problems", "b", "c", "p", "p_holm", "question", "group", "family"]
-    return rows[columns].astype({"b": int, "c": int})
+    return rows[MCNEMAR_COLUMNS].astype({"b": int, "c": int})

@@ -8,6 +8,7 @@ import pandas as pd
 
 from lossgeometry.evaluation.questions import groups, matched_groups
 from lossgeometry.experiment.runs import Run
+from lossgeometry.geometry.chance import ABOVE, verdicts
 
 Members = dict[str, Run]
 """Runs by method label."""
@@ -30,16 +31,19 @@ class Value(NamedTuple):
 
     @property
     def above_chance(self) -> bool:
-        """Whether it is more than two standard deviations above chance."""
-        return self.value > self.null_mean + 2 * self.null_sd
+        """Whether it lies above its chance band; not where it has none."""
+        return bool(verdicts(self.value, self.null_mean, self.null_sd) == ABOVE)
 
 
 class Barrier(NamedTuple):
-    """A loss barrier against the chord, and its standard error, as shares of the mean loss of the two ends."""
+    """The verdict on a loss barrier, and its height with its interval, in nats per token."""
 
     loss: str
-    share: float
-    error: float
+    verdict: str
+    reason: str
+    height: float
+    low: float
+    high: float
 
 
 class Evidence:
@@ -123,12 +127,9 @@ class Evidence:
 
     def barriers(self, a: str, b: str) -> list[Barrier]:
         """The barrier between two runs under every loss."""
-        rows = self._pair("barriers", a, b, ("run_a", "run_b"))
-        found = []
-        for row in rows.itertuples():
-            ends = (row.loss_a + row.loss_b) / 2
-            found.append(Barrier(row.loss, row.barrier / ends, row.barrier_se / ends))
-        return found
+        rows = self._pair("barriers", a, b, ("run_a", "run_b")).fillna({"reason": ""})
+        columns = ["loss", "verdict", "reason", "difference", "difference_low", "difference_high"]
+        return [Barrier(*row) for row in rows[columns].itertuples(index=False)]
 
     def cka(self, a: str, b: str) -> pd.DataFrame:
         """Debiased CKA by layer: columns layer, value, low, high."""

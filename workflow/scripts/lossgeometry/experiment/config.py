@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.runs import Run, expand_pairs, expand_runs
+from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
+from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
@@ -56,7 +57,8 @@ class Config(Block):
     seeds: tuple[int | Seeds, ...] = (42,)
     """Seeds of every method that does not list its own: one number, or `init` and `order` apart."""
     adapters: dict[str, str] = {}
-    """Adapters brought by the user: name to PEFT folder or hub id; `owner/name@revision` pins the latter."""
+    """Updates supplied by the user: name to PEFT folder or hub id (`owner/name@revision` pins the latter), or to a folder with a
+    full fine-tune of the student, which is compared in its weights alone."""
     comparisons: Comparisons = Comparisons()
     """Which pairs are compared."""
     geometry: Geometry = Geometry()
@@ -74,6 +76,20 @@ class Config(Block):
         return {run.id: run for run in expand_runs(self.methods, self.seeds, self.adapters)}
 
     @cached_property
+    def trained(self) -> list[Run]:
+        """The runs that are trained here, in the order of the configuration."""
+        return [run for run in self.runs.values() if run.origin == "trained"]
+
+    @cached_property
+    def evaluated(self) -> list[str]:
+        """The ids of the runs that answer the benchmarks, the base first; none without benchmarks.
+
+        A full fine-tune is compared in its weights alone.
+        """
+        answering = [BASE, *(run.id for run in self.runs.values() if not run.whole_model)]
+        return answering if self.evaluation.benchmarks else []
+
+    @cached_property
     def pairs(self) -> list[tuple[str, str]]:
         """The pairs of run ids whose weights are compared."""
         return expand_pairs(list(self.runs.values()), self.comparisons)
@@ -89,7 +105,8 @@ class Config(Block):
         return self._pairs_of(self.representations)
 
     def _pairs_of(self, stage: Connectivity | Representations) -> list[tuple[str, str]]:
-        return expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+        pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
+        return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
     def benchmark_of(self, stage: Connectivity | Representations) -> str:
         """Return the benchmark that a stage takes its problems from; empty where there is none."""
@@ -132,10 +149,22 @@ class Config(Block):
             raise ValueError(
                 "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
             )
+        budget = self.rollouts.sampling.max_new_tokens
+        if self.methods and self.rollouts.engine.reasoning == "keep" and budget >= self.training.max_length:
+            raise ValueError(
+                f"training.max_length: kept reasoning is trained on, and completions of up to {budget} tokens "
+                "(rollouts.sampling.max_new_tokens) do not fit; raise it, or set rollouts.engine.reasoning to drop"
+            )
         if self.training.batch_size % self.training.micro_batch_size:
             raise ValueError("training.micro_batch_size: it must divide training.batch_size")
         if self.training.batch_size % self.training.processes:
             raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
+        sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
+        for key, problems in {"prompts": self.prompts, **sets}.items():
+            if problems and problems.grader not in grader_names():
+                raise ValueError(
+                    f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
+                )
         self._check_runs()
         return self
 
@@ -184,6 +213,10 @@ def _check_method(label: str, method: Method, training: Training) -> None:
         options = module.Options(**method.options)
     except ValidationError as error:
         raise ValueError(f"methods.{label}.options.{_sentence(error)}") from None
+    if method.verdicts == "shuffled" and not module.OFFLINE:
+        raise ValueError(
+            f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
+        )
     if not module.OFFLINE and training.batch_size % options.generations:
         raise ValueError(
             f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"
@@ -205,6 +238,11 @@ def load_config(values: dict[str, Any]) -> Config:
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
+
+
+def planned_config(values: dict[str, Any]) -> Config:
+    """Return the configuration that `Config.model_dump` resolved before, smoke variant or not."""
+    return Config(**values)
 
 
 def _sentence(error: ValidationError) -> str:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.training import Method, Seeds
+from lossgeometry.updates.folders import is_checkpoint
 
 BASE = "base"
 """The run without an adapter, in evaluation."""
@@ -13,25 +15,32 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class Run:
-    """One adapter: a method at one learning rate and seed, or one that the user brought."""
+    """One update: a method at one learning rate and seed, or one that the user supplied."""
 
     id: str
     label: str
     """Key of `methods`, or the name of the user's adapter."""
     method: str
-    """Module that trains it; empty for a user's adapter."""
+    """Module that trains it; empty for a run that is not trained here."""
     learning_rate: float = 0.0
     init_seed: int = 0
     order_seed: int = 0
     default: bool = True
     """Whether it runs at its method's default learning rate."""
     folder: str = ""
-    """Where a user's adapter lies: a folder or a hub id."""
+    """Where a given update lies: a folder or a hub id."""
+    origin: Literal["trained", "given"] = "trained"
+    """Where the update comes from: trained here, or given by the user."""
 
     @property
     def external(self) -> bool:
-        """Whether the user brought the adapter."""
-        return not self.method
+        """Whether the user supplied the update."""
+        return self.origin == "given"
+
+    @property
+    def whole_model(self) -> bool:
+        """Whether it is a full fine-tune, which is compared in its weights alone: it cannot be attached to the student."""
+        return bool(self.folder) and is_checkpoint(self.folder)
 
     @property
     def seed(self) -> str:
@@ -60,7 +69,7 @@ def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapte
         method_seeds = method.seeds or tuple(seeds)
         runs += [_training_run(label, method.learning_rate, seed, default=True) for seed in method_seeds]
         runs += [_training_run(label, rate, method_seeds[0], default=False) for rate in method.learning_rates]
-    runs += [Run(f"external.{name}", name, "", folder=str(folder)) for name, folder in adapters.items()]
+    runs += [Run(f"external.{name}", name, "", folder=str(folder), origin="given") for name, folder in adapters.items()]
     return runs
 
 

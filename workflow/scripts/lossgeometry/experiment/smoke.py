@@ -1,20 +1,21 @@
 """The smoke variant of a configuration: every stage and every method of it, at a size that takes minutes.
 
-It shows that models, engines, data and memory are in order before GPU-days are spent. It measures nothing: half of the
-rollouts are declared correct, whatever their answers, so that every method has something to train on.
+Every stage says how its block of the configuration shrinks. It shows that models, engines, data and memory are in order
+before GPU-days are spent. It measures nothing: half of the rollouts are declared correct, whatever their answers, so that
+every method has something to train on.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from lossgeometry.experiment.runs import Run
 from lossgeometry.methods import method_module
+from lossgeometry.stage import SMOKE_PROMPTS as PROMPTS
+from lossgeometry.stage import SMOKE_STEPS as STEPS
+from lossgeometry.stage import SMOKE_TOKENS as TOKENS
+from lossgeometry.stages import STAGES
 
 SUFFIX = "-smoke"
-PROMPTS = 8
-STEPS = 4
-TOKENS = 256
 
 
 def shrink(values: dict[str, Any], runs: Sequence[Run]) -> dict[str, Any]:
@@ -36,60 +37,27 @@ def shrink(values: dict[str, Any], runs: Sequence[Run]) -> dict[str, Any]:
         values["experiment"] += SUFFIX
     if values["prompts"]:
         values["prompts"] = values["prompts"] | {"count": PROMPTS}
-    rollouts = values["rollouts"]
-    values["rollouts"] = rollouts | {
-        "heldout_prompts": min(rollouts["heldout_prompts"], PROMPTS),
-        "shards": 1,
-        "sampling": _cut(rollouts["sampling"], max_new_tokens=TOKENS),
-    }
-    values["training"] = _training(values["training"])
+    for stage in STAGES:
+        if stage.block:
+            values[stage.block] = stage.shrink(values[stage.block])
     methods = values["methods"].items()
     values["methods"] = {
         label: _method(label, method, values["seeds"], sweeps=number == 0)
         for number, (label, method) in enumerate(methods)
     }
-    evaluation = values["evaluation"]
-    values["evaluation"] = _cut(evaluation, samples=1) | {
-        "benchmarks": {
-            name: benchmark | {"count": min(benchmark["count"] or PROMPTS, PROMPTS)}
-            for name, benchmark in evaluation["benchmarks"].items()
-        },
-        "sampling": _cut(evaluation["sampling"], max_new_tokens=TOKENS),
-    }
-    connectivity = values["connectivity"]
-    values["connectivity"] = _cut(connectivity, sequences=PROMPTS, accuracy_problems=PROMPTS) | {
-        "points": (0.0, 0.5, 1.0),
-        "shrink_points": connectivity["shrink_points"][:1],
-        "accuracy_points": connectivity["accuracy_points"][:1],
-    }
-    values["representations"] = _cut(values["representations"], tokens=2 * TOKENS, prompts=PROMPTS, bootstrap=40)
     # Explicit pairs may name runs that are left out here.
     few = {"pairs": (), "exclude": ()}
     values["comparisons"] = values["comparisons"] | few
     first_runs = {run.label: run.id for run in reversed(runs) if not run.external}
     labels = list(values["methods"])
-    for stage in ("connectivity", "representations"):
-        comparisons = values[stage]["comparisons"]
+    for block in (values[stage.block] for stage in STAGES if stage.block):
+        comparisons = block.get("comparisons")
         if comparisons is not None:
-            values[stage]["comparisons"] = comparisons | few
+            block["comparisons"] = comparisons | few
             if len(labels) > 1 and any(comparisons[key] for key in ("methods", "matched", "pairs")):
                 ends = (first_runs[labels[0]], first_runs[labels[-1]])
-                values[stage]["comparisons"] |= {"methods": False, "matched": (), "pairs": (ends,)}
+                block["comparisons"] |= {"methods": False, "matched": (), "pairs": (ends,)}
     return values
-
-
-def _cut(block: dict[str, Any], **limits: int) -> dict[str, Any]:
-    return block | {key: min(block[key], limit) for key, limit in limits.items()}
-
-
-def _training(training: dict[str, Any]) -> dict[str, Any]:
-    batch = PROMPTS * training["processes"]
-    return _cut(training, steps=STEPS) | {
-        "schedule_steps": 0 if not training["schedule_steps"] else STEPS + 2,
-        "batch_size": batch,
-        "micro_batch_size": math.gcd(training["micro_batch_size"], batch),
-        "checkpoint_every": STEPS // 2,
-    }
 
 
 def _method(label: str, method: dict[str, Any], seeds: tuple, sweeps: bool) -> dict[str, Any]:

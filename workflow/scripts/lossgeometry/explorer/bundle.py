@@ -7,14 +7,17 @@ from typing import Any
 
 import pandas as pd
 
+from lossgeometry.charts.palette import BASE
+from lossgeometry.connectivity.stage import LOSSES
 from lossgeometry.experiment.runs import pair_id
 from lossgeometry.explorer import geometry_rows
 from lossgeometry.explorer.columns import columns_of, records, rounded
-from lossgeometry.explorer.metrics import ESTIMATORS, LOSSES, METRICS, RUN_METRICS
-from lossgeometry.explorer.names import Pair, Run, default_pairs, name_pairs, name_runs
+from lossgeometry.explorer.labels import Pair, Run, name_pairs, name_runs, shown_first
+from lossgeometry.explorer.metrics import METRICS, RUN_METRICS
 from lossgeometry.explorer.samples import COLUMNS as SAMPLE_COLUMNS
 from lossgeometry.explorer.samples import read_problems, sample_answers, sample_rollouts
 from lossgeometry.explorer.training_curves import training_rows
+from lossgeometry.explorer.view import initial_state
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.provenance import digest_of_file
 
@@ -29,8 +32,8 @@ RUN_FACTS = (
     "rows_left_out",
     "left_out_because",
 )
-PLAIN_TABLES = ("rollouts", "claims", "mcnemar", "barriers", "accuracy", "seeds", "sensitivity")
-"""Tables that the page takes as they are."""
+DENSE = ("geometry", "layers", "modules")
+"""Tables that become dense blocks; of `runs`, the page takes the facts named above."""
 
 
 def gather(
@@ -49,9 +52,10 @@ def gather(
     ----------
     cfg
         `experiment`, `reference`, `facts` (name to text, for the head of the page), `methods`: title, objective and
-        citation of every label.
+        citation of every label, `charts`: modules of the stages' charts, `tables`: for every table of the page its
+        columns, or None for all of them.
     tables
-        The tables by their name; `runs` is required.
+        The files of these tables; `runs` is required.
     training
         training.csv of the runs trained here.
     rollouts, answers, prompts
@@ -74,44 +78,41 @@ def gather(
             key: {**metric._asdict(), "angle": metric.angle, "format": metric.format} for key, metric in METRICS.items()
         },
         "run_metrics": RUN_METRICS,
-        "estimators": ESTIMATORS,
+        "charts": list(cfg["charts"]),
         "losses": LOSSES,
+        "base_colour": list(BASE),
         "tables": {},
     }
     found = bundle["tables"]
     pair_ids: list[tuple[str, str]] = []
     if "geometry" in tables:
-        frame = geometry_rows.read_geometry(
-            tables[name] for name in ("geometry", "layers", "modules") if name in tables
-        )
+        frame = geometry_rows.read_geometry(tables[name] for name in DENSE if name in tables)
         ks = geometry_rows.directions_compared(frame)
         pair_ids += list(dict.fromkeys(zip(frame.run_a, frame.run_b, strict=True)))
         bundle["k"] = ks
         bundle["layers"] = int(frame.layer.max()) + 1
         bundle["projections"] = sorted(set(frame.projection) - {""}, key=lambda name: ("qkvo".find(name) % 9, name))
         bundle["geometry"] = geometry_rows.dense_blocks(frame, pair_ids, ks)
-        found["runs"] = (geometry_rows.run_rows(frame), ("run", "metric", "layer", "value"))
-    for name, columns in (
-        ("connectivity", ("loss", "t", "value", "se", "norm")),
-        ("cka", ("layer", "estimator", "value", "low", "high")),
-    ):
-        if name in tables:
-            frame = pd.read_csv(tables[name])
-            pair_ids += list(dict.fromkeys(zip(frame.run_a, frame.run_b, strict=True)))
-            found[name] = ([_with_pair(row) for row in records(frame)], ("pair", *columns))
-    if "cka" in tables:
-        bundle["layers"] = max(bundle.get("layers", 0), max(row["layer"] for row in found["cka"][0]) + 1)
-    for name in PLAIN_TABLES:
-        if name in tables:
-            frame = pd.read_csv(tables[name], keep_default_na=name != "claims")
-            found[name] = (records(frame), tuple(frame.columns))
+        found["run_metrics"] = (geometry_rows.run_rows(frame), ("run", "metric", "layer", "value"))
+    for name, columns in cfg["tables"].items():
+        if name in (*DENSE, "runs"):
+            continue
+        # Of the tables of claims, an empty field is text.
+        rows = records(pd.read_csv(tables[name], keep_default_na=name != "claims"))
+        if columns and "pair" in columns:
+            rows = [_with_pair(row) for row in rows]
+            pair_ids += list(dict.fromkeys((row["run_a"], row["run_b"]) for row in rows))
+        if columns and "layer" in columns and rows:
+            bundle["layers"] = max(bundle.get("layers", 0), max(row["layer"] for row in rows) + 1)
+        found[name] = (rows, columns or tuple(rows[0] if rows else ()))
     if training:
         found["training"] = (list(training_rows(training)), ("run", "quantity", "step", "value"))
     found["samples"] = (list(_samples(runs, rollouts, answers, prompts)), SAMPLE_COLUMNS)
     pairs = name_pairs(list(dict.fromkeys(pair_ids)), runs, cfg["reference"])
     bundle["pairs"] = [_pair_entry(pair) for pair in pairs]
-    bundle["default_pairs"] = [pair.id for pair in default_pairs(pairs, runs, cfg["reference"])]
+    bundle["visible"], bundle["chosen"] = ([pair.id for pair in shown] for shown in shown_first(pairs, runs))
     bundle["tables"] = {name: columns_of(rows, names) for name, (rows, names) in found.items() if rows}
+    bundle["initial"] = initial_state(bundle)
     bundle["digests"] = {
         path.name: digest_of_file(path) for path in sorted(tables.values(), key=lambda path: path.name)
     }
@@ -130,11 +131,12 @@ def write_bundle(bundle: Mapping[str, Any], output: Path) -> None:
 
 def _run_entry(run: Run, row: Mapping[str, Any]) -> dict[str, Any]:
     facts = {name: rounded(row[name]) for name in RUN_FACTS if name in row}
-    return {"id": run.id, "label": run.label, "name": run.name, "arm": run.arm, "colour": list(run.colour), **facts}
+    drawn = {"dash": list(run.dash), "colour": list(run.colour)}
+    return {"id": run.id, "label": run.label, "name": run.name, "arm": run.arm, **drawn, **facts}
 
 
 def _pair_entry(pair: Pair) -> dict[str, Any]:
-    return {**pair._asdict(), "line": list(pair.line), "dot": list(pair.dot)}
+    return {**pair._asdict(), **{name: list(getattr(pair, name)) for name in ("line", "dot", "dash")}}
 
 
 def _with_pair(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The pairwise geometry, from its tidy tables to one dense block per metric: pairs by places.
 
-A place is the whole model, one projection of it, a layer, or one projection of a layer, written as `[layer,
-projection]` with -1 and "" for all of them. Dense blocks keep the page small: 30 runs of a 36-layer model have some
+A place is the whole model, one projection of it, a layer, or one projection of a layer, written as `layer/projection`
+with -1 and "" for all of them. Dense blocks keep the page small: 30 runs of a 36-layer model have some
 200,000 values.
 """
 
@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from lossgeometry.explorer.columns import DIGITS, records, rounded
-from lossgeometry.explorer.metrics import CHANCE_WIDTH, METRICS, RUN_METRICS, Metric
+from lossgeometry.explorer.metrics import METRICS, RUN_METRICS, Metric
+from lossgeometry.geometry import chance
 
 PROJECTED = ("cosine", "gram_alignment.output", "top_direction.output", "angle_first.output")
 """Metrics that the page shows for one projection of a layer whatever their number; all would double the size of a large
@@ -31,7 +32,7 @@ def read_geometry(files: Iterable[Path]) -> pd.DataFrame:
     whole = whole.reindex(
         columns=list(dict.fromkeys([*whole.columns, "layer", "projection", "depth_low", "depth_high"]))
     )
-    for column in ("projection", "note"):
+    for column in ("projection", "note", "verdict"):
         whole[column] = whole[column].fillna("").astype(str)
     for column in ("layer", "k"):
         whole[column] = whole[column].astype(float).fillna(-1).astype(int)
@@ -56,13 +57,14 @@ def directions_compared(frame: pd.DataFrame) -> dict[str, int]:
 
 
 def dense_blocks(frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], ks: Mapping[str, int]) -> dict[str, Any]:
-    """Return `places`, the first of them the whole model, and per metric its values, bands and spreads.
+    """Return `places` with their positions, the whole model at 0, and per metric its values, bands and spreads.
 
     `projected` names the metrics that reach down to one projection of a layer.
 
     `value`, and the chance band `low` and `high`, are (pairs, places); `spread` is the global one of each pair.
+    `verdict` has a string per pair, with the first letter of the tables' verdict at every place, or `-` for none.
 
-    A band that is the same for all pairs is stored once, (places,). Undefined values are None. `notes` says why, by
+    A band that is the same for all pairs is stored once, (1, places). Undefined values are None. `notes` says why, by
     pair.
     """
     frame = frame[frame.key.isin(list(METRICS)) & ((frame.k <= 0) | (frame.k == frame.key.map(ks)))]
@@ -83,7 +85,8 @@ def dense_blocks(frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], ks: Mapp
         width = len(places) if key in projected else plain
         chosen = (frame.key == key).to_numpy() & (column < width)
         blocks[key] = _block(frame[chosen], row[chosen], column[chosen], (len(pairs), width), METRICS[key])
-    return {"places": [list(place) for place in places], "projected": projected, "metrics": blocks}
+    positions = {f"{layer}/{projection}": index for (layer, projection), index in place_index.items()}
+    return {"places": positions, "projected": projected, "metrics": blocks}
 
 
 def _block(
@@ -94,20 +97,23 @@ def _block(
         block[row, column] = values
         return block
 
-    mean, half = part.null_mean.to_numpy(float), CHANCE_WIDTH * part.null_sd.to_numpy(float)
+    low, high = chance.band(part.null_mean, part.null_sd)
+    verdict = np.full(shape, "-")
+    verdict[row, column] = [text[:1] or "-" for text in part.verdict]
     whole = column == 0
     spread: list[Any] = [None] * shape[0]
     notes: dict[str, str] = {}
-    for index, low, high, note in zip(
+    for index, start, end, note in zip(
         row[whole], part.depth_low[whole].tolist(), part.depth_high[whole].tolist(), part.note[whole], strict=True
     ):
-        spread[index] = _listed(np.array([low, high])) if low == low else None
+        spread[index] = _listed(np.array([start, end])) if start == start else None
         if note:
             notes[str(index)] = note
     return {
         "value": _listed(dense(part.value.to_numpy(float))),
-        "low": _band(dense(np.maximum(metric.low, mean - half))),
-        "high": _band(dense(np.minimum(metric.high, mean + half))),
+        "low": _band(dense(np.maximum(metric.low, low))),
+        "high": _band(dense(np.minimum(metric.high, high))),
+        "verdict": ["".join(letters) for letters in verdict],
         "spread": spread,
         "notes": notes,
     }
@@ -115,7 +121,7 @@ def _block(
 
 def _band(block: np.ndarray) -> list:
     same = len(block) and np.allclose(block, block[:1], rtol=1e-3, atol=0, equal_nan=True)
-    return _listed(block[0], 3) if same else _listed(block, 3)
+    return _listed(block[:1] if same else block, 3)
 
 
 def _listed(values: np.ndarray, digits: int = DIGITS) -> list:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from lossgeometry.explorer.outputs import ASSET_FOLDER
+from lossgeometry.explorer.assets import ASSET_FOLDER
 from lossgeometry.provenance import SCRIPTS
 
 INTRODUCTION = """# How to read each measurement

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-CHANCE_WIDTH = 1.96
-"""Standard deviations on either side of the chance level that the band covers: 95 % where the null is normal."""
+NORMAL_95 = 1.96
+"""Half-width of a 95 % normal interval in standard errors."""
 
 
 class Metric(NamedTuple):
@@ -58,16 +58,10 @@ RUN_METRICS = {
 }
 """Metrics of one run, which the tables hold per pair with the suffixes _a and _b."""
 
-ESTIMATORS = {
-    "debiased": "CKA, debiased",
-    "debiased_standardised": "CKA, debiased, dimensions standardised",
-    "biased_prompts": "CKA, biased, on prompts (as in the paper)",
-    "relative_residual": "Relative residual of the hidden states",
-    "shift_cosine": "Cosine of the shifts away from the base",
+SERIES = {
+    "cosine": ("cosine of the updates", "circle"),
+    "gram_alignment.output": ("output-Gram alignment", "diamond"),
+    "top_direction.output": ("top output direction", "square"),
+    "top_direction.input": ("top input direction", "triangle-up"),
 }
-
-LOSSES = {
-    "reference_solution": "Loss on held-out solutions (nats per token)",
-    "boxed_answer": "Loss on the bare boxed answer (nats per token)",
-    "accuracy": "Greedy accuracy along the path",
-}
+"""Metrics of the chart of seeds and learning rates: title and shape."""

@@ -4,39 +4,38 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import vl_convert
 
-from lossgeometry.charts.depth import depth_chart
-from lossgeometry.charts.maps import map_chart
-from lossgeometry.charts.palette import BASE
+from lossgeometry.charts.chart import Chart, Panel, compiled
 from lossgeometry.charts.parts import Frame
-from lossgeometry.charts.planes import basis_chart, path_chart, training_chart
-from lossgeometry.charts.spread import SERIES, accuracy_chart, bar_chart, robustness_chart, whisker_chart
-from lossgeometry.explorer.outputs import ASSET_FOLDER, ASSETS, CODE
+from lossgeometry.explorer.assets import ASSET_FOLDER, ASSETS, CODE
 from lossgeometry.explorer.training_curves import QUANTITIES
 from lossgeometry.files.atomic import atomic_file
 
 
-def page_specs(layers: int) -> dict[str, dict[str, Any]]:
-    """Return the page's charts, compiled to Vega, so that the page carries no compiler."""
-    frame = Frame()
-    specs = {
-        "map": map_chart(frame, 10),
-        "map_small": map_chart(frame, 30),
-        "depth": depth_chart(frame, layers),
-        "basis": basis_chart(frame),
-        "whisker": whisker_chart(frame),
-        "whisker_last": whisker_chart(frame, last=True),
-        "bar": bar_chart(frame),
-        "accuracy": accuracy_chart(frame),
-        "robustness": robustness_chart(frame),
-        "path": path_chart(frame),
-        "training": training_chart(frame),
-    }
-    return {name: vl_convert.vegalite_to_vega(json.dumps(spec)) for name, spec in specs.items()}
+def charts_of(bundle: Mapping[str, Any]) -> dict[str, Chart]:
+    """Return the charts of the stages that this experiment has, by name."""
+    return {name: chart for module in _modules(bundle) for name, chart in module.CHARTS.items()}
+
+
+def panels_of(bundle: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the sections that stages describe for the page, those whose table is there."""
+    panels = [panel for module in _modules(bundle) for panel in getattr(module, "PANELS", ())]
+    return [_panel_entry(panel, bundle["tables"][panel.table]) for panel in panels if panel.table in bundle["tables"]]
+
+
+def _panel_entry(panel: Panel, table: Mapping[str, list]) -> dict[str, Any]:
+    values = dict.fromkeys(table[panel.select]) if panel.select else ()
+    return {**panel._asdict(), "options": [[value, panel.titles.get(value, value)] for value in values]}
+
+
+def _modules(bundle: Mapping[str, Any]) -> list[ModuleType]:
+    return [import_module(f"lossgeometry.{name}") for name in bundle["charts"]]
 
 
 def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
@@ -47,10 +46,10 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
     """
     complete = {
         **bundle,
-        "specs": page_specs(bundle.get("layers", 1)),
-        "series": {metric: title for metric, (title, _) in SERIES.items()},
+        # Compiled to Vega, so that the page carries no compiler.
+        "specs": {name: compiled(chart, Frame()) for name, chart in charts_of(bundle).items()},
+        "panels": panels_of(bundle),
         "quantities": QUANTITIES,
-        "base_colour": list(BASE),
         "definitions": json.loads(assets["definitions.json"]),
     }
     runtime = _closed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))

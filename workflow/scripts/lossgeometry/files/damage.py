@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lossgeometry.errors import DamagedInput
+from lossgeometry.files.tensor_header import CutShort, read_header
 
 PARQUET = b"PAR1"
 
@@ -20,6 +21,8 @@ def require_whole(paths: Iterable[str | Path]) -> None:
     ------
     DamagedInput
         For the first file that is not whole.
+    InputError
+        For a safetensors file that is whole and contradicts itself.
     """
     for path in map(Path, paths):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -36,17 +39,11 @@ def _parquet(file: Path) -> bool:
 
 
 def _safetensors(file: Path) -> bool:
-    """Eight bytes with the length of a JSON header, the header, then as many bytes as its largest offset says."""
-    with file.open("rb") as content:
-        length = int.from_bytes(content.read(8), "little")
-        if length > file.stat().st_size:
-            return False
-        try:
-            header = json.loads(content.read(length))
-        except ValueError:
-            return False
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    return file.stat().st_size == 8 + length + max(ends, default=0)
+    try:
+        read_header(file)
+    except CutShort:
+        return False
+    return True
 
 
 def _json_lines(file: Path) -> bool:

@@ -2,8 +2,7 @@
 
 The `safetensors` package maps whole files, so that a pass over a large checkpoint counts as resident memory, and
 writes its metadata in an order that changes from process to process. Both matter here: jobs state their peak memory,
-and equal results have equal bytes. Format: an 8-byte little-endian header length, a JSON header {name: {dtype, shape,
-data_offsets}}, the data.
+and equal results have equal bytes. `tensor_header` describes the format.
 """
 
 import json
@@ -17,6 +16,7 @@ import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.tensor_header import read_header, shards_of
 
 DTYPES = {
     "F64": np.dtype(np.float64),
@@ -24,7 +24,6 @@ DTYPES = {
     "F16": np.dtype(np.float16),
     "BF16": np.dtype(ml_dtypes.bfloat16),
 }
-_LONGEST_HEADER = 100_000_000
 
 
 class TensorFile:
@@ -40,46 +39,13 @@ class TensorFile:
     Raises
     ------
     InputError
-        If the file is missing, cut short or not in the format.
+        If the file is missing, cut short or not in the format, as `read_header` says.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        try:
-            size = self.path.stat().st_size
-            with open(self.path, "rb") as file:
-                start = file.read(8)
-                length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
-                if length > min(size - 8, _LONGEST_HEADER):
-                    raise InputError(
-                        f"{path} is not a complete safetensors file (it ends within its header); fetch or save it again"
-                    )
-                header = json.loads(file.read(length))
-        except FileNotFoundError:
-            raise InputError(
-                f"{path} does not exist; check the path, and that weights are saved as safetensors"
-            ) from None
-        except (UnicodeDecodeError, json.JSONDecodeError):
-            raise InputError(
-                f"{path} is not a safetensors file (its header is not JSON); save it as safetensors"
-            ) from None
-        try:
-            self.metadata: dict[str, str] = header.pop("__metadata__", {})
-            self._entries = {
-                name: (entry["dtype"], tuple(entry["shape"]), *entry["data_offsets"]) for name, entry in header.items()
-            }
-            needed = max((end for *_, end in self._entries.values()), default=0)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise InputError(
-                f"{path} is not a safetensors file (its header lacks shapes or offsets); save it again"
-            ) from None
-        if size - 8 - length != needed:
-            raise InputError(
-                f"{path} is cut short or damaged: its header announces {needed} bytes of data and "
-                f"it holds {size - 8 - length}; fetch or save it again"
-            )
-        self._data_start = 8 + length
-        self.shapes = {name: entry[1] for name, entry in self._entries.items()}
+        self._entries, self.metadata = read_header(path)
+        self.shapes = {name: entry.shape for name, entry in self._entries.items()}
 
     def dtype(self, name: str) -> np.dtype:
         """Return the type a tensor is stored in.
@@ -89,7 +55,7 @@ class TensorFile:
         InputError
             If it is not a floating-point type that numpy can hold.
         """
-        stored = self._entries[name][0]
+        stored = self._entries[name].dtype
         if stored not in DTYPES:
             raise InputError(f"{self.path}: {name} is stored as {stored}; save it as one of {', '.join(DTYPES)}")
         return DTYPES[stored]
@@ -100,16 +66,10 @@ class TensorFile:
         Raises
         ------
         InputError
-            If its type is not a float, or its size does not agree with its shape.
+            If its type is not a float.
         """
-        dtype = self.dtype(name)
-        _, shape, begin, end = self._entries[name]
-        count = math.prod(shape)
-        if count * dtype.itemsize != end - begin or begin < 0:
-            raise InputError(
-                f"{self.path} is damaged: the size of {name} does not agree with its shape {shape}; save it again"
-            )
-        return np.fromfile(self.path, dtype, count, offset=self._data_start + begin).reshape(shape)
+        _, shape, begin, _ = self._entries[name]
+        return np.fromfile(self.path, self.dtype(name), math.prod(shape), offset=begin).reshape(shape)
 
 
 class TensorFolder:
@@ -118,14 +78,14 @@ class TensorFolder:
     Raises
     ------
     InputError
-        If the folder holds neither `model.safetensors` nor `model.safetensors.index.json`.
+        If the folder holds neither `model.safetensors` nor `model.safetensors.index.json`, or the index is damaged.
     """
 
     def __init__(self, folder: str | Path):
         folder = Path(folder)
         index = folder / "model.safetensors.index.json"
         if index.is_file():
-            shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            shards = sorted(set(shards_of(index).values()))
         elif (folder / "model.safetensors").is_file():
             shards = ["model.safetensors"]
         else:

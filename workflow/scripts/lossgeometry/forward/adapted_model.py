@@ -32,6 +32,7 @@ class UpdateSpan:
     them."""
 
     def __init__(self, ranks: Sequence[Mapping[str, int]]) -> None:
+        self.updates = len(ranks)
         modules = sorted({module for update in ranks for module in update})
         # The update that each row of a module's stacked factors belongs to.
         self._owners = {
@@ -63,8 +64,15 @@ def attached(model: PreTrainedModel, adapters: Sequence[Adapter]) -> Iterator[Up
     Raises
     ------
     InputError
-        If the model lacks an adapted module, or the module is not linear, or its shape differs.
+        If the model lacks an adapted module, or the module is not linear, or its shape differs; or if an adapter also holds
+        modules that were trained whole.
     """
+    for adapter in adapters:
+        if adapter.skipped:
+            raise InputError(
+                f"{adapter.folder} also holds {next(iter(adapter.skipped))}, which is trained whole and cannot be attached to"
+                " the base; compare this adapter in its weights alone"
+            )
     device = next(model.parameters()).device
     span = UpdateSpan([{name: adapter.factors(name).a.shape[0] for name in adapter.modules} for adapter in adapters])
     handles = []

@@ -1,16 +1,23 @@
 """Per-sequence losses of a model at many points in the span of its updates, from one load and few forward passes."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPast
 
+from lossgeometry.errors import InputError
 from lossgeometry.forward.adapted_model import UpdateSpan
 from lossgeometry.forward.sequences import TokenSequence
 
 LOGITS_AT_ONCE = 1 << 26
-"""Most logits (tokens x vocabulary) held at a time: 256 MiB in float32."""
+"""Most logits (tokens x vocabulary) made at a time: 256 MiB in float32, a few times that while they are scaled."""
+CHECKED_TOKENS = 64
+"""Tokens of the sequence on which losses are checked against the model's own forward pass."""
+CHECK_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.05}
+"""Largest difference in nats per token that rounding may leave there."""
 
 
 def batches_by_length(lengths: Sequence[int], tokens_per_batch: int) -> Iterator[list[int]]:
@@ -70,28 +77,77 @@ def sequence_losses(
     lengths = [len(sequences[index].tokens) for _, index in rows]
     for batch in batches_by_length(lengths, tokens_per_batch):
         chosen = [sequences[rows[row][1]] for row in batch]
-        span.set_weights(weights[[rows[row][0] for row in batch]])
-        sums = _completion_losses(model, chosen, device)
+        sums = _completion_losses(model, span, weights[[rows[row][0] for row in batch]], chosen)
         for row, total, sequence in zip(batch, sums, chosen, strict=True):
             losses[rows[row]] = total / len(sequence.completion)
     return losses
 
 
-def _completion_losses(model: PreTrainedModel, sequences: Sequence[TokenSequence], device: torch.device) -> list[float]:
-    """Return the summed cross-entropy of each completion; logits exist only for completion tokens, some at a time."""
+def _completion_losses(
+    model: PreTrainedModel, span: UpdateSpan, weights: torch.Tensor, sequences: Sequence[TokenSequence]
+) -> list[float]:
+    """Return the summed cross-entropy of each completion, with ``weights``, (sequences, updates); logits exist only for
+    completion tokens, some at a time."""
+    device = weights.device
     tokens = padded([sequence.tokens for sequence in sequences], device)
+    span.set_weights(weights)
     hidden = model.get_decoder()(input_ids=tokens, use_cache=False).last_hidden_state  # (rows, longest, width)
-    owner = [row for row, sequence in enumerate(sequences) for _ in sequence.completion]
+    owner = torch.tensor([row for row, sequence in enumerate(sequences) for _ in sequence.completion], device=device)
     before = [len(sequence.prompt) - 1 + k for sequence in sequences for k in range(len(sequence.completion))]
     target = torch.tensor([token for sequence in sequences for token in sequence.completion], device=device)
-    states = hidden[torch.tensor(owner, device=device), torch.tensor(before, device=device)]
-    head = model.get_output_embeddings()
-    chunk = max(1, LOGITS_AT_ONCE // head.weight.shape[0])
-    nats = torch.cat(
-        [
-            torch.nn.functional.cross_entropy(head(part).float(), goal, reduction="none").double()
-            for part, goal in zip(states.split(chunk), target.split(chunk), strict=True)
-        ]
-    )
+    states = hidden[owner, torch.tensor(before, device=device)]  # (completion tokens, width)
+    chunk = max(1, LOGITS_AT_ONCE // model.get_output_embeddings().weight.shape[0])
+    nats = []
+    for part, goal, rows in zip(states.split(chunk), target.split(chunk), owner.split(chunk), strict=True):
+        # Every token is a row of its own, so that an update of the head is applied at the point of its sequence.
+        span.set_weights(weights[rows])
+        logits = _logits(model, part[:, None])[:, 0]  # (tokens, vocabulary)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        nats.append(torch.nn.functional.cross_entropy(logits, goal, reduction="none").double())
     sums = torch.zeros(len(sequences), dtype=torch.float64, device=device)
-    return sums.index_add_(0, torch.tensor(owner, device=device), nats).tolist()
+    return sums.index_add_(0, owner, torch.cat(nats)).tolist()
+
+
+def _logits(model: PreTrainedModel, states: torch.Tensor) -> torch.Tensor:
+    """Return what the model makes of the decoder's last hidden states, (rows, tokens, vocabulary): its output layer
+    with whatever the architecture does to logits (Gemma-2 caps them, Granite and Cohere scale them)."""
+    with _decoder_returns(model, states):
+        return model(inputs_embeds=states, use_cache=False).logits
+
+
+@contextmanager
+def _decoder_returns(model: PreTrainedModel, states: torch.Tensor) -> Iterator[None]:
+    """Let the model's decoder return these states instead of being run."""
+    decoder = model.get_decoder()
+    decoder.forward = lambda *_, **__: BaseModelOutputWithPast(last_hidden_state=states)
+    try:
+        yield
+    finally:
+        del decoder.forward  # the attribute of the instance; the class's method is there again
+
+
+@torch.inference_mode()
+def check_losses(model: PreTrainedModel, span: UpdateSpan, sequences: Sequence[TokenSequence]) -> None:
+    """Compare one sequence's loss with that of the model's own forward pass, and leave all updates at the weight 1.
+
+    Raises
+    ------
+    InputError
+        If they differ by more than rounding: this architecture does something between its decoder and its logits that
+        is not known here.
+    """
+    shortest = min(sequences, key=lambda sequence: len(sequence.tokens))
+    tokens = shortest.tokens[:CHECKED_TOKENS]
+    sequence = TokenSequence(shortest.id, tokens[:1], tokens[1:])
+    device = next(model.parameters()).device
+    weights = torch.ones(1, span.updates, device=device)
+    (ours,) = _completion_losses(model, span, weights, [sequence])
+    span.set_weights(weights)
+    logits = model(input_ids=padded([tokens], device), use_cache=False).logits[0, :-1].float()
+    own = torch.nn.functional.cross_entropy(logits, torch.tensor(tokens[1:], device=device), reduction="sum").item()
+    if not abs(ours - own) <= CHECK_TOLERANCE[model.dtype] * len(sequence.completion):
+        raise InputError(
+            f"losses of {type(model).__name__} cannot be measured: on {shortest.id} the decoder and the output layer give"
+            f" {ours / len(sequence.completion):.4f} nats per token, the model itself {own / len(sequence.completion):.4f};"
+            " leave out `connectivity.comparisons`, or use a student of another architecture"
+        )

@@ -11,7 +11,7 @@ from lossgeometry.files.atomic import clear_write_errors
 from lossgeometry.files.jsonl import append, read_lines, write_atomic
 from lossgeometry.files.resuming import CheckpointFolder
 from lossgeometry.files.stopping import StopSignals
-from lossgeometry.generation.requests import Completion, Engine, Request
+from lossgeometry.generation.requests import Engine, Request
 from lossgeometry.settings.rollouts import Sampling
 
 PROGRESS_SECONDS = 5.0
@@ -48,12 +48,12 @@ def generate_resumably(
             print(f"continuing after {done} of {len(requests)} completions")
         if done < len(requests):
             engine = load_engine()
-            progress = _Progress(done, len(requests))
+            progress = Progress(done, len(requests))
             for batch in engine.generate(requests[done:], sampling):
                 if batch:
                     append(partial, map(asdict, batch))
                     done += len(batch)
-                    progress.add(batch)
+                    progress.add(len(batch), sum(completion.n_tokens for completion in batch))
                 if stop.requested and done < len(requests):
                     stop.leave(f"{done} of {len(requests)} completions")
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def _answers(row: dict, request: Request) -> bool:
     return (row["problem_id"], row["sample"], row["decoding"], row["seed"]) == asked
 
 
-class _Progress:
+class Progress:
     """A line with the rate and the time to go, every few seconds and at the end."""
 
     def __init__(self, done: int, total: int):
@@ -95,10 +95,12 @@ class _Progress:
         self.tokens = 0
         self.start = self.said = time.monotonic()
 
-    def add(self, batch: Sequence[Completion]) -> None:
+    def add(self, completions: int, tokens: int) -> None:
         """Count a batch."""
-        self.done += len(batch)
-        self.tokens += sum(completion.n_tokens for completion in batch)
+        if not completions:
+            return
+        self.done += completions
+        self.tokens += tokens
         now = time.monotonic()
         if self.done == self.total or now - self.said >= PROGRESS_SECONDS:
             seconds = max(now - self.start, 1e-9)

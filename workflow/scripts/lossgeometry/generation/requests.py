@@ -37,7 +37,7 @@ class Completion:
     completion: str
     """The text, without the end token."""
     finish_reason: str
-    """`stop` if the model ended the completion, `length` if it was cut: by the token budget, or by an endpoint's filter."""
+    """`stop` if the model ended the completion, `length` if it was cut by the token budget."""
     n_tokens: int
     """Generated tokens, the end token included."""
 

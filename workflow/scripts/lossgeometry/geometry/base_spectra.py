@@ -10,7 +10,7 @@ import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFile, TensorFolder, write_tensors
-from lossgeometry.updates.peft import natural_order
+from lossgeometry.updates.names import natural_order
 
 
 def decompose_base(folder: Path, targets: Sequence[str], path: Path) -> None:

@@ -1,12 +1,14 @@
 """Inner products between all updates of a set of runs at once, from one product of their stacked factors per module."""
 
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
 
 from lossgeometry.errors import InputError
-from lossgeometry.updates.stored import Delta
+from lossgeometry.updates.factors import inner_product
+from lossgeometry.updates.update import Update
 
 
 class RunGrams(NamedTuple):
@@ -22,7 +24,7 @@ class RunGrams(NamedTuple):
     """Mean of an entry when the output directions are unrelated."""
 
 
-def run_grams(deltas: Sequence[Delta], names: Sequence[str]) -> RunGrams:
+def run_grams(deltas: Sequence[Update], names: Sequence[str]) -> RunGrams:
     """Return the Gram matrices of a set of runs.
 
     Raises
@@ -41,17 +43,17 @@ def run_grams(deltas: Sequence[Delta], names: Sequence[str]) -> RunGrams:
     size = len(deltas)
     weights, variances, outputs, chance = (np.zeros((size, size)) for _ in range(4))
     for module in common:
-        svds = [delta.read(module) for delta in deltas]
+        svds = [delta.svd(module) for delta in deltas]
         m, n = first.shape(module)
-        owner = np.repeat(np.arange(size), [svd.rank for svd in svds])
-        if not owner.size:
-            continue
         stacked_u, stacked_v = np.hstack([svd.u * svd.s for svd in svds]), np.hstack([svd.v for svd in svds])
         overlap_u, overlap_v = stacked_u.T @ stacked_u, stacked_v.T @ stacked_v
-        belongs = np.equal.outer(np.arange(size), owner).astype(float)
-        weights += belongs @ (overlap_u * overlap_v) @ belongs.T
-        # norm(S_i U_i' U_j S_j)^2
-        outputs += belongs @ overlap_u**2 @ belongs.T
+        ends = np.cumsum([svd.rank for svd in svds])
+        own = [slice(end - svd.rank, end) for svd, end in zip(svds, ends, strict=True)]
+        for i, j in combinations_with_replacement(range(size), 2):
+            block_u = overlap_u[own[i], own[j]]
+            weights[i, j] = weights[j, i] = weights[i, j] + inner_product(block_u, overlap_v[own[i], own[j]])
+            # <dW_i dW_i', dW_j dW_j'> with dW dW' = (U S) (U S)'
+            outputs[i, j] = outputs[j, i] = outputs[i, j] + inner_product(block_u, block_u)
         square = np.array([svd.s @ svd.s for svd in svds])
         variances += np.outer(square, square) / (m * n)
         chance += np.outer(square, square) / m

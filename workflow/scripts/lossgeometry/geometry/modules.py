@@ -25,6 +25,7 @@ from lossgeometry.geometry import nulls
 from lossgeometry.geometry.angles import principal_angles
 from lossgeometry.geometry.pooling import Angle, Mean, Measurement, Norm, Ratio, Residual
 from lossgeometry.geometry.scopes import Key
+from lossgeometry.updates.factors import inner_product
 from lossgeometry.updates.svd import CompactSVD
 
 # Below this share of the squared norm, 1 - cosine^2 has lost too many digits.
@@ -55,7 +56,7 @@ def measure_module(a: CompactSVD, b: CompactSVD, input_space: int, setting: Sett
     """
     overlap_u, overlap_v = a.u.T @ b.u, a.v.T @ b.v
     weighted = a.s[:, None] * overlap_u * b.s
-    inner, norm2_a, norm2_b = float(np.sum(weighted * overlap_v)), float(a.s @ a.s), float(b.s @ b.s)
+    inner, norm2_a, norm2_b = inner_product(weighted, overlap_v), float(a.s @ a.s), float(b.s @ b.s)
     variance = nulls.cosine_variance(a, b, overlap_v, setting.shared_init)
     found: dict[Key, Measurement | str] = {
         ("cosine", "none", 0): Ratio(inner, norm2_a, norm2_b, nulls.Null(0.0, math.sqrt(variance)))

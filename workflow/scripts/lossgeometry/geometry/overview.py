@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+from lossgeometry.geometry.chance import WIDTH, verdicts
 from lossgeometry.geometry.scopes import Row
 
 _SHOWN = (
@@ -31,10 +32,11 @@ def overview(rows: Iterable[Row], names: tuple[str, str], shared_init: bool) -> 
     title = (
         f"{names[0]} and {names[1]}, {sum(row.metric == 'norm_a' and row.scope == 'module' for row in rows)} modules"
     )
-    lines = [f"{title}, {top['angle_first', 'output'].k} directions", f"{'':36} {'value':>10}  chance (mean ± 2 sd)"]
+    lines = [f"{title}, {top['angle_first', 'output'].k} directions", f"{'':36} {'value':>10}  chance (95 %)"]
     for metric, side, label in _SHOWN:
         row = top[metric, side]
-        lines.append(f"{label:36} {row.value:10.4f}  {row.null_mean:.4f} ± {2 * row.null_sd:.4f}")
+        verdict = verdicts(row.value, row.null_mean, row.null_sd)
+        lines.append(f"{label:36} {row.value:10.4f}  {row.null_mean:.4f} ± {WIDTH * row.null_sd:.4f}  {verdict}")
     for metric, label in _OWN:
         lines.append(f"{label:36} {top[metric + '_a', 'none'].value:10.4f}  and {top[metric + '_b', 'none'].value:.4f}")
     inputs = top["gram_alignment", "input"]

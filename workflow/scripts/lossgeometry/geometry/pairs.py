@@ -9,8 +9,9 @@ import numpy as np
 from lossgeometry.errors import InputError
 from lossgeometry.geometry.modules import Setting, measure_module
 from lossgeometry.geometry.pooling import Measurement
-from lossgeometry.geometry.scopes import Key, Row, place_of, places, rows_of
-from lossgeometry.updates.stored import Delta
+from lossgeometry.geometry.scopes import Key, Row, places, places_of, rows_of
+from lossgeometry.updates.alignment import named_like
+from lossgeometry.updates.update import Update
 
 
 class MapRow(NamedTuple):
@@ -34,7 +35,7 @@ class PairGeometry(NamedTuple):
 
 
 def compare_pair(
-    a: Delta, b: Delta, names: tuple[str, str], k: int, shared_init: bool, reference: int = 0
+    a: Update, b: Update, names: tuple[str, str], k: int, shared_init: bool, reference: int = 0
 ) -> PairGeometry:
     """Return the geometry of a pair.
 
@@ -58,6 +59,7 @@ def compare_pair(
     InputError
         If the two have no module of equal shape in common.
     """
+    b = named_like(b, a)
     common, left_out = _match(a, b, names)
     ranks = [min(a.rank(module), b.rank(module)) for module in common]
     available = min([k, *(rank for rank in ranks if rank)])
@@ -65,7 +67,7 @@ def compare_pair(
     measured: dict[str, dict[Key, Measurement | str]] = {}
     maps: dict[str, dict[str, np.ndarray]] = {}
     for module in common:
-        svd_a, svd_b = a.read(module), b.read(module)
+        svd_a, svd_b = a.svd(module), b.svd(module)
         outputs, inputs = a.shape(module)
         space = min(inputs, max(a.adapter_rank(module), b.adapter_rank(module))) if shared_init else inputs
         measured[module] = measure_module(svd_a, svd_b, space, setting)
@@ -74,13 +76,16 @@ def compare_pair(
                 "output": _similarity_map(svd_a.u, svd_b.u, outputs, available),
                 "input": _similarity_map(svd_a.v, svd_b.v, space, available),
             }
-    rows = [row for place, members in places(common) for row in rows_of(place, [measured[name] for name in members])]
+    known = [*a.modules, *b.modules]
+    rows = [
+        row for place, members in places(common, known) for row in rows_of(place, [measured[name] for name in members])
+    ]
     if left_out:
         rows[0] = rows[0]._replace(note=f"over {len(common)} modules; {len(left_out)} not compared")
-    return PairGeometry(rows + left_out, list(_map_rows(maps)))
+    return PairGeometry(rows + left_out, list(_map_rows(maps, known)))
 
 
-def _match(a: Delta, b: Delta, names: tuple[str, str]) -> tuple[list[str], list[Row]]:
+def _match(a: Update, b: Update, names: tuple[str, str]) -> tuple[list[str], list[Row]]:
     """Return the modules that both have in the same shape, and a row with the reason for each of the others."""
     common, reasons = [], {}
     for module in a.modules:
@@ -98,7 +103,8 @@ def _match(a: Delta, b: Delta, names: tuple[str, str]) -> tuple[list[str], list[
             "compare adapters of one base model with at least one target module in common"
         )
     nothing = (math.nan, math.nan, math.nan)
-    return common, [Row(*place_of(module), "cosine", "none", None, *nothing, note) for module, note in reasons.items()]
+    place = places_of([*a.modules, *b.modules])
+    return common, [Row(*place[module], "cosine", "none", None, *nothing, note) for module, note in reasons.items()]
 
 
 def _similarity_map(x: np.ndarray, y: np.ndarray, dimension: int, k: int) -> np.ndarray:
@@ -109,9 +115,9 @@ def _similarity_map(x: np.ndarray, y: np.ndarray, dimension: int, k: int) -> np.
     return np.stack([similarity, np.maximum.outer(counts, counts) / dimension])
 
 
-def _map_rows(maps: dict[str, dict[str, np.ndarray]]) -> Iterator[MapRow]:
+def _map_rows(maps: dict[str, dict[str, np.ndarray]], known: list[str]) -> Iterator[MapRow]:
     """Return the similarity maps, averaged over the modules of each layer, of each projection and of the model."""
-    for place, members in places(list(maps)):
+    for place, members in places(list(maps), known):
         if place.scope == "module" or not members:
             continue
         for side in ("output", "input"):

@@ -15,7 +15,6 @@ diagonal of U' dW V, whose p entries have variance norm(dW)^2 / (m n) each. The 
 since small entries of W change visibly under any update, so that overlaps are not at a tenth by chance.
 """
 
-import json
 import math
 from collections.abc import Iterator
 
@@ -29,8 +28,8 @@ from lossgeometry.geometry.nulls import UNDEFINED, Null
 from lossgeometry.geometry.pooling import Mean
 from lossgeometry.geometry.scopes import Key, Row, places, rows_of
 from lossgeometry.updates.full import truncated_svd
-from lossgeometry.updates.stored import Delta
 from lossgeometry.updates.svd import CompactSVD
+from lossgeometry.updates.update import Update
 
 MASK_SHARE = 0.1
 INTRUDER_COSINE = 0.5
@@ -108,7 +107,7 @@ def _random_updates(update: CompactSVD) -> Iterator[np.ndarray]:
         yield u * update.s @ v.T
 
 
-def relate_run(delta: Delta, spectra: BaseSpectra, weights: TensorFolder, run: str, k: int) -> list[Row]:
+def relate_run(delta: Update, spectra: BaseSpectra, weights: TensorFolder, run: str, k: int) -> list[Row]:
     """Return the relations of one run to its base at every scope, in the columns of geometry.parquet.
 
     Pooled values are means over modules.
@@ -118,10 +117,10 @@ def relate_run(delta: Delta, spectra: BaseSpectra, weights: TensorFolder, run: s
     InputError
         If a module of the run has no weight matrix of the same shape in the base.
     """
-    transposed = json.loads(delta.metadata.get("transposed", "false"))
     measured = {}
     for module in delta.modules:
         name, shape = f"{module}.weight", delta.shape(module)
+        transposed = module in delta.transposed
         stored = shape[::-1] if transposed else shape
         if weights.shapes.get(name) != stored or module not in spectra:
             raise InputError(
@@ -131,7 +130,7 @@ def relate_run(delta: Delta, spectra: BaseSpectra, weights: TensorFolder, run: s
         weight, (u, s, v) = weights.read(name).astype(np.float64), spectra.read(module)
         if transposed:
             weight, u, v = weight.T, v, u
-        measured[module] = relate_module(weight, (u, s, v), delta.read(module), k)
+        measured[module] = relate_module(weight, (u, s, v), delta.svd(module), k)
         print(f"related {module}")
     return [row for place, names in places(list(measured)) for row in rows_of(place, [measured[m] for m in names])]
 

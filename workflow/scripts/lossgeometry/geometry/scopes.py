@@ -1,11 +1,12 @@
 """Where a value belongs (module, layer, projection, whole model), and the rows of tidy tables."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from lossgeometry.geometry.nulls import UNDEFINED
 from lossgeometry.geometry.pooling import Measurement, pool
+from lossgeometry.updates.names import block_of, is_one_stack, layers_of, projection_of
 
 Key = tuple[str, str, int]
 """Metric, side (output, input or none) and number of directions (0 where it takes none)."""
@@ -36,21 +37,33 @@ class Row(NamedTuple):
     note: str
 
 
-def place_of(module: str) -> Place:
-    """Return the place of a module: layer is the first number in its name, projection the last part without `_proj`."""
-    parts = module.split(".")
-    layer = next((int(part) for part in parts if part.isdigit()), None)
-    return Place("module", module, layer, parts[-1].removesuffix("_proj"))
+def places_of(modules: Iterable[str]) -> dict[str, Place]:
+    """Return the place of every module; its layer is as `names.layers_of` says for all of them together."""
+    return {
+        module: Place("module", module, layer, projection_of(module)) for module, layer in layers_of(modules).items()
+    }
 
 
-def places(modules: list[str]) -> Iterator[tuple[Place, list[str]]]:
-    """Return every place with the modules that it pools, from the whole model down to single modules."""
-    places = {module: place_of(module) for module in modules}
+def places(modules: list[str], known: Iterable[str] = ()) -> Iterator[tuple[Place, list[str]]]:
+    """Return every place with the modules that it pools, from the whole model down to single modules.
+
+    A layer is a block: where a model has several stacks, the name of the block is in the field `module`.
+
+    Parameters
+    ----------
+    modules
+        The modules to pool.
+    known
+        Further modules that the layers are numbered among.
+    """
+    places = places_of(dict.fromkeys([*modules, *known]))
     yield Place("global", "", None, ""), modules
-    for projection in sorted({place.projection for place in places.values()}):
+    for projection in sorted({places[module].projection for module in modules}):
         yield Place("projection", "", None, projection), [m for m in modules if places[m].projection == projection]
-    for layer in sorted({place.layer for place in places.values()} - {None}):
-        yield Place("layer", "", layer, ""), [m for m in modules if places[m].layer == layer]
+    blocks = {block_of(module): places[module].layer for module in modules if block_of(module)}
+    one_stack = is_one_stack(block for block in map(block_of, places) if block)
+    for block, layer in sorted(blocks.items(), key=lambda item: item[1]):
+        yield Place("layer", "" if one_stack else block, layer, ""), [m for m in modules if block_of(m) == block]
     for module in modules:
         yield places[module], [module]
 

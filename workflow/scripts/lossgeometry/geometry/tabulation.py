@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 
 from lossgeometry.files.atomic import atomic_file
+from lossgeometry.geometry.chance import verdicts
 from lossgeometry.geometry.layer_bootstrap import depth_intervals
 
 VALUE = ["metric", "side", "k", "value", "null_mean", "null_sd", "note"]
+VERDICT = "verdict"
+"""Whether chance explains a value; the last column of the tables of pairs."""
 RUN = ("method", "learning_rate", "seed")
 
 
@@ -50,6 +53,7 @@ def gather_pairs(
     scopes: dict[str, list[pd.DataFrame]] = {"geometry": [], "layers": [], "modules": []}
     for pair, file in zip(pairs, files, strict=True):
         rows = pd.read_parquet(file).astype({"layer": "Int64", "k": "Int64"})
+        rows[VERDICT] = verdicts(rows.value, rows.null_mean, rows.null_sd)
         head = {"run_a": pair["a"], "run_b": pair["b"]}
         whole = rows[rows.scope.isin(["global", "projection"])].assign(**head, **_identity(pair, runs))
         spread = _depth(rows[rows.scope == "module"], "ba"[pair["reference"]])
@@ -75,9 +79,10 @@ def gather_pairs(
             "depth_low",
             "depth_high",
             "note",
+            VERDICT,
         ],
-        "layers": ["run_a", "run_b", "layer", *VALUE],
-        "modules": ["run_a", "run_b", "module", "layer", "projection", *VALUE],
+        "layers": ["run_a", "run_b", "layer", *VALUE, VERDICT],
+        "modules": ["run_a", "run_b", "module", "layer", "projection", *VALUE, VERDICT],
     }
     return {name: pd.concat(frames, ignore_index=True)[columns[name]] for name, frames in scopes.items()}
 

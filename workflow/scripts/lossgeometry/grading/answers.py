@@ -1,7 +1,6 @@
-"""What a completion answers: its final box, tidied, and the answers that need no algebra to be judged."""
+"""What a completion answers, its final box, and how that was judged."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -19,33 +18,6 @@ _LIST_GAP = re.compile(
     re.DOTALL,
 )
 _LONGEST_GAP = 70
-
-_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
-_SIMPLE = re.compile(r"-?[0-9]+(?:\.[0-9]+)?|-?\\frac\{[0-9]+\}\{[1-9][0-9]*\}|-?[0-9]+/[1-9][0-9]*")
-
-_SYMBOLS = str.maketrans(
-    {"−": "-", "–": "-", "π": r"\pi ", "∞": r"\infty ", "×": r"\times ", "·": r"\cdot ", "÷": "/", "°": r"^\circ "}
-    | {"≤": r"\le ", "≥": r"\ge ", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}"}
-)
-_RAISED, _LOWERED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+"), re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
-# Currency, math delimiters, and what changes only the looks.
-_DECORATION = re.compile(
-    r"\\?\$|[€£¥]|\\(?:mathdollar|pounds|euro|underline|checkmark|[Ll]arge|LARGE|[Hh]uge|normalsize)\b"
-    r"|\\(?:text)?color\s*\{[^{}]*\}|(?<!\\)\\[()\[\]]|^\s*(?:\*\*|\\(?:approx|sim|therefore)\b)|\*\*\s*$"
-)
-# `\text{The answer is } 5`, and `\text{5 apples}`, where the number would go with the text.
-_ANNOUNCED = re.compile(r"\\text\s*\{[^{}]*(?:\bis|[:=])\s*\}(?=\s*\S)")
-_NUMBER_IN_TEXT = re.compile(r"\\text\s*\{\s*(\d[^{}]*)\}")
-_REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\overline\s*\{(\d+)\}")
-_SCALES = {"dozen": "12", "hundred": "100"} | {
-    word: f"10^{{{power}}}" for word, power in (("thousand", 3), ("million", 6), ("billion", 9), ("trillion", 12))
-}
-_NUMBER = r"-?\d[\d,]*(?:\.\d+)?"
-_SCALED = re.compile(rf"({_NUMBER})\s*(?:\\text\s*\{{\s*)?({'|'.join(_SCALES)})s?\b\s*\}}?")
-# A number and words: one of at least four letters, so that `5 xy` stays a product. Speeds lack such a word.
-_COUNTED = re.compile(rf"({_NUMBER})\s+((?=.*[A-Za-z]{{4}})[A-Za-z/ ]+|(?:km|mi|m|ft|cm|in)/(?:h|hr|s|sec|min))")
-_NOT_UNITS = frozenset("and or mod modulo factorial squared cubed over times plus minus percent half root pi".split())
-_SPACED_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:(?:\\[,;:! ]|~|\s|\{,\})\d{3})+(?![\d])")
 
 
 @dataclass(frozen=True)
@@ -115,52 +87,3 @@ def _unwrap(content: str) -> str:
     if whole and content.endswith("}") and not _TOKEN.search(content[whole.end() : -1]):
         return content[whole.end() : -1].strip()
     return _BOX_OPENING.sub("{", content)
-
-
-def tidy(text: str) -> str:
-    """Rewrite what people read without effort and math-verify does not: see the tests' table for each case."""
-    text = _RAISED.sub(lambda found: f"^{{{unicodedata.normalize('NFKC', found.group())}}}", text)
-    text = _LOWERED.sub(lambda found: f"_{{{unicodedata.normalize('NFKC', found.group())}}}", text)
-    text = unicodedata.normalize("NFKC", text.translate(_SYMBOLS))
-    text = "".join(
-        " " if character.isspace() or character == "~" else character
-        for character in text
-        if character.isspace() or unicodedata.category(character) not in ("Cc", "Cf")
-    )
-    text = _DECORATION.sub("", text).strip()
-    if announced := _ANNOUNCED.match(text):
-        text = text[announced.end() :].strip()
-    if number := _NUMBER_IN_TEXT.fullmatch(text):
-        text = number[1].strip()
-    text = text.replace(r"\varnothing", r"\emptyset")
-    text = re.sub(r"\\\\\s*\[[^\]]*\]", r"\\\\", text)  # row spacing of a matrix
-    text = re.sub(r"(?<=\d)i\b", " i", text)  # math-verify takes only a free-standing i for the imaginary unit
-    text = re.sub(r"√\s*(\d+|[A-Za-z])", r"\\sqrt{\1}", text)
-    text = _REPEATING.sub(_fraction, text)
-    text = _SPACED_THOUSANDS.sub(lambda found: re.sub(r"\D", "", found.group()), text)
-    text = _SCALED.sub(lambda found: rf"{found[1]}\times {_SCALES[found[2]]}", text)
-    text = re.sub(r"(?<=[\w})%])\s*[.,;]+$", "", text)
-    counted = _COUNTED.fullmatch(text)
-    if counted and not _NOT_UNITS.intersection(re.split(r"[/ ]+", counted[2].lower())):
-        return counted[1]
-    return text
-
-
-def _fraction(repeating: re.Match[str]) -> str:
-    r"""0.1\overline{6} as (16 - 1) / 90."""
-    whole, fixed, period = repeating.groups()
-    nines = (10 ** len(period) - 1) * 10 ** len(fixed)
-    return rf"\frac{{{int(whole + fixed + period) - int(whole + fixed or 0)}}}{{{nines}}}"
-
-
-def decide(gold: str, box: str) -> bool | None:
-    """Judge tidied answers without algebra, or None where math-verify is needed.
-
-    Two integers in canonical form are equal exactly when their strings are, and equal strings of a plain number or
-    fraction are equal; on these math-verify cannot say anything else.
-    """
-    if _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(box):
-        return gold == box
-    if gold == box and _SIMPLE.fullmatch(gold):
-        return True
-    return None

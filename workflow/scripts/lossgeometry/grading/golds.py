@@ -1,12 +1,13 @@
 """Problems and gold answers from the rows of public data sets, with their known defects dropped and counted."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lossgeometry.errors import InputError
 from lossgeometry.grading.grader import check_golds
+from lossgeometry.grading.graders import DEFAULT
+from lossgeometry.problems.schemas import schema_module
 
 NO_PROBLEM = "the problem is empty"
 NO_ANSWER = "the answer is empty"
@@ -22,28 +23,6 @@ def _text(value: Any) -> str:
     return str(value).strip()
 
 
-def _gsm8k_answer(answer: str) -> str:
-    """The number after the last `#### ` of a worked solution, without thousands separators and dollar signs."""
-    _, mark, final = answer.rpartition("####")
-    return re.sub(r"[,$\s]", "", final) if mark else ""
-
-
-def _integer_answer(answer: str) -> str:
-    """An integer without leading zeros (AIME answers are printed as 000 to 999)."""
-    return str(int(answer)) if re.fullmatch(r"[+-]?[0-9]+", answer) else answer
-
-
-# Schema: columns of the id (None: numbered), problem and answer, and how the answer is cleaned.
-_Schema = tuple[str | None, str, str, Callable[[str], str]]
-SCHEMAS: dict[str, _Schema] = {
-    "plain": (None, "problem", "answer", str),
-    "gsm8k": (None, "question", "answer", _gsm8k_answer),
-    "aime": (None, "problem", "answer", _integer_answer),
-    "math500": ("unique_id", "problem", "answer", str),
-    "deepscaler": (None, "problem", "answer", str),
-}
-
-
 def parse_row(schema: str, row: Mapping[str, Any], index: int) -> tuple[dict[str, str], str]:
     """One row as ({"id", "problem", "answer"}, reason to drop it or "").
 
@@ -52,26 +31,26 @@ def parse_row(schema: str, row: Mapping[str, Any], index: int) -> tuple[dict[str
 
     Raises InputError when the row lacks a column of its schema.
     """
-    id_column, problem_column, answer_column, clean = SCHEMAS[schema]
-    missing = [name for name in (id_column, problem_column, answer_column) if name and name not in row]
+    columns = schema_module(schema)
+    missing = [name for name in (columns.ID, columns.PROBLEM, columns.ANSWER) if name and name not in row]
     if missing:
         raise InputError(
             f"Row {index} lacks the column {missing[0]} of the schema {schema} (it has {', '.join(sorted(row))}); "
             "choose another `schema`, or rename the columns."
         )
-    problem, answer = _text(row[problem_column]), clean(_text(row[answer_column]))
-    identity = _text(row[id_column]) if id_column else f"{index:05d}"
+    problem, answer = _text(row[columns.PROBLEM]), columns.clean(_text(row[columns.ANSWER]))
+    identity = _text(row[columns.ID]) if columns.ID else f"{index:05d}"
     reason = NO_PROBLEM if not problem else NO_ANSWER if not answer else ""
     return {"id": identity, "problem": problem, "answer": answer}, reason
 
 
 def usable_problems(
-    schema: str, rows: Iterable[Mapping[str, Any]], workers: int, deadline_seconds: float
+    schema: str, rows: Iterable[Mapping[str, Any]], workers: int, deadline_seconds: float, grader: str = DEFAULT
 ) -> tuple[list[dict[str, str]], Counter[str]]:
     """All problems that can be graded, in order, and how many were dropped for each reason.
 
-    Each gold answer is parsed in a grading worker: one that is empty, that math-verify cannot parse within the deadline
-    or that is not equal to itself would count every completion as wrong.
+    Each gold answer is graded against itself: one that is empty, or that the grader cannot find equal to itself within
+    the deadline, would count every completion as wrong.
 
     Raises InputError when a column is missing or two rows have one id.
     """
@@ -81,7 +60,7 @@ def usable_problems(
     repeated = [name for name, count in Counter(problem["id"] for problem in complete).items() if count > 1]
     if repeated:
         raise InputError(f"The id {repeated[0]} belongs to several rows; give every row an id of its own.")
-    gradable = list(check_golds((problem["answer"] for problem in complete), workers, deadline_seconds))
+    gradable = list(check_golds((problem["answer"] for problem in complete), workers, deadline_seconds, grader))
     if not all(gradable):
         dropped[UNPARSABLE] = gradable.count(False)
     return [problem for problem, good in zip(complete, gradable, strict=True) if good], dropped

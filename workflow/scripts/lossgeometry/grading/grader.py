@@ -1,4 +1,4 @@
-"""Grading with math-verify in killable processes: in input order, in bounded memory, each distinct answer once.
+"""Grading in killable processes: in input order, in bounded memory, each distinct answer once.
 
 A completion is judged by its final box only. Processes, not threads or alarms, because SymPy can hang inside
 arithmetic that no Python signal interrupts; they do not inherit this process's memory, so a trainer may grade too.
@@ -7,7 +7,8 @@ arithmetic that no Python signal interrupts; they do not inherit this process's 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 
-from lossgeometry.grading.answers import MAXIMUM_CHARACTERS, Answer, Verdict, decide, extract_box, tidy
+from lossgeometry.grading.answers import MAXIMUM_CHARACTERS, Answer, Verdict, extract_box
+from lossgeometry.grading.graders import DEFAULT, grader_module
 from lossgeometry.grading.pool import Task, WorkerPool
 
 __all__ = ["Answer", "Grader", "Verdict", "check_golds", "grade"]
@@ -16,23 +17,27 @@ WINDOW = 1024
 REMEMBERED = 1 << 15
 
 
-def grade(items: Iterable[Answer], workers: int, deadline_seconds: float) -> Iterator[Verdict]:
+def grade(items: Iterable[Answer], workers: int, deadline_seconds: float, grader: str = DEFAULT) -> Iterator[Verdict]:
     """Judge answers, in their order. `deadline_seconds` is CPU time per answer; over it the verdict is `timeout`."""
-    with Grader(workers, deadline_seconds) as grader:
-        yield from grader.grade(items)
+    with Grader(workers, deadline_seconds, grader) as open_grader:
+        yield from open_grader.grade(items)
 
 
-def check_golds(golds: Iterable[str], workers: int, deadline_seconds: float) -> Iterator[bool]:
+def check_golds(golds: Iterable[str], workers: int, deadline_seconds: float, grader: str = DEFAULT) -> Iterator[bool]:
     """Whether each gold answer can be graded: it parses within the deadline and is equal to itself."""
     boxed = (Answer(gold, rf"\boxed{{{gold}}}", "stop") for gold in golds)
-    return (verdict.correct for verdict in grade(boxed, workers, deadline_seconds))
+    return (verdict.correct for verdict in grade(boxed, workers, deadline_seconds, grader))
 
 
 class Grader:
-    """Keeps its workers between calls of `grade`, as a reward function needs. A context manager, or call `close`."""
+    """Keeps its workers between calls of `grade`, as a reward function needs. A context manager, or call `close`.
 
-    def __init__(self, workers: int, deadline_seconds: float) -> None:
-        self.pool = WorkerPool(workers, deadline_seconds)
+    Raises InputError when there is no grader of that name.
+    """
+
+    def __init__(self, workers: int, deadline_seconds: float, grader: str = DEFAULT) -> None:
+        self.module = grader_module(grader)
+        self.pool = WorkerPool(grader, workers, deadline_seconds)
         self.tasks: OrderedDict[tuple[str, str], Task] = OrderedDict()
 
     def __enter__(self) -> "Grader":
@@ -58,7 +63,7 @@ class Grader:
 
     def _enter(self, item: Answer) -> tuple[str | None, Task]:
         """The item's box, and the task that judges it: settled at once where no algebra is needed."""
-        gold = tidy(item.gold)
+        gold = self.module.normalise(item.gold)
         extracted = extract_box(item.completion)
         if not gold:
             return extracted, Task("", "", "unparsable_gold")
@@ -66,12 +71,12 @@ class Grader:
             return None, Task("", "", "no_answer")
         if len(extracted) > MAXIMUM_CHARACTERS:
             return extracted[:MAXIMUM_CHARACTERS], Task("", "", "wrong")
-        box = tidy(extracted)
+        box = self.module.normalise(extracted)
         if not box:
             return extracted, Task("", "", "no_answer")
-        decided = decide(gold, box)
+        decided = self.module.decide(gold, box)
         if decided is not None:
-            return extracted, Task("", "", "correct" if decided else "wrong")
+            return extracted, Task("", "", decided)
         return extracted, self._task(gold, box)
 
     def _task(self, gold: str, box: str) -> Task:

@@ -35,11 +35,11 @@ class Task:
 class Worker:
     """One child process. `task` is what it is judging; `expires` is the monotonic time at which it is killed."""
 
-    def __init__(self) -> None:
+    def __init__(self, grader: str) -> None:
         # `-P`: the worker's own folder must not shadow the standard library. The fixed hash seed makes SymPy's
         # orderings, and with them its rare undecided comparisons, the same in every process.
         self.process = subprocess.Popen(
-            [sys.executable, "-P", str(WORKER)],
+            [sys.executable, "-P", str(WORKER), grader],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -85,9 +85,10 @@ class Worker:
 
 
 class WorkerPool:
-    """Up to `workers` processes, started when there is work for them. Use as a context manager, or call `close`."""
+    """Up to `workers` processes of one grader, started when there is work for them. Use as a context manager, or call `close`."""
 
-    def __init__(self, workers: int, deadline_seconds: float) -> None:
+    def __init__(self, grader: str, workers: int, deadline_seconds: float) -> None:
+        self.grader = grader
         self.size = workers
         self.deadline = deadline_seconds
         self.queue: deque[Task] = deque()
@@ -131,7 +132,7 @@ class WorkerPool:
             if not worker.send(self.queue.popleft(), self.deadline):
                 self._bury(worker)
         for _ in range(min(self.size - len(self.workers), len(self.queue) - starting)):
-            worker = Worker()
+            worker = Worker(self.grader)
             self.workers.append(worker)
             self.selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
 
@@ -154,7 +155,7 @@ class WorkerPool:
         code = self._discard(worker)
         if not worker.ready:
             raise RuntimeError(
-                f"A grading worker did not start (exit code {code}); run `{sys.executable} -P {WORKER}` to see why."
+                f"A grading worker did not start (exit code {code}); run `{sys.executable} -P {WORKER} {self.grader}` to see why."
             )
         task = worker.task
         if task is None:

@@ -9,7 +9,7 @@ import torch
 from peft import PeftModel
 from transformers import GenerationConfig, LogitsProcessorList
 
-from lossgeometry.generation.engines.transformers import GumbelSampling
+from lossgeometry.generation.engines import engine_module, make_engine
 from lossgeometry.generation.requests import Request
 from lossgeometry.generation.tokenization import Tokenization
 from lossgeometry.settings.rollouts import Engine, Sampling
@@ -52,6 +52,7 @@ class TransformersSampler:
 
     @torch.no_grad()
     def _sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
+        noise = engine_module("transformers").GumbelSampling
         width = max(map(len, prompts))
         padding = [width - len(prompt) for prompt in prompts]
         tokens = torch.tensor(
@@ -61,7 +62,7 @@ class TransformersSampler:
         generated = model.generate(
             input_ids=tokens.to(model.device),
             attention_mask=mask.to(model.device),
-            logits_processor=LogitsProcessorList([GumbelSampling(requests, self.sampling, width)]),
+            logits_processor=LogitsProcessorList([noise(requests, self.sampling, width)]),
             max_new_tokens=self.sampling.max_new_tokens,
         )[:, width:].tolist()
         return [Sample(self._until_the_end(row)) for row in generated]
@@ -84,10 +85,8 @@ class VllmSampler:
     """
 
     def __init__(self, job: TrainingJob, sampling: Sampling, memory: float):
-        from lossgeometry.generation.engines.vllm import VllmEngine
-
         settings = Engine(name="vllm", gpu_memory_utilization=memory)
-        self.engine = VllmEngine(job.student, job.initialisation, job.prompt_suffix, settings, sampling.max_new_tokens)
+        self.engine = make_engine(settings, job.student, job.initialisation, job.prompt_suffix, sampling.max_new_tokens)
         self.tokens, self.sampling, self.calls = self.engine.tokens, sampling, 0
 
     def sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:

@@ -198,7 +198,7 @@ def make_on_policy_trainer(
 
 def make_sampler(job: TrainingJob, options: OnPolicy) -> TransformersSampler | VllmSampler:
     """Return the sampler that the options name."""
-    sampling = Sampling(temperature=options.temperature, max_new_tokens=options.max_new_tokens)
+    sampling = Sampling(temperature=options.temperature, top_p=1.0, top_k=0, max_new_tokens=options.max_new_tokens)
     if options.engine == "vllm":
         return VllmSampler(job, sampling, options.gpu_memory_utilization)
     return TransformersSampler(job, sampling, chunk=max(job.training.batch_size, 256))

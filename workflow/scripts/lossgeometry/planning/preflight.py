@@ -1,8 +1,8 @@
 """Whether this machine has what an experiment needs, asked before anything expensive starts. Light; each check stands alone."""
 
+import http.client
 import importlib.metadata
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -13,13 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossgeometry.costs import GIB, Shape, micro_batch_tokens, training_bytes
+from lossgeometry.errors import InputError
 from lossgeometry.experiment.config import Config
+from lossgeometry.generation.endpoint.access import mask_echoes, read_key
 from lossgeometry.methods import method_module
 from lossgeometry.settings.models import Model
+from lossgeometry.settings.rollouts import Engine, address_problem
+from lossgeometry.stages import STAGES
 
 READY, UNKNOWN, MISSING = "ready", "unknown", "MISSING"
 DISK_MARGIN = 1.3
 ANSWER_SECONDS = 15
+LONGEST_LIST = 1 << 24
+"""Bytes read of a list of models."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,7 @@ def list_gpus() -> list[Gpu]:
 
 def needs_gpu(config: Config) -> bool:
     """Return whether any stage of the experiment is put on a GPU."""
-    trained = any(not run.external for run in config.runs.values())
-    return (
-        (trained and config.training.precision == "bfloat16")
-        or "vllm" in (config.rollouts.engine.name, config.evaluation.engine.name)
-        or (bool(config.connectivity_pairs) and config.connectivity.precision == "bfloat16")
-        or (bool(config.representation_pairs) and config.representations.precision == "bfloat16")
-    )
+    return any(stage.on_gpu(config) for stage in STAGES)
 
 
 def check_gpus(config: Config, shape: Shape | None, gpus: list[Gpu]) -> Iterable[Finding]:
@@ -145,27 +145,47 @@ def check_versions(pins: dict[str, str]) -> Finding:
     return Finding(MISSING, f"{'; '.join(wrong)}: install the pins, or run with --software-deployment-method conda")
 
 
-def check_endpoint(model: Model, base_url: str) -> Finding:
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """An answer that leads elsewhere is an error: the key goes to no other address."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+def check_endpoint(model: Model, engine: Engine) -> Finding:
     """Ask the endpoint for its models: it is there, takes the key, and has the teacher."""
-    request = urllib.request.Request(f"{base_url.rstrip('/')}/models")
-    key = os.environ.get("OPENAI_API_KEY", "")
-    if key:
-        request.add_header("Authorization", f"Bearer {key}")
+    address = engine.base_url
+    problem = address_problem(address)
+    if problem:
+        return Finding(MISSING, f"rollouts.engine.base_url {problem}")
     try:
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
-            known = sorted(str(entry["id"]) for entry in json.load(answer)["data"])
+        key = read_key(engine.key_variable)
+    except InputError as error:
+        return Finding(MISSING, str(error))
+    request = urllib.request.Request(f"{address.rstrip('/')}/models", headers={"Authorization": f"Bearer {key}"})
+    try:
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=ANSWER_SECONDS) as answer:
+            known = sorted(str(entry["id"]) for entry in json.loads(answer.read(LONGEST_LIST))["data"])
     except urllib.error.HTTPError as error:
-        cure = "set OPENAI_API_KEY" if error.code in (401, 403) else "check rollouts.engine.base_url"
-        return Finding(MISSING, f"{base_url} answers {error.code}; {cure}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        cure = f"set {engine.key_variable}" if error.code in (401, 403) else "check rollouts.engine.base_url"
+        return Finding(MISSING, f"{address} answers {error.code}; {cure}")
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError) as error:
         return Finding(
-            MISSING, f"{base_url} gives no list of models ({type(error).__name__}); check rollouts.engine.base_url"
+            MISSING, f"{address} gives no list of models ({type(error).__name__}); check rollouts.engine.base_url"
         )
     if model.name not in known:
-        return Finding(
-            MISSING, f"{base_url} has no model {model.name}, only {', '.join(known[:8])}; correct teacher.name"
-        )
-    return Finding(READY, f"{base_url} serves {model.name}")
+        others = mask_echoes(", ".join(known[:8])[:300], key)
+        return Finding(MISSING, f"{address} has no model {model.name}, only {others}; correct teacher.name")
+    return Finding(READY, f"{address} serves {model.name}")
+
+
+def check_lengths(config: Config) -> Finding:
+    """Compare what a completion may take with what training takes."""
+    budget, longest = config.rollouts.sampling.max_new_tokens, config.training.max_length
+    text = f"training.max_length is {longest}, and a completion of the teacher may take {budget} tokens of its own"
+    if longest <= budget:
+        return Finding(MISSING, f"{text}; raise the former: rows that are longer than it are left out")
+    return Finding(READY, f"{text}: {longest - budget} are left for the prompt; longer rows are left out and counted")
 
 
 def hub_sources(config: Config, results: Path) -> dict[tuple[str, str], str]:

@@ -8,6 +8,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.text import well_formed
 from lossgeometry.grading.golds import usable_problems
+from lossgeometry.grading.graders import DEFAULT
 from lossgeometry.settings.models import Problems
 
 REPEATED = "the problem appeared before"
@@ -31,16 +32,21 @@ def read_problems(problems: Problems, workers: int, deadline_seconds: float) -> 
         If the source cannot be read, lacks a column of its schema, or holds nothing usable.
     """
     rows = _hub_rows(problems) if problems.source == "hub" else _file_rows(problems.name)
-    usable = distinct_problems(problems.schema_, rows, workers, deadline_seconds, problems.name)
+    usable = distinct_problems(problems.schema_, rows, workers, deadline_seconds, problems.name, problems.grader)
     random.Random(problems.seed).shuffle(usable)
     return usable
 
 
 def distinct_problems(
-    schema: str, rows: Iterable[Mapping[str, Any]], workers: int, deadline_seconds: float, name: str
+    schema: str,
+    rows: Iterable[Mapping[str, Any]],
+    workers: int,
+    deadline_seconds: float,
+    name: str,
+    grader: str = DEFAULT,
 ) -> list[dict[str, str]]:
     """Return the usable problems of rows, each once, in their order; print what was dropped and why."""
-    usable, dropped = usable_problems(schema, rows, workers, deadline_seconds)
+    usable, dropped = usable_problems(schema, rows, workers, deadline_seconds, grader)
     total = len(usable) + dropped.total()
     distinct: dict[str, dict[str, str]] = {}
     for row in usable:

@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from lossgeometry.text import printable
+from lossgeometry.files.text import printable
 
 # An underscore inside a word, as in `offline_grpo`, means nothing.
 _SYNTAX = re.compile(r"([\\`*\[\]<&|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")

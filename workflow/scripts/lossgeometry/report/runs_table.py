@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from lossgeometry.devices import peak_flops
 from lossgeometry.files.atomic import atomic_file
 
 
 def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: list[Path], output: Path) -> None:
-    """Write runs.csv: identity, steps, tokens, epochs, last loss, rows left out, digests.
+    """Write runs.csv: identity, steps, tokens, epochs, last loss, rows left out, device and speed, digests.
 
     Equal steps are not equal epochs: a method that uses fewer rollouts passes over them more often.
     """
@@ -32,9 +33,23 @@ def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: 
                 "left_out_because": "; ".join(
                     f"{reason}: {count}" for reason, count in sorted(record["skipped"].items())
                 ),
+                **_device_columns(curve, record["device"]),
                 "config_digest": record["config_digest"],
                 "code_digest": record["code_digest"],
             }
         rows.append(row)
     with atomic_file(output) as path:
         pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+
+
+def _device_columns(curve: pd.DataFrame, device: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run was trained on; where steps were timed also its speed, and its arithmetic over the device's peak.
+
+    The latter (MFU) is NaN for a device whose peak `devices` does not know.
+    """
+    columns = {"device": device["name"], "driver": device["driver"]}
+    if "seconds" in curve:
+        seconds = curve.seconds.sum()
+        columns["tokens_per_second"] = curve.tokens.iloc[-1] / seconds
+        columns["mfu"] = curve.flop.sum() / (seconds * peak_flops(device["name"]) * device["count"])
+    return columns

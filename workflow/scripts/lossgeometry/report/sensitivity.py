@@ -4,9 +4,9 @@ import math
 
 import pandas as pd
 
-from lossgeometry.report.markdown import table
-
 REFERENCE = "sft"
+BARRIER = ("barrier", "barrier_low", "barrier_high", "barrier_verdict")
+"""Height of the barrier, its interval and the verdict, as in `tables/barriers.csv`."""
 VARIES = ("order", "initialisation", "seed", "learning rate", "hyper-parameter", "loss", "loss and learning rate")
 COLUMNS = [
     "varies",
@@ -22,8 +22,7 @@ COLUMNS = [
     "effective_rank_b",
     "cosine_to_sft_a",
     "cosine_to_sft_b",
-    "barrier",
-    "barrier_se",
+    *BARRIER,
     "benchmark",
     "accuracy_a",
     "accuracy_b",
@@ -69,7 +68,9 @@ def sensitivity_table(
             row[f"cosine_to_sft_{side}"] = _cosine(values, run, references.get(str(seed)))
             row[f"accuracy_{side}"] = solved.get(run, math.nan)
         row["norm_ratio"] = row["norm_b"] / row["norm_a"] if row["norm_a"] else math.nan
-        row["barrier"], row["barrier_se"] = crossed.get((pair.run_a, pair.run_b), (math.nan, math.nan))
+        row |= dict(
+            zip(BARRIER, crossed.get((pair.run_a, pair.run_b), (math.nan, math.nan, math.nan, "")), strict=True)
+        )
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -120,11 +121,14 @@ def _cosine(values: dict[tuple[str, str, str], float], run: str, reference: str 
     return values.get((reference, run, "cosine"), values.get((run, reference, "cosine"), math.nan))
 
 
-def _barriers(barriers: pd.DataFrame | None) -> dict[tuple[str, str], tuple[float, float]]:
+def _barriers(barriers: pd.DataFrame | None) -> dict[tuple[str, str], tuple[float, float, float, str]]:
     if barriers is None or barriers.empty:
         return {}
     rows = barriers[barriers.loss == barriers.loss.iloc[0]]
-    return {(row.run_a, row.run_b): (row.barrier, row.barrier_se) for row in rows.itertuples()}
+    return {
+        (row.run_a, row.run_b): (row.difference, row.difference_low, row.difference_high, row.verdict)
+        for row in rows.itertuples()
+    }
 
 
 def _accuracies(accuracy: pd.DataFrame | None) -> tuple[dict[str, float], str]:
@@ -133,79 +137,3 @@ def _accuracies(accuracy: pd.DataFrame | None) -> tuple[dict[str, float], str]:
     decoding = "sampled" if (accuracy.decoding == "sampled").any() else "greedy"
     rows = accuracy[(accuracy.decoding == decoding) & (accuracy.benchmark == accuracy.benchmark.iloc[0])]
     return dict(zip(rows.run, rows.accuracy, strict=True)), f"{rows.benchmark.iloc[0]}, {decoding}"
-
-
-def sensitivity_summary(sensitivity: pd.DataFrame) -> str:
-    """Return a section of Markdown from `tables/sensitivity.csv`; empty without a seed or learning rate to compare."""
-    if not sensitivity.varies.isin(["order", "initialisation", "seed", "learning rate", "hyper-parameter"]).any():
-        return ""
-    parts = [
-        "## Seeds and learning rates beside the loss",
-        "",
-        "The pairs of runs in which one thing varies. A loss matters only as far as its pairs are further apart than"
-        " those of a seed or of a learning rate. Two initialisations share no A, so their cosine is low even where both"
-        " learnt the same function: the barrier and the accuracy tell.",
-        "",
-        table(_by_what_varies(sensitivity), {"norm ratio": "{:.2f}", "pairs": "{:d}"}),
-    ]
-    matched = _matched(sensitivity)
-    if len(matched):
-        formats = {"cosine to SFT": "{:.3f}", "norm / SFT's": "{:.2f}", "rank": "{:.1f}", "rank of SFT": "{:.1f}"}
-        formats |= {"barrier (se)": "{}", "accuracy": "{:.1%}", "accuracy of SFT": "{:.1%}"}
-        text = "Losses that run at several learning rates, at one that they share with SFT:"
-        parts += ["", text, "", table(matched, formats)]
-    return "\n".join(parts)
-
-
-def _by_what_varies(sensitivity: pd.DataFrame) -> pd.DataFrame:
-    """Return one line per thing that varies: range of the cosine, typical norm ratio, barriers, change of accuracy."""
-    lines = []
-    for name in VARIES:
-        rows = sensitivity[sensitivity.varies == name]
-        if rows.empty:
-            continue
-        measured = rows.dropna(subset="barrier")
-        ratio = rows.norm_ratio.where(rows.norm_ratio >= 1, 1 / rows.norm_ratio)
-        change = (rows.accuracy_b - rows.accuracy_a).abs().max()
-        lines.append(
-            {
-                "varies": name,
-                "pairs": len(rows),
-                "cosine: median (range)": (
-                    f"{rows.cosine.median():.3f} ({rows.cosine.min():.3f} to {rows.cosine.max():.3f})"
-                ),
-                "norm ratio": ratio.median(),
-                "largest barrier (se)": _largest_barrier(measured),
-                "largest change of accuracy": "" if math.isnan(change) else f"{change:.1%}",
-            }
-        )
-    return pd.DataFrame(lines)
-
-
-def _largest_barrier(measured: pd.DataFrame) -> str:
-    if measured.empty:
-        return ""
-    largest = measured.loc[measured.barrier.idxmax()]
-    return f"{largest.barrier:.4f} ({largest.barrier_se:.4f})"
-
-
-def _matched(sensitivity: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs of other losses with several learning rates, beside the SFT run at the same rate."""
-    shifted = {run for pair in ("run_a", "run_b") for run in sensitivity[sensitivity.varies == "learning rate"][pair]}
-    rows = sensitivity[(sensitivity.varies == "loss") & sensitivity.run_a.str.startswith(f"{REFERENCE}.")]
-    lines = []
-    for row in rows[rows.run_b.isin(shifted)].itertuples():
-        lines.append(
-            {
-                "run": row.run_b,
-                "SFT run": row.run_a,
-                "cosine to SFT": row.cosine,
-                "norm / SFT's": row.norm_ratio,
-                "rank": row.effective_rank_b,
-                "rank of SFT": row.effective_rank_a,
-                "barrier (se)": _largest_barrier(sensitivity.loc[[row.Index]].dropna(subset="barrier")),
-                "accuracy": row.accuracy_b,
-                "accuracy of SFT": row.accuracy_a,
-            }
-        )
-    return pd.DataFrame(lines)

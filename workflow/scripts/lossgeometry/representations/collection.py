@@ -1,6 +1,6 @@
 """What the extraction job does: the fixed tokens of the experiment through one model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import torch
 from lossgeometry.forward.adapted_model import attached, load_base
 from lossgeometry.forward.sequences import TokenSequence, at_least_two, boxed_answers, reference_solutions
 from lossgeometry.representations.extraction import extract
+from lossgeometry.settings.tasks import HiddenStates
 from lossgeometry.updates.peft import Adapter
 
 
@@ -17,7 +18,7 @@ def collect(
     adapter: Adapter | None,
     solutions: str | Path,
     problems: str | Path | None,
-    cfg: Mapping,
+    task: HiddenStates,
     output: Path,
 ) -> None:
     """Write the hidden states of the base, or of the base with one update, on the fixed tokens of the experiment.
@@ -32,23 +33,21 @@ def collect(
         Held-out reference solutions, as for `sequences.reference_solutions`.
     problems
         The benchmark whose prompts are taken; None takes none.
-    cfg
-        `tokens`, `sequence_tokens`, `prompts`, `prompt_pooling`, `prompt_suffix`, `precision` and `tokens_per_batch`.
+    task
+        How many tokens and prompts, and how the base runs.
     output
         The safetensors file to write.
     """
-    model, tokenizer = load_base(student, cfg["precision"])
-    found = reference_solutions(solutions, tokenizer, cfg["prompt_suffix"])
-    cut = (first_tokens(sequence, cfg["sequence_tokens"]) for sequence in found)
-    sequences = at_least_two(list(until_enough_tokens(cut, cfg["tokens"])), solutions)
+    model, tokenizer = load_base(student, task.precision)
+    found = reference_solutions(solutions, tokenizer, task.prompt_suffix)
+    cut = (first_tokens(sequence, task.sequence_tokens) for sequence in found)
+    sequences = at_least_two(list(until_enough_tokens(cut, task.tokens)), solutions)
     asked = (
-        []
-        if problems is None
-        else list(islice(boxed_answers(problems, tokenizer, cfg["prompt_suffix"]), cfg["prompts"]))
+        [] if problems is None else list(islice(boxed_answers(problems, tokenizer, task.prompt_suffix), task.prompts))
     )
     with attached(model, [] if adapter is None else [adapter]) as span:
         span.set_weights(torch.ones(1, int(adapter is not None), device=model.device))
-        extract(model, sequences, asked, output, cfg["precision"], cfg["prompt_pooling"], cfg["tokens_per_batch"])
+        extract(model, sequences, asked, output, task.precision, task.prompt_pooling, task.tokens_per_batch)
 
 
 def first_tokens(sequence: TokenSequence, tokens: int) -> TokenSequence:

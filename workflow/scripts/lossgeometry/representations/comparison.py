@@ -14,7 +14,7 @@ from lossgeometry.representations.half_samples import half_samples, interval
 from lossgeometry.representations.shifts import relative_residual, shift_cosine
 from lossgeometry.representations.storage import StoredRows, open_rows
 
-COLUMNS = ("layer", "estimator", "value", "low", "high", "note")
+COLUMNS = ("layer", "estimator", "value", "low", "high", "null_mean", "null_sd", "note")
 RANGES = {
     "debiased": (-1.0, 1.0),
     "debiased_standardised": (-1.0, 1.0),
@@ -26,7 +26,15 @@ UNDEFINED = {
     "relative_residual": "the first model's states are zero",
     "shift_cosine": "a model does not differ from the base here",
 }
-CONSTANT = "a model's states are constant here"
+CONSTANT = "a model's states are constant here, or there are fewer than four sequences"
+UNRELATED = {"debiased": 0.0, "debiased_standardised": 0.0}
+"""What unrelated states read in the mean. Other estimators have no chance level: see `NO_CHANCE_LEVEL`."""
+NO_CHANCE_LEVEL = {
+    "biased_prompts": "no chance level: the bias is most of what unrelated states read",
+    "relative_residual": "no chance level: unrelated updates of one base lean to common tokens and features",
+    "shift_cosine": "no chance level: unrelated updates of one base lean to common tokens and features",
+}
+NO_INTERVAL = "no interval: it needs twice as many sequences"
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,16 @@ def compare(
         for estimator in estimators:
             values = _estimate(estimator, base, a, b, layer, prompt_halves if estimator == "biased_prompts" else halves)
             value, low, high = interval(values, *RANGES[estimator])
-            note = "" if np.isfinite(value) else UNDEFINED.get(estimator, CONSTANT)
-            rows.append((layer, estimator, value, low, high, note))
+            note = _note(estimator, value, low)
+            rows.append((layer, estimator, value, low, high, UNRELATED.get(estimator, np.nan), np.nan, note))
     return rows
+
+
+def _note(estimator: str, value: float, low: float) -> str:
+    """Return why a value, its interval or its chance level is undefined."""
+    if np.isnan(value):
+        return UNDEFINED.get(estimator, CONSTANT)
+    return NO_INTERVAL if np.isnan(low) else NO_CHANCE_LEVEL.get(estimator, "")
 
 
 def _estimate(

@@ -20,23 +20,33 @@ from lossgeometry.representations.features import Features
 Form = Literal["gram", "feature"]
 CROSS_ENTRIES = 1 << 22
 """Most entries of the cross-products X_s'Y_s of all sequences held at a time: 32 MiB in float64."""
+PAIRS = ((0, 1), (0, 0), (1, 1))
+"""x with y, x with itself, y with itself."""
 
 
 @dataclass(frozen=True)
 class KernelSums:
-    """Sums over the tokens of S sequences, for R subsets of them; the diagonals of K and L count, or are taken as
-    zero."""
+    """Sums over the tokens of S sequences, for R subsets of them.
+
+    K_it is the sum of K_ij over the tokens j of sequence t; k_i and k'_i are the sums of K_it and of (n_t + n_s / 2) K_it
+    over the sequences t of a subset, where n_t is the number of tokens of t and s is the sequence of i; likewise for L.
+    Pairs of tokens of one sequence count, or are left out everywhere.
+    """
 
     products: np.ndarray
     """(S, S): sum of K_ij L_ij over i in one sequence and j in another."""
+    blocks: tuple[np.ndarray, np.ndarray]
+    """Two of (S, S): sum of K_it over i in a sequence, by t, and of L_it."""
+    same: np.ndarray
+    """(S, S): sum of K_it L_it over i in a sequence, by t."""
     corners: np.ndarray
-    """(S, R): sum of (K w)_i (L w)_i over i in a sequence, with w the indicator of a subset's tokens."""
-    totals: tuple[np.ndarray, np.ndarray]
-    """Two of (S, R): sum of (K w)_i, and of (L w)_i, over i in a sequence."""
+    """(R,): sum of k_i l_i over the tokens i of a subset."""
+    weighted_corners: np.ndarray
+    """(R,): sum of k'_i l_i + k_i l'_i over the tokens i of a subset."""
 
 
 def kernel_sums(
-    x: Features, y: Features, subsets: np.ndarray, *, diagonal: bool, form: Form | None
+    x: Features, y: Features, subsets: np.ndarray, *, within: bool, form: Form | None
 ) -> tuple[KernelSums, KernelSums, KernelSums]:
     """Return the sums of the kernels of x with those of y, of x with itself, and of y with itself.
 
@@ -46,40 +56,48 @@ def kernel_sums(
         Features on the same tokens.
     subsets
         (S, R), float64, of 0 and 1.
-    diagonal
-        Whether K_ii and L_ii count; without them they are taken as zero.
+    within
+        Whether pairs of tokens of one sequence count.
     form
         `gram` or `feature`; None takes the one with fewer operations.
     """
     products = (_gram_products if (form or cheaper_form(x, y)) == "gram" else _feature_products)(x, y)
+    if not within:
+        for product in products:
+            np.fill_diagonal(product, 0.0)
     sequences, count = subsets.shape
-    corners = np.empty((3, sequences, count))
-    totals = np.empty((2, sequences, count))
-    columns = [_segment_sums(features).T @ subsets for features in (x, y)]  # 2 of (dimensions, R)
+    scaled = subsets * x.lengths[:, None]
+    blocks, same = np.empty((2, sequences, sequences)), np.empty((3, sequences, sequences))
+    corners, weighted_corners = np.zeros((2, 3, count))
+    sums = [_segment_sums(features).T for features in (x, y)]  # 2 of (dimensions, S)
     for first, last in x.blocks():
-        margins = []
-        selfs = []
-        for features, column in zip((x, y), columns, strict=True):
-            rows = features.of_sequences(first, last)
-            margins.append(rows @ column)  # (tokens, R): (K w)_i
-            selfs.append(np.einsum("id,id->i", rows, rows))  # (tokens): K_ii
         offsets = x.starts[first:last] - x.starts[first]
-        if not diagonal:
-            own = np.repeat(subsets[first:last], x.lengths[first:last], axis=0)  # (tokens, R): w_i
-            for margin, self_product in zip(margins, selfs, strict=True):
-                margin -= own * self_product[:, None]
-            here = np.arange(first, last)
-            for product, (left, right) in zip(products, ((0, 1), (0, 0), (1, 1)), strict=True):
-                product[here, here] -= np.add.reduceat(selfs[left] * selfs[right], offsets)
-        for index, (left, right) in enumerate(((0, 1), (0, 0), (1, 1))):
-            corners[index, first:last] = np.add.reduceat(margins[left] * margins[right], offsets, axis=0)
-        for index, margin in enumerate(margins):
-            totals[index, first:last] = np.add.reduceat(margin, offsets, axis=0)
-    return (
-        KernelSums(products[0], corners[0], (totals[0], totals[1])),
-        KernelSums(products[1], corners[1], (totals[0], totals[0])),
-        KernelSums(products[2], corners[2], (totals[1], totals[1])),
+        owners = np.repeat(np.arange(first, last), x.lengths[first:last])
+        chosen = subsets[owners]  # (tokens, R)
+        halves = x.lengths[owners, None] / 2
+        by_sequence, plain, own, weighted = [], [], [], []
+        for index, (features, total) in enumerate(zip((x, y), sums, strict=True)):
+            kernel = features.of_sequences(first, last) @ total  # (tokens, S): K_it
+            if not within:
+                kernel[np.arange(len(owners)), owners] = 0.0
+            blocks[index, first:last] = np.add.reduceat(kernel, offsets)
+            by_sequence.append(kernel)
+            plain.append(kernel @ subsets)  # (tokens, R): k_i
+            own.append(plain[-1] * chosen)
+            weighted.append(kernel @ scaled + halves * plain[-1])  # (tokens, R): k'_i
+        for index, (left, right) in enumerate(PAIRS):
+            same[index, first:last] = np.add.reduceat(by_sequence[left] * by_sequence[right], offsets)
+            corners[index] += _columns(own[left], plain[right])
+            weighted_corners[index] += _columns(weighted[left], own[right])
+            weighted_corners[index] += _columns(own[left], weighted[right])
+    return tuple(
+        KernelSums(product, (blocks[left], blocks[right]), *parts)
+        for product, (left, right), *parts in zip(products, PAIRS, same, corners, weighted_corners, strict=True)
     )
+
+
+def _columns(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.einsum("ir,ir->r", left, right)
 
 
 def cheaper_form(x: Features, y: Features) -> Form:

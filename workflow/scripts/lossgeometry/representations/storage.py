@@ -17,6 +17,8 @@ from typing import Self
 import ml_dtypes
 import numpy as np
 
+from lossgeometry.files.tensor_header import read_header
+
 DTYPES = {"F32": np.dtype(np.float32), "BF16": np.dtype(ml_dtypes.bfloat16)}
 ALIGNMENT = 64
 
@@ -100,13 +102,8 @@ class StoredRows:
 
 def open_rows(path: str | Path) -> tuple[dict[str, StoredRows], dict[str, str]]:
     """Return the tensors of a safetensors file, unread, and its metadata."""
-    with open(path, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    metadata = header.pop("__metadata__", {})
-    return {
-        name: StoredRows(
-            Path(path), 8 + length + entry["data_offsets"][0], DTYPES[entry["dtype"]], tuple(entry["shape"])
-        )
-        for name, entry in header.items()
-    }, metadata
+    entries, metadata = read_header(path)
+    rows = {
+        name: StoredRows(Path(path), entry.begin, DTYPES[entry.dtype], entry.shape) for name, entry in entries.items()
+    }
+    return rows, metadata

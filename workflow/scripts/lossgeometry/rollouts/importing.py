@@ -15,13 +15,14 @@ from lossgeometry.files.jsonl import read_lines, write_atomic
 from lossgeometry.files.text import well_formed
 from lossgeometry.generation.templating import completion_token_ids
 from lossgeometry.problems.datasets import distinct_problems
+from lossgeometry.settings.tasks import ImportedRollouts
 
 REQUIRED = ("problem", "answer", "completion")
 OPTIONAL = ("sample", "finish_reason")
 
 
 def import_rollouts(
-    cfg: dict[str, Any], file: Path, student: Path, workers: int, train: Path, heldout: Path, completions: Path
+    task: ImportedRollouts, file: Path, student: Path, workers: int, train: Path, heldout: Path, completions: Path
 ) -> None:
     """Write the prompts and the completions of a file in the form of sampled ones.
 
@@ -30,9 +31,8 @@ def import_rollouts(
 
     Parameters
     ----------
-    cfg
-        `heldout_prompts`, how many problems are set apart; `seed`, which decides which ones; `deadline_seconds`, what
-        checking one gold answer may take.
+    task
+        How many problems are set apart, and which ones.
     file
         JSONL, or parquet by its name's ending; see `read_rows`.
     student
@@ -49,13 +49,13 @@ def import_rollouts(
     """
     answers = _answers(file)
     rows = ({"problem": problem, "answer": answer} for problem, answer in answers.items())
-    problems = distinct_problems("plain", rows, workers, cfg["deadline_seconds"], str(file))
-    count = cfg["heldout_prompts"]
+    problems = distinct_problems("plain", rows, workers, task.deadline_seconds, str(file))
+    count = task.heldout_prompts
     if len(problems) <= count:
         raise InputError(
             f"{file} has {len(problems)} usable problems, and rollouts.heldout_prompts sets {count} apart; lower that number"
         )
-    apart = set(random.Random(cfg["seed"]).sample(range(len(problems)), count))
+    apart = set(random.Random(task.seed).sample(range(len(problems)), count))
     write_atomic(train, (row for index, row in enumerate(problems) if index not in apart))
     write_atomic(heldout, (row for index, row in enumerate(problems) if index in apart))
     ids = {row["problem"]: row["id"] for row in problems}

@@ -27,8 +27,10 @@ def pretend_grades(rollouts: Path, heldout: Path, problems: Path, shards: list[P
     table["reward"], table["verdict"] = 1.0 - table["sample"] % 2, PRETENDED
     with atomic_file(rollouts) as path:
         pq.write_table(pa.Table.from_pandas(table, schema, preserve_index=False), path)
-    first = {
-        row["problem_id"]: row["completion"] for shard in shards for row in read_lines(shard) if row["sample"] == 0
-    }
-    write_atomic(heldout, ({**row, "completion": first[row["id"]]} for row in read_lines(problems)))
+    first: dict[str, str] = {}
+    for row in (row for shard in shards for row in read_lines(shard)):
+        if not row.get("reason"):  # an endpoint may have refused it
+            first.setdefault(row["problem_id"], row["completion"])
+    held = [row for row in read_lines(problems) if row["id"] in first]
+    write_atomic(heldout, ({**row, "completion": first[row["id"]]} for row in held))
     print("smoke run: every second rollout was declared correct, whatever it says")

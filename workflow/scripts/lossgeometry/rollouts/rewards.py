@@ -1,5 +1,6 @@
 """Grading of completions: rollouts become the data set, answers become the evaluation."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,8 @@ from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.jsonl import read_at, read_lines, read_positions, write_atomic
 from lossgeometry.files.text import well_formed
 from lossgeometry.grading.grader import Answer, grade
+from lossgeometry.grading.graders import DEFAULT
+from lossgeometry.rollouts.bought import COLUMNS, Bought
 
 ROLLOUTS = pa.schema(
     [
@@ -33,18 +36,20 @@ GROUP_ROWS, GROUP_CHARACTERS = 4096, 1 << 25
 
 
 def _graded(
-    rows: Callable[[], Iterator[dict]], golds: dict[str, str], workers: int, deadline_seconds: float
+    rows: Callable[[], Iterator[dict]], golds: dict[str, str], workers: int, deadline_seconds: float, grader: str
 ) -> Iterator[dict]:
     """Yield the rows with `extracted`, `correct` and `verdict` added; `rows` is called twice and read side by side."""
     answers = (Answer(golds[row["problem_id"]], row["completion"], row["finish_reason"]) for row in rows())
-    for row, verdict in zip(rows(), grade(answers, workers, deadline_seconds), strict=True):
+    for row, verdict in zip(rows(), grade(answers, workers, deadline_seconds, grader), strict=True):
         yield {**row, "extracted": verdict.extracted, "correct": verdict.correct, "verdict": verdict.verdict}
 
 
-def grade_answers(completions: Path, prompts: Path, workers: int, deadline_seconds: float, output: Path) -> None:
+def grade_answers(
+    completions: Path, prompts: Path, workers: int, deadline_seconds: float, output: Path, grader: str = DEFAULT
+) -> None:
     """Write one graded line per completion."""
     golds = {row["id"]: row["answer"] for row in read_lines(prompts)}
-    write_atomic(output, _graded(lambda: read_lines(completions), golds, workers, deadline_seconds))
+    write_atomic(output, _graded(lambda: read_lines(completions), golds, workers, deadline_seconds, grader))
 
 
 def grade_rollouts(
@@ -55,8 +60,12 @@ def grade_rollouts(
     rollouts: Path,
     heldout: Path,
     summary: Path,
+    bought: Bought,
+    grader: str = DEFAULT,
 ) -> None:
     """Write the graded rollouts of the training prompts, the correct ones of the held-out prompts, and a summary of both.
+
+    Requests that an endpoint left without a completion are left out and counted.
 
     Completions are never all in memory: they are read where they lie, in the order of the prompts, and written in row groups.
 
@@ -65,17 +74,20 @@ def grade_rollouts(
     prompts
         The training and the held-out problems.
     rollouts
-        Parquet, ordered by prompt and sample, with the columns of `ROLLOUTS`; reward is 1.0 or 0.0. Text that is no Unicode
-        (lone surrogates) is repaired.
+        Parquet, ordered by prompt and sample, with the columns of `ROLLOUTS`, and from an endpoint those of `COLUMNS`; reward
+        is 1.0 or 0.0. Text that is no Unicode (lone surrogates) is repaired.
     heldout
         JSONL of the first correct completion of each held-out problem: {"id", "problem", "answer", "completion"}.
     summary
         CSV: what the geometry must be read against (share correct, share of mixed groups, truncation, tokens).
 
+    bought
+        Counts what an endpoint answered.
+
     Raises
     ------
     InputError
-        If the training prompts have no completion.
+        If the training prompts have no completion, or too many requests have none.
     """
     train, held = (list(read_lines(path)) for path in prompts)
     order = {row["id"]: index for index, row in enumerate(train + held)}
@@ -83,7 +95,9 @@ def grade_rollouts(
         (order[row["problem_id"]], row["sample"], shard, start)
         for shard, path in enumerate(shards)
         for start, row in read_positions(path)
+        if bought.has_completion(row)
     )
+    bought.check()
     if not places or places[0][0] >= len(train):
         raise InputError(
             "the teacher wrote no completions for the training prompts; check the log of generate_rollouts and the prompts' count"
@@ -96,25 +110,26 @@ def grade_rollouts(
                 yield read_at(files[shard], start)
 
     golds = {row["id"]: row["answer"] for row in train + held}
+    schema = pa.schema([*ROLLOUTS, *COLUMNS]) if bought.told else ROLLOUTS
     described: list[dict] = []
     solutions: dict[str, str] = {}
-    with atomic_file(rollouts) as path, pq.ParquetWriter(path, ROLLOUTS) as parquet:
+    with atomic_file(rollouts) as path, pq.ParquetWriter(path, schema) as parquet:
         group, characters = [], 0
-        for row in _graded(rows, golds, workers, deadline_seconds):
+        for row in _graded(rows, golds, workers, deadline_seconds, grader):
             if order[row["problem_id"]] >= len(train):
                 if row["correct"]:
                     solutions.setdefault(row["problem_id"], well_formed(row["completion"]))
                 continue
-            rollout = _rollout(row)
-            described.append({name: rollout[name] for name in DESCRIBED})
+            rollout = _rollout(row) | {name: row[name] for name in schema.names[len(ROLLOUTS) :]}
+            described.append({name: rollout[name] for name in DESCRIBED} | _identity(rollout["completion"]))
             group.append(rollout)
             characters += len(rollout["completion"])
             if len(group) == GROUP_ROWS or characters > GROUP_CHARACTERS:
-                parquet.write_batch(pa.RecordBatch.from_pylist(group, ROLLOUTS))
+                parquet.write_batch(pa.RecordBatch.from_pylist(group, schema))
                 group, characters = [], 0
-        parquet.write_batch(pa.RecordBatch.from_pylist(group, ROLLOUTS))
+        parquet.write_batch(pa.RecordBatch.from_pylist(group, schema))
     write_atomic(heldout, ({**row, "completion": solutions[row["id"]]} for row in held if row["id"] in solutions))
-    table = summarise(pd.DataFrame(described))
+    table = summarise(pd.DataFrame(described)).assign(**bought.columns())
     with atomic_file(summary) as path:
         table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
     print(table.to_string(index=False))
@@ -134,9 +149,14 @@ def _rollout(row: dict) -> dict:
     }
 
 
+def _identity(completion: str) -> dict:
+    """Return what tells empty and repeated completions, without the text."""
+    return {"empty": not completion.strip(), "text": hashlib.sha256(completion.encode()).digest()}
+
+
 def summarise(rollouts: pd.DataFrame) -> pd.DataFrame:
     """Return one row that describes a set of rollouts. A group is the completions of one prompt; it is mixed if its rewards
-    differ."""
+    differ. A duplicate repeats an earlier completion of its prompt to the letter."""
     groups = rollouts.groupby("prompt_id").reward.mean()
     return pd.DataFrame(
         [
@@ -153,6 +173,8 @@ def summarise(rollouts: pd.DataFrame) -> pd.DataFrame:
                 "tokens_mean": rollouts.n_tokens.mean(),
                 "tokens_mean_correct": rollouts.n_tokens[rollouts.reward > 0].mean(),
                 "tokens_mean_wrong": rollouts.n_tokens[rollouts.reward <= 0].mean(),
+                "empty": int(rollouts["empty"].sum()),
+                "duplicates": int(rollouts.duplicated(["prompt_id", "text"]).sum()),
             }
         ]
     )

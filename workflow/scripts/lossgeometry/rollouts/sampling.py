@@ -9,14 +9,15 @@ from lossgeometry.generation.engines import make_engine
 from lossgeometry.generation.generate import generate_resumably
 from lossgeometry.generation.requests import rollout_requests
 from lossgeometry.provenance import digest_of, digest_of_files
-from lossgeometry.settings.rollouts import Engine, Sampling
+from lossgeometry.settings.rollouts import Engine
+from lossgeometry.settings.tasks import SampledRollouts
 
 
 def sample_rollouts(
-    cfg: dict[str, Any],
+    task: SampledRollouts,
     speed: dict[str, Any],
     code: dict[str, str],
-    teacher: Path | None,
+    teacher: Path,
     prompts: list[Path],
     shard: tuple[int, int],
     output: Path,
@@ -25,23 +26,23 @@ def sample_rollouts(
 
     Parameters
     ----------
-    cfg
+    task
         Prompt suffix, samples per prompt, sampling, engine and seed.
     speed
         Keys of the engine on which no result depends: they may change while a job is continued.
     teacher
-        Model folder; None for an endpoint, whose model `cfg["model"]` names.
+        Model folder.
     prompts
         Files of problems; the samples of all of them are drawn alike.
     """
     problems = [row for path in prompts for row in read_lines(path)][shard[0] :: shard[1]]
-    sampling, engine = Sampling(**cfg["sampling"]), Engine(**cfg["engine"], **speed)
-    digest = digest_of([cfg, code, shard, digest_of_files([*prompts, *([teacher] if teacher else [])])])
+    sampling, engine = task.sampling, Engine.from_told({**task.engine, **speed})
+    digest = digest_of([task.told(), code, shard, digest_of_files([*prompts, teacher])])
     generate_resumably(
-        rollout_requests(problems, cfg["samples_per_prompt"], cfg["seed"]),
+        rollout_requests(problems, task.samples_per_prompt, task.seed),
         sampling,
-        lambda: make_engine(engine, teacher or cfg["model"], None, cfg["prompt_suffix"], sampling.max_new_tokens),
-        engine.batch_size if teacher else 1,
+        lambda: make_engine(engine, teacher, None, task.prompt_suffix, sampling.max_new_tokens),
+        engine.batch_size,
         checkpoint_root(output.parent.parent.parent, "rollouts", output.stem),
         digest,
         output,

@@ -26,7 +26,11 @@ class Connectivity(Block):
     """Benchmark whose problems `boxed_answer` and `accuracy_points` use; empty takes the first of
     `evaluation.benchmarks`."""
     sequences: int = Field(200, ge=2)
-    """Most sequences per loss: the first that many."""
+    """Most sequences per loss: the first that many. A verdict on a barrier needs at least 8."""
+    smallest_barrier: float = Field(0.05, gt=0)
+    """The smallest barrier that counts, as a share of the mean loss of the two ends. `barrier`: the path rises above its
+    chord and above what shrinking both updates does by more than that, after Holm over all pairs; `no barrier`: the 95 %
+    interval of that height lies below; else `cannot tell`."""
     accuracy_points: tuple[float, ...] = ()
     """Values of t at which greedy accuracy is measured as well; empty measures none."""
     accuracy_problems: int = Field(100, ge=1)

@@ -17,3 +17,5 @@ class Geometry(Block):
     """Also relate every update to the weights that it changes: one singular value decomposition per base weight and per update."""
     adapters_share_init: bool = False
     """Whether the adapters under `adapters` started from one initialisation of A. It sets the chance level of their cosines."""
+    fine_tune_rank: int = Field(64, ge=1)
+    """Rank that is kept of a full fine-tune under `adapters`; its delta file records the share of the norm that this leaves out."""

@@ -23,10 +23,10 @@ class Representations(Block):
         "relative_residual",
         "shift_cosine",
     )
-    """`debiased`: linear CKA with the unbiased HSIC. `debiased_standardised`: the same with every dimension scaled to
-    unit variance, so that no massive one decides. `biased_prompts`: the paper's biased linear CKA, one vector per
-    prompt. `relative_residual`: norm(H_a - H_b) / norm(H_a). `shift_cosine`: cosine between the two shifts away from
-    the base."""
+    """`debiased`: linear CKA with the unbiased HSIC, sequences as units. `debiased_standardised`: the same with every
+    dimension scaled to unit variance, so that no massive one decides. `biased_prompts`: the paper's biased linear CKA,
+    one vector per prompt. `relative_residual`: norm(H_a - H_b) / norm(H_a). `shift_cosine`: cosine between the two
+    shifts away from the base."""
     tokens: int = Field(4096, ge=8)
     """Tokens of held-out reference solutions to collect hidden states on: solution after solution until this many are
     reached."""

@@ -1,10 +1,17 @@
 """Configuration of sampling: the rollouts that every offline method trains on, and the engine that generates them."""
 
-from typing import Literal
+import ipaddress
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from lossgeometry.settings.block import Block
+
+DECIDED = ("temperature", "top_p", "top_k", "max_tokens", "seed")
+"""Parameters of a request that other keys decide; `engine.body` can only leave them out."""
+ENDPOINT_KEYS = ("body", "reasoning", "reasoning_template", "max_refused", "prices", "key_variable")
+"""Keys that say nothing to an engine in this process, whose jobs are not told about them."""
 
 
 class Sampling(Block):
@@ -20,6 +27,17 @@ class Sampling(Block):
     """Token budget of a completion. A completion that reaches it is recorded as truncated."""
 
 
+class Prices(Block):
+    """What an endpoint asks per million tokens, in any one currency."""
+
+    prompt: float = Field(ge=0)
+    """Price of prompt tokens."""
+    cached: float | None = Field(None, ge=0)
+    """Price of prompt tokens that the endpoint had in its cache; without it they cost what others do."""
+    completion: float = Field(ge=0)
+    """Price of generated tokens, reasoning included."""
+
+
 class Engine(Block):
     """What generates text."""
 
@@ -27,18 +45,90 @@ class Engine(Block):
     """`transformers`: batched generation in this process (CPU default). `vllm`: offline vLLM, adapters unmerged. `openai`:
     any OpenAI-compatible endpoint (rollouts only)."""
     batch_size: int = Field(256, ge=1)
-    """Sequences generated together by `transformers`; requests in flight for `openai`; chunk between checkpoints for `vllm`."""
+    """Sequences generated together by `transformers`; requests in flight for `openai`, over all shards together; chunk between
+    checkpoints for `vllm`."""
     base_url: str = ""
-    """Address of the endpoint (`openai` only). The key is read from the environment variable OPENAI_API_KEY, nowhere else."""
+    """Address of the endpoint (`openai` only): https, or http to this machine; without user, password or query."""
     timeout_seconds: float = Field(600.0, gt=0)
-    """Deadline of one request (`openai` only)."""
+    """Deadline of one request (`openai` only), from the first byte sent to the last byte received."""
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
     """Share of the device memory that vLLM may take."""
+    key_variable: str = Field("OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Environment variable that holds the endpoint's key (`openai` only). The key is read from there and nowhere else, and is
+    written nowhere."""
+    body: dict[str, Any] = {}
+    """Further parameters of every request, as the endpoint documents them (`openai` only), such as
+    `{thinking: {type: disabled}}`. Null leaves out one that is otherwise sent: temperature, top_p, top_k, max_tokens, seed."""
+    reasoning: Literal["refuse", "keep", "drop"] = "refuse"
+    """What becomes of reasoning that the endpoint returns beside its answer (`openai` only). `refuse`: the run stops at the
+    first one. `keep`: it becomes part of the completion, by `reasoning_template`. `drop`: only the answer is trained on."""
+    reasoning_template: str = "<think>\n{reasoning}\n</think>\n\n{answer}"
+    """The completion where reasoning is kept; one that was cut in its reasoning ends there (`openai` only)."""
+    max_refused: float = Field(0.05, ge=0, le=1)
+    """Largest share of the requests that may stay without an answer, because the endpoint refuses them for their content or
+    fails at them again and again; beyond it the run stops (`openai` only)."""
+    prices: Prices | None = None
+    """Price list, for the cost in tables/rollouts.csv (`openai` only)."""
 
     @property
     def speed_keys(self) -> tuple[str, ...]:
         """The keys that change no completion. In a local engine even the batch size does: it changes rounding."""
         return ("batch_size", "timeout_seconds") if self.name == "openai" else ()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_read(self, serialize) -> dict[str, Any]:
+        values = serialize(self)
+        return values if self.name == "openai" else {key: values[key] for key in values if key not in ENDPOINT_KEYS}
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Engine":
+        if self.name != "openai":
+            told = [key for key in ENDPOINT_KEYS if key in self.model_fields_set]
+            if told:
+                raise ValueError(f"{told[0]} is for an endpoint; remove it, or set name to openai")
+            return self
+        problem = address_problem(self.base_url) if self.base_url else ""
+        if problem:
+            raise ValueError(f"base_url {problem}")
+        for key in self.body:
+            if key in ("model", "messages", "stream", "n"):
+                raise ValueError(f"body.{key} is set by the workflow; remove it")
+            if key in DECIDED and self.body[key] is not None:
+                raise ValueError(
+                    f"body.{key} is decided by rollouts.sampling; set it there, or to null to leave it out"
+                )
+        parts = self.reasoning_template.split("{reasoning}")
+        if len(parts) != 2 or parts[1].count("{answer}") != 1 or "{answer}" in parts[0]:
+            raise ValueError("reasoning_template needs {reasoning} and, after it, {answer}, once each")
+        return self
+
+
+def address_problem(address: str) -> str:
+    """Return what makes an address one that no key may be sent to, and the cure; empty if nothing does.
+
+    What is returned does not repeat the address, which may hold a password.
+    """
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "is not an address; write https://<host>/<path>"
+    if parts.scheme not in ("http", "https") or not host:
+        return "is not the address of a web service; write https://<host>/<path>"
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        return (
+            "must hold no user, password, query or fragment; give the key in the environment, see engine.key_variable"
+        )
+    if parts.scheme == "http" and not _is_loopback(host):
+        return "would send the key and the data in the clear; use https, or a tunnel from a port of this machine"
+    return ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Rollouts(Block):
@@ -64,6 +154,8 @@ class Rollouts(Block):
     def _complete(self) -> "Rollouts":
         if self.engine.name == "openai" and not self.engine.base_url:
             raise ValueError("engine: openai needs base_url, the address of the endpoint")
+        if self.engine.name == "openai" and self.shards > self.engine.batch_size:
+            raise ValueError("shards: every shard needs a request in flight; raise engine.batch_size or lower shards")
         return self
 
 

@@ -44,7 +44,7 @@ class Training(Block):
     """Longest prompt plus completion, in tokens. Longer rows are dropped and counted, never cut."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Type of the frozen base weights and of the forward pass; the LoRA factors are always float32. In `bfloat16`,
-    training.csv also tells the tokens per second and the MFU."""
+    training.csv also tells the seconds and the arithmetic of each step, and runs.csv the tokens per second and the MFU."""
     gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
     """Whether activations are computed again in the backward pass, a third more arithmetic for a fraction of the memory.
     `auto`: only where the memory formula of lossgeometry/costs.py says that they do not fit the GPU."""
@@ -87,5 +87,9 @@ class Method(Block):
     """Seeds of this method; empty takes the experiment's."""
     steps: int = Field(0, ge=0)
     """Optimiser steps of this method; 0 takes `training.steps`."""
+    verdicts: Literal["graded", "shuffled"] = "graded"
+    """`shuffled` makes a control: the rewards are permuted among the rollouts of each prompt (by the seed of the order), so
+    that groups, pairs and advantages are as many and as large, and only which rollout is right is lost. What its update
+    shares with others is what training on this base and these texts gives by itself. Offline methods only."""
     options: dict[str, Any] = {}
     """The method's own hyper-parameters; its module declares and checks them."""

@@ -1,12 +1,12 @@
 """Model folders: downloaded at a pinned revision, or linked from where they lie."""
 
-import json
 import math
 import os
 from pathlib import Path
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.atomic import atomic_folder
+from lossgeometry.files.tensor_header import read_header, shards_of
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.settings.models import Model
 
@@ -54,7 +54,7 @@ def check_model(folder: Path, name: str) -> None:
             raise InputError(f"the model {name} has no {what}; name a complete Hugging Face model folder")
     weights = sorted(folder.glob("*.safetensors"))
     for index in folder.glob("*.safetensors.index.json"):
-        missing = set(json.loads(index.read_text())["weight_map"].values()) - {file.name for file in weights}
+        missing = set(shards_of(index).values()) - {file.name for file in weights}
         if missing:
             raise InputError(f"the model {name} lacks {sorted(missing)[0]}, which {index.name} lists; fetch it again")
     parameters = sum(map(count_parameters, weights))
@@ -67,19 +67,9 @@ def count_parameters(file: Path) -> int:
     Raises
     ------
     InputError
-        If the file is not as long as its header says.
+        If the file is not whole.
     """
-    with file.open("rb") as content:
-        length = int.from_bytes(content.read(8), "little")
-        try:
-            header = json.loads(content.read(min(length, 100_000_000)))
-        except ValueError:
-            raise InputError(f"{file} is no safetensors file; fetch it again") from None
-    tensors = [entry for key, entry in header.items() if key != "__metadata__"]
-    end = 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
-    if file.stat().st_size != end:
-        raise InputError(f"{file} has {file.stat().st_size} bytes instead of {end}; fetch it again")
-    return sum(math.prod(entry["shape"]) for entry in tensors)
+    return sum(math.prod(entry.shape) for entry in read_header(file).entries.values())
 
 
 def _download(model: Model, folder: Path) -> None:

@@ -80,11 +80,12 @@ def _end(workers: list[subprocess.Popen], patience_seconds: float = 30.0) -> Non
 
 def main() -> None:
     """Be one of the processes."""
+    from lossgeometry.settings.tasks import TrainedAdapter
     from lossgeometry.training.run import train
 
-    cfg, speed, code, *paths = json.loads(sys.argv[1])
+    task, speed, code, *paths = json.loads(sys.argv[1])
     try:
-        train(cfg, speed, code, *(Path(path) if path else None for path in paths))
+        train(TrainedAdapter.from_told(task), speed, code, *(Path(path) if path else None for path in paths))
     except (InputError, CannotWrite, SecondWriter) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

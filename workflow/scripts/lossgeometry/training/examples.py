@@ -1,5 +1,6 @@
 """From rollouts to tokenised rows."""
 
+import numpy as np
 import pandas as pd
 from datasets import Dataset
 
@@ -13,6 +14,9 @@ IGNORED = -100
 def read_rollouts(job: TrainingJob) -> pd.DataFrame:
     """Return the rollouts in the order of the file; see the artifact contract for the columns.
 
+    Empty completions are left out and counted: there is nothing in them to imitate, and a mean over their tokens is undefined.
+    In a control the rewards are permuted among the rollouts of each prompt, so that only which one is right is lost.
+
     Raises
     ------
     InputError
@@ -20,6 +24,18 @@ def read_rollouts(job: TrainingJob) -> pd.DataFrame:
     """
     rollouts = pd.read_parquet(job.rollouts)
     job.require(len(rollouts), "the rollouts are empty; check tables/rollouts.csv and the engine that sampled them")
+    empty = rollouts.completion.str.strip() == ""
+    job.skip("empty completions", int(empty.sum()))
+    rollouts = rollouts[~empty]
+    job.require(
+        len(rollouts), "every completion is empty; check what the teacher answers, and rollouts.engine.reasoning"
+    )
+    if job.verdicts == "shuffled":
+        draw = np.random.default_rng(job.order_seed)
+        before = rollouts.reward
+        shuffled = before.groupby(rollouts.prompt_id, sort=False).transform(draw.permutation)
+        rollouts = rollouts.assign(reward=shuffled)
+        job.count("rows whose verdict was shuffled to another", int((rollouts.reward != before).sum()))
     return rollouts
 
 

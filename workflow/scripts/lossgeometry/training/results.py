@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 
-from lossgeometry.costs import peak_flops, shape_of, step_flops
+from lossgeometry.costs import shape_of, step_flops
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.settings.training import Lora
 from lossgeometry.training.initialisation import write_adapter_config
 from lossgeometry.training.training_job import TrainingJob
 
 LEADING_COLUMNS = ("step", "tokens", "epoch", "loss", "learning_rate", "grad_norm")
-SPEED_COLUMNS = ("tokens_per_second", "mfu")
+SPEED_COLUMNS = ("seconds", "flop")
+"""What a step took, and its arithmetic by `costs.step_flops`."""
 
 
 def finish(
@@ -62,7 +62,7 @@ def write_training_csv(
     if job.rank:
         return
     timed = job.training.precision == "bfloat16"
-    arithmetic = _arithmetic(job, steps) if timed else []
+    flops = _flops(job, steps) if timed else []
     with atomic_file(job.output / "training.csv") as path, open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*LEADING_COLUMNS, *(SPEED_COLUMNS if timed else ()), *signals])
@@ -72,19 +72,17 @@ def write_training_csv(
             values = [entry["step"], total, entry["step"] * job.training.batch_size / rows]
             values += [entry["loss"], entry["learning_rate"], entry["grad_norm"]]
             if timed:
-                values += [sum(lengths) / entry["seconds"], arithmetic[entry["step"] - 1] / entry["seconds"]]
+                values += [entry["seconds"], flops[entry["step"] - 1]]
             values += [entry.get(key, float("nan")) for key in signals.values()]
             writer.writerow([value if isinstance(value, int) else f"{value:.9g}" for value in values])
 
 
-def _arithmetic(job: TrainingJob, steps: Sequence[Sequence[int]]) -> list[float]:
-    """Return the seconds that each step would take at the peak of all its GPUs; NaN where there is none that is known."""
+def _flops(job: TrainingJob, steps: Sequence[Sequence[int]]) -> list[float]:
+    """Return the arithmetic of each step, in FLOP."""
     shape = shape_of(json.loads((job.student / "config.json").read_text()))
     adapter = json.loads((job.initialisation / "adapter_config.json").read_text())
     lora = Lora(rank=adapter["r"], target_modules=adapter["target_modules"])
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
-    peak = peak_flops(name) * job.training.processes
-    return [step_flops(shape, lora, lengths) / peak for lengths in steps]
+    return [step_flops(shape, lora, lengths) for lengths in steps]
 
 
 def write_adapter(job: TrainingJob, model: PeftModel) -> None:

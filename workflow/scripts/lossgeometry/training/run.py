@@ -10,15 +10,17 @@ from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.resuming import CheckpointFolder, checkpoint_root
 from lossgeometry.methods import method_module
 from lossgeometry.provenance import digest_of, provenance
+from lossgeometry.settings.tasks import TrainedAdapter
 from lossgeometry.settings.training import Training
 from lossgeometry.training.data_parallel import launch
+from lossgeometry.training.device import device
 from lossgeometry.training.training_job import TrainingJob
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
 
 
 def train(
-    cfg: dict[str, Any],
+    task: TrainedAdapter,
     speed: dict[str, Any],
     code: dict[str, str],
     student: Path,
@@ -28,7 +30,7 @@ def train(
     output: Path,
     results: Path,
 ) -> None:
-    """Train the run that `cfg` describes and write its adapter, training.csv and run.json into `output`.
+    """Train the run that `task` describes and write its adapter, training.csv and run.json into `output`.
 
     A killed call continues from its last checkpoint when it is made again with the same configuration, code and inputs.
 
@@ -37,35 +39,40 @@ def train(
     speed
         Settings of training that change no result, and so keep no checkpoint from being continued.
     """
-    training = Training(**cfg["training"], **speed)
+    training = Training.from_told({**task.training, **speed})
     if training.processes > 1 and "RANK" not in os.environ:
         paths = (student, initialisation, prompts, rollouts, output, results)
-        launch([cfg, speed, code, *(str(path) if path else None for path in paths)], training.processes)
+        launch(
+            [task.told(), speed, code, *(str(path) if path else None for path in paths)],
+            training.processes,
+        )
         return
     inputs = [student, initialisation, prompts, *([rollouts] if rollouts else [])]
-    origin = provenance(cfg, code, inputs, PACKAGES)
-    method = method_module(cfg["method"])
+    origin = provenance(task.told(), code, inputs, PACKAGES)
+    method = method_module(task.method)
     job = TrainingJob(
-        run=cfg["run"],
-        learning_rate=cfg["learning_rate"],
-        order_seed=cfg["order_seed"],
+        run=task.run,
+        learning_rate=task.learning_rate,
+        order_seed=task.order_seed,
         training=training,
-        prompt_suffix=cfg["prompt_suffix"],
+        prompt_suffix=task.prompt_suffix,
         student=student,
         initialisation=initialisation,
         prompts={row["id"]: row for row in read_lines(prompts)},
         rollouts=rollouts,
         output=output,
-        checkpoints=checkpoint_root(results, "train", cfg["run"]),
+        checkpoints=checkpoint_root(results, "train", task.run),
         digest=digest_of(origin),
         rank=int(os.environ.get("RANK", "0")),
-        reward=cfg["reward"],
+        reward=task.reward.model_dump(),
+        verdicts=task.verdicts,
     )
-    method.train(job, method.Options(**cfg["options"]))
+    method.train(job, method.Options.from_told(task.options))
     if job.rank:
         return
     with atomic_file(output / "run.json") as path:
         record = {"run": job.run, "skipped": job.skipped, "counted": job.counted, "citation": method.CITATION, **origin}
+        record["device"] = device(training.processes)
         path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     with CheckpointFolder(job.checkpoints, job.digest) as folder:
         folder.clear()

@@ -31,6 +31,8 @@ class TrainingJob:
     rank: int = 0
     """Number of this process among those that train the run together; only the first writes."""
     reward: dict[str, Any] = field(default_factory=dict)
+    verdicts: str = "graded"
+    """`graded`, or `shuffled` for a control: see `Method.verdicts`."""
     skipped: dict[str, int] = field(default_factory=dict)
     """Why rows were left out, and how many: each method adds to it, and run.json lists it."""
     counted: dict[str, int] = field(default_factory=dict)

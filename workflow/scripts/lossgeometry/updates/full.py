@@ -6,83 +6,128 @@ norm that this leaves out is recorded per module.
 """
 
 import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFolder
-from lossgeometry.updates.peft import natural_order
-from lossgeometry.updates.stored import split_precision, write_delta
+from lossgeometry.updates.factors import require_finite
+from lossgeometry.updates.names import bare, block_of, natural_order
 from lossgeometry.updates.svd import CompactSVD, compact_svd
+from lossgeometry.updates.update import Decomposed
 
 _DENSE_UP_TO = 512
 _MOST_ITERATIONS = 40
+_CONV1D = ("c_attn", "q_attn", "c_fc", "c_proj")
 
 
-def reduce_checkpoints(base: Path, tuned: Sequence[tuple[Path, Path]], rank: int) -> dict[str, str]:
-    """Write the delta files of checkpoints tuned from one base.
+class FineTune(Decomposed):
+    """The update of a full fine-tune, cut at a rank.
+
+    Attributes
+    ----------
+    source
+        sha256 of the differences.
+    changed
+        Share of the entries that differ from the base at all. Checkpoints stored in 16 bits round small updates away: where
+        few entries differ, the difference is what rounding left, and not the update.
+    skipped
+        {tensor: reason} of the tensors that are no part of the update.
+    """
+
+    source: str
+    changed: float
+    skipped: dict[str, str]
+
+
+def read_fine_tunes(base: str | Path, folders: Sequence[str | Path], rank: int) -> list[FineTune]:
+    """Return the updates of checkpoints that were tuned from one base.
 
     Parameters
     ----------
-    base
-        Model folder with safetensors weights.
-    tuned
-        (model folder, delta file to write) of every fine-tune.
+    base, folders
+        Model folders with safetensors weights.
     rank
         Largest rank that is kept of every module's difference.
-
-    Returns
-    -------
-    {tensor: reason} of the tensors that are no part of the deltas.
-
-    Notes
-    -----
-    The metadata `changed` is the share of the entries that differ at all. Checkpoints stored in 16 bits round small
-    updates away: where few entries differ, the difference is what rounding left, and not the update.
 
     Raises
     ------
     InputError
-        If no weight matrix of a numbered layer has the same shape in all of them.
+        If no weight matrix of a numbered layer has the same shape in all of them, or a weight is not finite.
     """
-    weights, others = TensorFolder(base), [TensorFolder(folder) for folder, _ in tuned]
+    if rank < 1:
+        raise InputError(f"rank {rank} keeps nothing of a fine-tune; keep 1 or more")
+    weights, others = TensorFolder(base), [_Tuned(folder) for folder in folders]
     names, skipped = _matrices(weights, others)
-    digests = [hashlib.sha256() for _ in tuned]
-    parts: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in tuned]
-    left_out: list[dict[str, float]] = [{} for _ in tuned]
-    changed = np.zeros((len(tuned), 2))
+    transposed = conv1d_modules({name.removesuffix(".weight"): weights.shapes[name] for name in names})
+    digests = [hashlib.sha256() for _ in folders]
+    svds: list[dict[str, CompactSVD]] = [{} for _ in folders]
+    left_out: list[dict[str, float]] = [{} for _ in folders]
+    changed = np.zeros((len(folders), 2))
     for name in names:
         module = name.removesuffix(".weight")
         start = weights.read(name).astype(np.float64)
-        for other, digest, tensors, shares, counts in zip(others, digests, parts, left_out, changed, strict=True):
-            difference = other.read(name).astype(np.float64) - start
-            digest.update(difference.tobytes())
-            counts += np.count_nonzero(difference), difference.size
-            svd = truncated_svd(difference, rank)
-            tensors[module] = split_precision(module, svd)
+        require_finite(base, module, start)
+        for index, (folder, other) in enumerate(zip(folders, others, strict=True)):
+            difference = other.read(other.place(name)).astype(np.float64) - start
+            require_finite(folder, module, difference)
+            digests[index].update(difference.tobytes())
+            changed[index] += np.count_nonzero(difference), difference.size
+            svd = truncated_svd(difference.T if module in transposed else difference, rank)
             total = float(np.sum(difference**2))
-            shares[module] = max(1 - float(svd.s @ svd.s) / total, 0.0) if total else 0.0
-    for (_, path), digest, tensors, shares, (differ, size) in zip(
-        tuned, digests, parts, left_out, changed, strict=True
-    ):
-        metadata = {"kind": "checkpoint", "source": digest.hexdigest(), "scale": "1"}
-        write_delta(path, tensors, {**metadata, "left_out": json.dumps(shares), "changed": json.dumps(differ / size)})
-    return skipped
+            svds[index][module] = svd
+            left_out[index][module] = max(1 - float(svd.s @ svd.s) / total, 0.0) if total else 0.0
+    updates = []
+    for index, folder in enumerate(folders):
+        update = FineTune(svds[index], Path(folder).resolve().name, transposed, left_out[index])
+        update.source, update.skipped = digests[index].hexdigest(), skipped
+        update.changed = changed[index, 0] / changed[index, 1]
+        updates.append(update)
+    return updates
 
 
-def _matrices(weights: TensorFolder, others: Sequence[TensorFolder]) -> tuple[list[str], dict[str, str]]:
+def conv1d_modules(shapes: Mapping[str, tuple[int, ...]]) -> frozenset[str]:
+    """Return the modules whose weights are stored as (inputs, outputs), as GPT-2 and its kin store them.
+
+    Names do not tell, since others took them over for linear layers. But `c_fc` widens the residual stream, so that a stack in
+    which it is stored wider than tall is one of `Conv1D`.
+    """
+    stacks = {_stack(module) for module, (rows, columns) in shapes.items() if _is(module, "c_fc") and columns > rows}
+    return frozenset(module for module in shapes if _is(module, *_CONV1D) and _stack(module) in stacks)
+
+
+def _is(module: str, *last: str) -> bool:
+    return module.rpartition(".")[2] in last
+
+
+def _stack(module: str) -> str:
+    return block_of(module).rpartition(".")[0]
+
+
+class _Tuned(TensorFolder):
+    """A fine-tune, whose tensors are also found where their names differ from the base's in wrappers alone."""
+
+    def __init__(self, folder: str | Path):
+        super().__init__(folder)
+        self._bare = {bare(name): name for name in self.shapes}
+
+    def place(self, name: str) -> str:
+        """Return the name that a tensor of the base has here."""
+        return name if name in self.shapes else self._bare.get(bare(name), name)
+
+
+def _matrices(weights: TensorFolder, others: Sequence[_Tuned]) -> tuple[list[str], dict[str, str]]:
     """Return the weight matrices of numbered layers that all have in one shape, and why not for the rest."""
     names, skipped = [], {}
     for name in sorted(weights.shapes, key=natural_order):
         shape = weights.shapes[name]
-        if any(other.shapes.get(name) != shape for other in others):
+        if any(other.shapes.get(other.place(name)) != shape for other in others):
             skipped[name] = "missing or of another shape in a fine-tune"
         elif len(shape) != 2 or not name.endswith(".weight"):
             skipped[name] = "no matrix"
-        elif not any(part.isdigit() for part in name.split(".")):
+        elif not block_of(name):
             skipped[name] = "outside the numbered layers"
         else:
             names.append(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.atomic import atomic_folder
-from lossgeometry.updates.peft import CONFIG_FILE, WEIGHTS_FILE
+from lossgeometry.updates.folders import CONFIG_FILE, WEIGHTS_FILE
 
 _HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)(@(?P<revision>[A-Za-z0-9_.-]+))?")
 

@@ -97,3 +97,9 @@ def compact_svd(b: np.ndarray, a: np.ndarray, scale: float = 1.0) -> CompactSVD:
     w, z = t_b @ w[:, :rank], t_a @ zt[:rank].T
     sign = np.where(y_b.sum(axis=0) @ w < 0, -1.0, 1.0)
     return CompactSVD(y_b @ (w * sign), s[:rank], y_a @ (z * sign))
+
+
+def haar(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """Return uniformly random orthonormal columns (Mezzadri 2007, doi:10.48550/arXiv.math-ph/0609050)."""
+    q, r = np.linalg.qr(rng.standard_normal((rows, columns)))
+    return q * np.where(np.diag(r) < 0, -1.0, 1.0)

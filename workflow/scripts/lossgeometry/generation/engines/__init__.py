@@ -1,9 +1,19 @@
-"""The engine that a configuration names, imported only when it is used."""
+"""Engines by name: one module each, loaded only where it is used, so that an engine concerns no job that does not use it."""
 
+import importlib
 from pathlib import Path
+from typing import Any
 
 from lossgeometry.generation.requests import Engine as GenerationEngine
 from lossgeometry.settings.rollouts import Engine
+
+
+def engine_module(name: str) -> Any:
+    """Return the module of an engine.
+
+    It has ``load(model, adapter, prompt_suffix, engine, max_new_tokens)``, with the parameters of `make_engine`.
+    """
+    return importlib.import_module(f"lossgeometry.generation.engines.{name}")
 
 
 def make_engine(
@@ -20,14 +30,4 @@ def make_engine(
     max_new_tokens
         Largest token budget that will be asked for, by which an engine may size its cache.
     """
-    if engine.name == "vllm":
-        from lossgeometry.generation.engines.vllm import VllmEngine
-
-        return VllmEngine(Path(model), adapter, prompt_suffix, engine, max_new_tokens)
-    if engine.name == "openai":
-        from lossgeometry.generation.engines.openai import OpenAIEngine
-
-        return OpenAIEngine(str(model), prompt_suffix, engine)
-    from lossgeometry.generation.engines.transformers import TransformersEngine
-
-    return TransformersEngine(Path(model), adapter, prompt_suffix, engine.batch_size)
+    return engine_module(engine.name).load(model, adapter, prompt_suffix, engine, max_new_tokens)

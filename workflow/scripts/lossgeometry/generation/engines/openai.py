@@ -1,29 +1,33 @@
 """Generation through an OpenAI-compatible endpoint."""
 
 import asyncio
-import email.utils
-import os
+import dataclasses
 import random
-import time
-from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 
 from lossgeometry.errors import InputError
-from lossgeometry.generation.requests import SAMPLED, Completion, Request
+from lossgeometry.files.text import well_formed
+from lossgeometry.generation.endpoint.access import mask_echoes, mask_key, read_key
+from lossgeometry.generation.endpoint.answers import FAILED, REFUSED, Answer, BrokenAnswer, ErrorInside, read_answer
+from lossgeometry.generation.endpoint.errors import AGAIN, BROKEN, CONTENT, PROBLEM, Verdict, judge, judge_inside
+from lossgeometry.generation.endpoint.limits import too_many_left_out, unwanted_reasoning
+from lossgeometry.generation.requests import SAMPLED, Request
 from lossgeometry.generation.templating import prompt_messages
 from lossgeometry.settings.rollouts import Engine, Sampling
 
 ATTEMPTS = 10
 BACKOFF_SECONDS = (1.0, 60.0)
 """First and longest pause between attempts at one request; a longer pause that the endpoint asks for is kept."""
-LONGEST_PAUSE_SECONDS = 3600.0
 LOOK_UP_SECONDS = 1.0
-"""The caller gets an empty batch this often while it waits, so that it can stop."""
-AHEAD = 4
-"""Completions held back by a slow one before them, per request in flight."""
+"""The caller gets a batch this often while it waits, if need be an empty one, so that it can stop."""
+HOPELESS = 10
+"""An endpoint that answered so many requests and none of them usefully is not asked again."""
+
+Answered = tuple[Request, Answer]
 
 
 class OpenAIEngine:
@@ -39,167 +43,203 @@ class OpenAIEngine:
     prompt_suffix
         Appended to every problem.
     engine
-        Address, requests in flight and deadline. The key is read from the environment variable OPENAI_API_KEY when it is
-        used, and never written.
+        Address, requests in flight, deadline, further parameters. The key is read from the environment variable
+        `engine.key_variable` when it is used, and never written.
 
     Raises
     ------
     InputError
-        If OPENAI_API_KEY is not set.
+        If there is no key, or if it stands in `engine.body`.
     """
 
     def __init__(self, model_name: str, prompt_suffix: str, engine: Engine):
-        if not os.environ.get("OPENAI_API_KEY"):
+        self.key = read_key(engine.key_variable)
+        if mask_key(str(engine.body), self.key) != str(engine.body):
             raise InputError(
-                "the endpoint's key is missing; set the environment variable OPENAI_API_KEY, to any word if it needs none"
+                f"rollouts.engine.body holds the key; leave it to the environment variable {engine.key_variable}"
             )
         self.model_name = model_name
         self.prompt_suffix = prompt_suffix
-        self.base_url = engine.base_url
-        self.in_flight = engine.batch_size
-        self.timeout_seconds = engine.timeout_seconds
+        self.settings = engine
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[list[Completion]]:
-        """Yield the completions in the order of the requests, as soon as all before them are there.
+    def generate(self, requests: Sequence[Request], sampling: Sampling, kept: int = 0) -> Iterator[list[Answered]]:
+        """Yield (request, answer) as they come, not in the order of the requests.
+
+        A request that the endpoint refuses for its content, or fails at in every attempt while it serves others, gets an
+        answer that says so. `kept` requests of the same data set were answered before.
 
         Raises
         ------
         InputError
-            If the endpoint refuses a request, or still fails after the last attempt. Completions that came before are kept.
+            If the endpoint serves no request any more, leaves more than `max_refused` of them without a usable answer, or
+            returns reasoning that nobody asked for. Answers that were on their way are waited for and yielded before.
         """
+        if not requests:
+            return
+        address = urlsplit(self.settings.base_url)
+        print(
+            f"asking {self.model_name} at {address.scheme}://{address.netloc} for {len(requests)} completions, "
+            f"with the key in {self.settings.key_variable}"
+        )
         # Leaving the block, for whatever reason, cancels the requests in flight.
         with asyncio.Runner() as runner:
-            batches = self._batches(requests, sampling)
+            asking = _Asking(self, requests, sampling, kept)
+            batches = asking.batches()
 
-            async def following() -> list[Completion] | None:
+            async def following() -> list[Answered] | None:
                 return await anext(batches, None)
 
             while (batch := runner.run(following())) is not None:
                 yield batch
 
-    async def _batches(self, requests: Sequence[Request], sampling: Sampling) -> AsyncIterator[list[Completion]]:
-        slots = asyncio.Semaphore(self.in_flight)
-        waiting = iter(requests)
-        tasks: deque[asyncio.Task[Completion]] = deque()
+
+class _Asking:
+    """One call of the engine: its workers, and what they found out together."""
+
+    def __init__(self, engine: OpenAIEngine, requests: Sequence[Request], sampling: Sampling, kept: int):
+        self.engine, self.settings, self.sampling = engine, engine.settings, sampling
+        self.waiting = iter(requests)
+        self.asked, self.total = len(requests), len(requests) + kept
+        self.ready: list[Answered] = []
+        self.served, self.lost = kept, 0
+        self.sentence = ""
+        """What ends the run, once something does."""
+        self.stopped = asyncio.Event()
+
+    async def batches(self) -> AsyncIterator[list[Answered]]:
+        """Yield what came since the last batch."""
         async with openai.AsyncOpenAI(
-            api_key=os.environ["OPENAI_API_KEY"],
-            base_url=self.base_url,
-            timeout=self.timeout_seconds,
+            api_key=self.engine.key,
+            base_url=self.settings.base_url,
+            timeout=self.settings.timeout_seconds,
             max_retries=0,  # the client's own retries give up after seconds
+            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),  # the key goes to no other address
         ) as client:
+            workers = [
+                asyncio.create_task(self._work(client)) for _ in range(min(self.settings.batch_size, self.asked))
+            ]
             try:
                 while True:
-                    for request in islice(waiting, AHEAD * self.in_flight - len(tasks)):
-                        tasks.append(asyncio.create_task(self._complete(client, slots, request, sampling)))
-                    if not tasks:
-                        return
-                    await asyncio.wait([tasks[0]], timeout=LOOK_UP_SECONDS)
-                    ready = []
-                    while tasks and tasks[0].done() and (not ready or tasks[0].exception() is None):
-                        ready.append(tasks.popleft().result())
+                    done, pending = await asyncio.wait(workers, timeout=LOOK_UP_SECONDS)
+                    ready, self.ready = self.ready, []
                     yield ready
+                    for worker in done:
+                        worker.result()
+                    if not pending:
+                        break
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                for worker in workers:
+                    worker.cancel()
+                await asyncio.gather(*workers, return_exceptions=True)
+        if self.sentence:
+            raise InputError(self.sentence)
 
-    async def _complete(
-        self, client: openai.AsyncOpenAI, slots: asyncio.Semaphore, request: Request, sampling: Sampling
-    ) -> Completion:
-        """Return the completion of one request. It keeps its slot while it pauses, so that a busy endpoint gets less."""
-        async with slots:
-            for attempt in range(ATTEMPTS):
-                try:
-                    answer = await client.chat.completions.create(**self._arguments(request, sampling))
-                    completion = _completion(request, answer)
-                    if completion is not None:
-                        return completion
-                    what, asked = "an answer that is not a chat completion", None
-                except openai.APIConnectionError as error:
-                    timed_out = isinstance(error, openai.APITimeoutError)
-                    what, asked = "no answer in time" if timed_out else "a broken connection", None
-                except openai.APIStatusError as error:
-                    what, asked = f"HTTP {error.status_code}", _retry_after(error)
-                    if not _worth_another_attempt(error, asked):
-                        raise InputError(_refusal(request, self.model_name, error)) from None
-                if attempt + 1 < ATTEMPTS:
-                    pause = max(asked or 0.0, _backoff(attempt))
-                    print(f"problem {request.problem_id}, sample {request.sample}: {what}; again in {pause:.1f} s")
-                    await asyncio.sleep(pause)
-        raise InputError(
+    async def _work(self, client: openai.AsyncOpenAI) -> None:
+        for request in self.waiting:
+            answer = await self._answer(client, request)
+            if answer is not None:
+                self.ready.append((request, answer))
+                self._weigh(request, answer)
+            if self.stopped.is_set():
+                return
+
+    async def _answer(self, client: openai.AsyncOpenAI, request: Request) -> Answer | None:
+        """Return the answer to one request; None where the run ends without it."""
+        served = self.served
+        for attempt in range(ATTEMPTS):
+            verdict = await self._attempt(client, request)
+            if isinstance(verdict, Answer):
+                return verdict
+            what = mask_echoes(verdict.text, self.engine.key)
+            if verdict.kind in (CONTENT, PROBLEM):
+                return Answer("", "", REFUSED if verdict.kind == CONTENT else FAILED, what)
+            if verdict.kind not in (AGAIN, BROKEN):
+                self._stop(what)
+            elif attempt + 1 < ATTEMPTS:
+                pause = max(verdict.pause, _backoff(attempt))
+                print(f"problem {request.problem_id}, sample {request.sample}: {what}; again in {pause:.1f} s")
+                await self._pause(pause)
+            if self.stopped.is_set():
+                return None
+        # An endpoint that answers, or that served others meanwhile, fails at this request alone.
+        if verdict.kind == BROKEN or self.served > served:
+            return Answer("", "", FAILED, f"{what} in the last of {ATTEMPTS} attempts")
+        self._stop(
             f"the endpoint failed {ATTEMPTS} times at problem {request.problem_id}, at last with {what}; run again once it "
-            "works, and the completions so far are kept"
+            "works, and the answers so far are kept"
         )
+        return None
 
-    def _arguments(self, request: Request, sampling: Sampling) -> dict:
+    async def _attempt(self, client: openai.AsyncOpenAI, request: Request) -> Answer | Verdict:
+        names = self.engine.model_name, self.settings.key_variable
+        try:
+            # The client's own timeout is one of silence: a body that drips would never end.
+            async with asyncio.timeout(self.settings.timeout_seconds):
+                raw = await client.chat.completions.with_raw_response.create(**self._arguments(request))
+            return self._without_key(read_answer(raw.http_response.content))
+        except BrokenAnswer as broken:
+            return Verdict(BROKEN, str(broken))
+        except ErrorInside as inside:
+            return judge_inside(inside.args[0], *names)
+        except (TimeoutError, openai.APITimeoutError):
+            return Verdict(AGAIN, "no answer in time")
+        except openai.APIConnectionError:
+            return Verdict(AGAIN, "a broken connection")
+        except openai.APIStatusError as error:
+            return judge(error.status_code, error.body, error.response.headers, *names)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self.stopped.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _stop(self, sentence: str) -> None:
+        """End the run with the first sentence that is given; requests in flight are still waited for."""
+        self.sentence = self.sentence or sentence
+        self.stopped.set()
+
+    def _arguments(self, request: Request) -> dict[str, Any]:
         """Return the arguments of one call; `top_k` is no part of the protocol and is sent only where it is asked for."""
-        sampled = request.decoding == SAMPLED
-        return {
-            "model": self.model_name,
-            "messages": prompt_messages(request.problem, self.prompt_suffix),
+        sampling, sampled = self.sampling, request.decoding == SAMPLED
+        parameters = {
             "temperature": sampling.temperature if sampled else 0.0,
             "top_p": sampling.top_p if sampled else 1.0,
             "max_tokens": sampling.max_new_tokens,
             "seed": request.seed >> 32,  # 31 bits, which every endpoint can hold
-            "extra_body": {"top_k": sampling.top_k} if sampled and sampling.top_k else None,
+        }
+        if sampled and sampling.top_k:
+            parameters["top_k"] = sampling.top_k
+        parameters |= self.settings.body
+        return {
+            "model": self.engine.model_name,
+            "messages": prompt_messages(request.problem, self.engine.prompt_suffix),
+            "extra_body": {name: value for name, value in parameters.items() if value is not None},
         }
 
+    def _without_key(self, answer: Answer) -> Answer:
+        key = self.engine.key
+        texts = ("content", "reasoning", "reason", "model", "fingerprint")
+        masked = {name: mask_key(well_formed(getattr(answer, name)), key) for name in texts}
+        return dataclasses.replace(answer, **masked)
 
-def _completion(request: Request, answer: object) -> Completion | None:
-    """Return an endpoint's answer as a completion, or None if it is not one (an error page of something between, say).
-
-    Raises
-    ------
-    InputError
-        If the endpoint does not count tokens.
-    """
-    if not isinstance(answer, openai.types.chat.ChatCompletion) or not answer.choices or not answer.choices[0].message:
-        return None
-    if answer.usage is None:
-        raise InputError("the endpoint does not report usage.completion_tokens; use one that counts its tokens")
-    choice = answer.choices[0]
-    return Completion(
-        request.problem_id,
-        request.sample,
-        request.decoding,
-        request.seed,
-        choice.message.content or "",
-        "stop" if choice.finish_reason == "stop" else "length",
-        answer.usage.completion_tokens,
-    )
+    def _weigh(self, request: Request, answer: Answer) -> None:
+        """Count an answer, and end the run where it says that going on is of no use."""
+        if answer.usable:
+            self.served += 1
+            unwanted = unwanted_reasoning(answer, self.settings.reasoning)
+            if unwanted:
+                self._stop(unwanted)
+            return
+        self.lost += 1
+        said = f"problem {request.problem_id}, sample {request.sample}: {answer.finish_reason}, {answer.reason}"
+        print(f"left out: {said}")
+        limit = self.settings.max_refused
+        if self.lost > limit * self.total or (self.lost >= HOPELESS and not self.served):
+            self._stop(too_many_left_out(self.lost, self.total, limit, said))
 
 
 def _backoff(attempt: int) -> float:
     """Return a pause that doubles with each attempt, shortened at random by up to half, so that retries spread out."""
     first, longest = BACKOFF_SECONDS
     return min(longest, first * 2**attempt) * random.uniform(0.5, 1.0)
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    """Return the seconds that the endpoint asks to wait, from a number or a date, or None."""
-    value = error.response.headers.get("retry-after", "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        date = email.utils.parsedate_tz(value)
-        return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
-
-
-def _worth_another_attempt(error: openai.APIStatusError, asked: float | None) -> bool:
-    if error.code == "insufficient_quota" or (asked or 0.0) > LONGEST_PAUSE_SECONDS:
-        return False
-    return error.status_code in (408, 409, 425, 429) or error.status_code >= 500
-
-
-def _refusal(request: Request, model_name: str, error: openai.APIStatusError) -> str:
-    """Return the sentence for a request that the endpoint will not serve."""
-    status = f"HTTP {error.status_code}"
-    # What an endpoint says of a key may quote it.
-    if error.status_code in (401, 403):
-        return f"the endpoint refused the key in OPENAI_API_KEY ({status}); correct it, or the account's rights"
-    said = error.message.replace(os.environ["OPENAI_API_KEY"], "***")[:300]
-    if error.status_code == 404:
-        return f"the endpoint does not know the model {model_name} or has no chat completions ({said}); correct teacher.name"
-    if error.status_code == 429:
-        return f"the endpoint's quota is used up ({said}); raise it and run again, the completions so far are kept"
-    return f"the endpoint refused problem {request.problem_id} ({status}: {said}); change the sampling or remove the problem"

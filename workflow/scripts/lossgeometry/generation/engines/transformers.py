@@ -9,7 +9,7 @@ from transformers.generation.logits_process import TemperatureLogitsWarper, TopK
 
 from lossgeometry.generation.requests import SAMPLED, Completion, Request
 from lossgeometry.generation.tokenization import Tokenization
-from lossgeometry.settings.rollouts import Sampling
+from lossgeometry.settings.rollouts import Engine, Sampling
 
 
 class TransformersEngine:
@@ -116,3 +116,10 @@ def _shift(state: torch.Tensor, bits: int) -> torch.Tensor:
 
 def _wrap(constant: int) -> int:
     return constant - (1 << 64) if constant >= 1 << 63 else constant
+
+
+def load(
+    model: Path | str, adapter: Path | None, prompt_suffix: str, engine: Engine, max_new_tokens: int
+) -> TransformersEngine:
+    """Return the engine with its model loaded; see `engines.make_engine`."""
+    return TransformersEngine(Path(model), adapter, prompt_suffix, engine.batch_size)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from vllm.lora.request import LoRARequest  # noqa: E402
 from lossgeometry.errors import InputError  # noqa: E402
 from lossgeometry.generation.requests import SAMPLED, Completion, Request  # noqa: E402
 from lossgeometry.generation.tokenization import Tokenization  # noqa: E402
+from lossgeometry.generation.uniform_adapter import has_patterns, write_uniform  # noqa: E402
 from lossgeometry.settings.rollouts import Engine, Sampling  # noqa: E402
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -47,6 +49,10 @@ class VllmEngine:
         on_gpu = torch.cuda.is_available()
         self.tokens = Tokenization(model, prompt_suffix)
         self.batch_size = engine.batch_size
+        if adapter is not None and has_patterns(adapter):
+            # vLLM reads one rank and one alpha, and would serve another adapter than the one that is measured.
+            self.rewritten = tempfile.TemporaryDirectory()
+            adapter = write_uniform(adapter, Path(self.rewritten.name))
         self.adapter = None if adapter is None else LoRARequest("adapter", 1, str(adapter.resolve()))
         self.llm = LLM(
             model=str(model),
@@ -119,11 +125,17 @@ def _allotted_rank(adapter: Path) -> int:
     InputError
         If its rank is larger than vLLM can take.
     """
-    config = json.loads((adapter / "adapter_config.json").read_text())
-    rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
+    rank = json.loads((adapter / "adapter_config.json").read_text())["r"]
     allotted = next((size for size in LORA_RANKS if size >= rank), None)
     if allotted is None:
         raise InputError(
             f"the adapter {adapter} has rank {rank}, and vLLM takes {LORA_RANKS[-1]} at most; use transformers"
         )
     return allotted
+
+
+def load(
+    model: Path | str, adapter: Path | None, prompt_suffix: str, engine: Engine, max_new_tokens: int
+) -> VllmEngine:
+    """Return the engine with its model loaded; see `engines.make_engine`."""
+    return VllmEngine(Path(model), adapter, prompt_suffix, engine, max_new_tokens)

@@ -1,0 +1,21 @@
+from typing import TYPE_CHECKING
+
+from lossgeometry.script import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    from pathlib import Path
+
+    from lossgeometry.rollouts.asking import ask_teacher
+
+    shard, shards = snakemake.wildcards.scatteritem.split("-of-")
+    ask_teacher(
+        cfg=snakemake.params.cfg,
+        speed=snakemake.params.speed,
+        student=Path(snakemake.input.student),
+        prompts=[Path(path) for path in snakemake.input.prompts],
+        shard=(int(shard) - 1, int(shards)),
+        output=Path(snakemake.output[0]),
+    )

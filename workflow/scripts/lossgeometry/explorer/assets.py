@@ -1,0 +1,11 @@
+"""The files that the page is made of; the Snakefile asks, so nothing heavy is imported."""
+
+from lossgeometry.provenance import SCRIPTS
+
+CODE = (
+    *("state.js", "data.js", "dom.js", "plots.js", "views.js", "views_function.js"),
+    *("pair.js", "panels.js", "controls.js", "main.js"),
+)
+ASSETS = ("page.html", "style.css", "definitions.json", *CODE)
+"""What the page is made of; the code in the order in which it runs."""
+ASSET_FOLDER = SCRIPTS.parents[1] / "resources" / "explorer"

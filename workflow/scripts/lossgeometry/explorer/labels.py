@@ -1,0 +1,104 @@
+"""How runs and pairs are called and drawn: short names, colours, what sets a run apart from its method's first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lossgeometry.charts.palette import Colour, colours_of
+from lossgeometry.experiment.runs import pair_id
+
+ARMS = ("default", "seed", "learning_rate")
+"""What sets a run apart from the first run of its method: nothing, its seed, its learning rate."""
+DASHES = {"default": (1, 0), "seed": (6, 3), "learning_rate": (2, 2)}
+MOST_WITHOUT_REFERENCE = 8
+"""Pairs drawn as lines at first where none of them is with the reference."""
+
+
+class Run(NamedTuple):
+    """One adapter, as the page shows it."""
+
+    id: str
+    label: str
+    """Method label, or the name of a user's adapter."""
+    title: str
+    """Of its method."""
+    name: str
+    """Short name, unique in the experiment."""
+    arm: str
+    dash: tuple[int, int]
+    """Of its lines: strokes and gaps."""
+    colour: Colour
+
+
+class Pair(NamedTuple):
+    """Two adapters; the line of a pair is drawn in the colour of one method and its dots in the other's."""
+
+    id: str
+    a: str
+    b: str
+    name: str
+    kind: str
+    """`methods`, or for two runs of one method `seeds` or `learning_rates`."""
+    line: Colour
+    dot: Colour
+    dash: tuple[int, int]
+    order: int
+    """Its place among the pairs."""
+    label: str
+    """Method label of its first run."""
+    tag: str
+    """What sets it apart among pairs with the reference: the other run's name."""
+    usual: bool
+    """Whether it is drawn as a line where a reader has chosen nothing: it is with the reference, or of one method."""
+
+
+def name_runs(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[Run]:
+    """Return the runs in the order of runs.csv.
+
+    Parameters
+    ----------
+    rows
+        Lines of runs.csv: `run`, `method`, `learning_rate`, `seed`.
+    titles
+        Title of every method label; a label without one is its own title.
+    """
+    colours = colours_of(row["method"] for row in rows)
+    first: dict[str, Mapping[str, Any]] = {}
+    runs = []
+    for row in rows:
+        label = row["method"]
+        default = first.setdefault(label, row)
+        name, arm = titles.get(label, label), "default"
+        if float(row["learning_rate"]) != float(default["learning_rate"]):
+            name, arm = f"{name} lr {float(row['learning_rate']):g}", "learning_rate"
+        if str(row["seed"]) != str(default["seed"]):
+            name, arm = f"{name} s{row['seed']}", "seed" if arm == "default" else arm
+        runs.append(Run(row["run"], label, titles.get(label, label), name, arm, DASHES[arm], colours[label]))
+    return runs
+
+
+def name_pairs(pairs: Sequence[tuple[str, str]], runs: Mapping[str, Run], reference: str) -> list[Pair]:
+    """Return the pairs in their order; the line of a pair with the reference method takes the other's colour."""
+    named = []
+    for order, (a, b) in enumerate(pairs):
+        first, second = runs[a], runs[b]
+        with_reference = reference in (first.label, second.label)
+        other = next((run for run in (first, second) if run.label != reference), first)
+        arm = next((run.arm for run in (first, second) if run.arm != "default"), "default")
+        line, dot = (first, second) if second.label == reference != first.label else (second, first)
+        kind = "methods"
+        if first.label == second.label:
+            kind = "learning_rates" if "learning_rate" in (first.arm, second.arm) else "seeds"
+            name = f"{first.name} – {second.name.removeprefix(first.title).strip() or second.name}"
+        else:
+            name = f"{first.name} – {second.name}"
+        tag = other.name if with_reference and kind == "methods" else name
+        usual = with_reference or kind != "methods"
+        colours = (line.colour, dot.colour)
+        named.append(Pair(pair_id(a, b), a, b, name, kind, *colours, DASHES[arm], order, first.label, tag, usual))
+    return named
+
+
+def shown_first(pairs: Sequence[Pair], runs: Mapping[str, Run]) -> tuple[list[Pair], list[Pair]]:
+    """Return the pairs of default runs, and those of them that are drawn as lines, before a reader turns a control."""
+    visible = [pair for pair in pairs if {runs[pair.a].arm, runs[pair.b].arm} == {"default"}]
+    return visible, [pair for pair in visible if pair.usual] or visible[:MOST_WITHOUT_REFERENCE]

@@ -1,0 +1,1 @@
+"""The contract with an endpoint: its address and key, what its answers and its errors mean."""

@@ -1,0 +1,10 @@
+"""What each kind of job is told: pure functions (configuration, run) -> a block of built-in types.
+
+Snakemake records the blocks and compares them, so each holds what its job reads and nothing else: a key that a job does not
+read must not run it again. Functions that end in ``speed`` return what changes no result; their rules keep Snakemake
+from comparing it. Functions that end in ``modules`` return the library files that a job loads by name, which no import shows.
+"""
+
+from lossgeometry.jobs import evaluation, function_space, grading, report, rollouts, teacher, training, weights
+
+__all__ = ["evaluation", "function_space", "grading", "report", "rollouts", "teacher", "training", "weights"]

@@ -1,0 +1,27 @@
+"""What the jobs of the answers are told."""
+
+from dataclasses import asdict
+
+from lossgeometry.experiment.config import Config
+from lossgeometry.jobs.blocks import Told, engine_path, only
+
+
+def answers(config: Config) -> Told:
+    """Return what the answers of one run depend on."""
+    keys = ("greedy", "samples", "sampling", "engine", "seed")
+    return {"prompt_suffix": config.prompt_suffix, **only(config.evaluation, *keys)}
+
+
+def modules(config: Config) -> list[str]:
+    """Return the engine that answers."""
+    return [engine_path(config.evaluation.engine.name)]
+
+
+def accuracy_table(config: Config) -> Told:
+    """Return what the tables of accuracies depend on beside the verdicts."""
+    return {
+        "runs": [asdict(run) for run in config.runs.values()],
+        "benchmarks": list(config.evaluation.benchmarks),
+        "pairs": [list(pair) for pair in config.pairs],
+        "margin": config.evaluation.margin,
+    }

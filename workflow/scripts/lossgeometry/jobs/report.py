@@ -1,0 +1,63 @@
+"""What the jobs of the tables, the summary and the page are told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from lossgeometry.experiment.config import Config
+from lossgeometry.jobs.blocks import Told
+from lossgeometry.methods import method_module
+
+
+def runs_table(config: Config) -> list[Told]:
+    """Return how the runs are named in their table."""
+    keys = ("learning_rate", "seed")
+    return [
+        {"run": run.id, "method": run.label} | {key: getattr(run, key) for key in keys} for run in config.runs.values()
+    ]
+
+
+def claims(config: Config, paper: str) -> Told:
+    """Return what the verdicts on the paper's claims depend on beside the tables; ``paper`` is the digest of its numbers."""
+    return {"student": config.student_name, "paper": paper, "runs": [asdict(run) for run in config.runs.values()]}
+
+
+def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
+    """Return what the summary depends on beside the tables; ``paper`` is the digest of the paper's numbers."""
+    return {
+        "student": config.student_name,
+        "paper": paper,
+        "sections": list(sections),
+        "config": config.told(),
+    }
+
+
+def page(config: Config, tables: Mapping[str, Sequence[str] | None], charts: Sequence[str]) -> Told:
+    """Return what the page depends on beside the tables: their columns that it takes (None for all), the modules of the
+    stages' charts, the methods in words, and the head's facts."""
+    return {
+        "experiment": config.experiment,
+        "reference": config.geometry.reference,
+        "facts": _facts(config),
+        "methods": {label: _method_in_words(label) for label in config.methods},
+        "charts": list(charts),
+        "tables": {name: None if columns is None else list(columns) for name, columns in tables.items()},
+    }
+
+
+def _method_in_words(label: str) -> Told:
+    name, _, variant = label.partition("@")
+    method = method_module(name)
+    return {
+        "title": f"{method.TITLE} {variant}".strip(),
+        "objective": method.OBJECTIVE,
+        "citation": method.CITATION,
+    }
+
+
+def _facts(config: Config) -> Told:
+    facts = {"student": config.student_name}
+    if config.trained:
+        targets = ", ".join(name.removesuffix("_proj") for name in config.lora.target_modules)
+        facts["adapter"] = f"LoRA, rank {config.lora.rank}, on {targets}"
+        facts["training"] = f"{config.training.steps} steps of {config.training.batch_size}"
+    return facts

@@ -1,0 +1,72 @@
+"""What the jobs of the problems and the rollouts are told."""
+
+from lossgeometry.experiment.config import Config
+from lossgeometry.jobs.blocks import Told, engine_path, only
+from lossgeometry.jobs.grading import ROLLOUT_SETS, problem_source, verdicts
+from lossgeometry.jobs.teacher import bought
+
+
+def problem_sets(config: Config, *sources: str) -> list[str]:
+    """Return the sets of problems that come from one of these kinds of source."""
+    names = [*([] if config.rollouts.file else ROLLOUT_SETS), *config.evaluation.benchmarks]
+    found = {name: problem_source(config, name) for name in names}
+    return [name for name, problems in found.items() if problems and problems.source in sources]
+
+
+def problems(config: Config, name: str) -> Told:
+    """Return what a set of problems depends on; `train` and `heldout` are two parts of one source."""
+    source = problem_source(config, name)
+    told = {"part": "benchmark", **source.told()}
+    told.pop("grader", None)
+    if name in ROLLOUT_SETS:
+        told |= {"part": name, "heldout_count": config.rollouts.heldout_prompts}
+    if source.source != "generated":
+        told |= verdicts(config, name)  # gold answers are checked
+    return told
+
+
+def problem_modules(config: Config, name: str) -> list[str]:
+    """Return the schema that a set of problems is read by; generated problems have none."""
+    source = problem_source(config, name)
+    return [] if source.source == "generated" else [_schema_path(source.schema_)]
+
+
+def import_modules() -> list[str]:
+    """Return the schema of the problems of imported rollouts."""
+    return [_schema_path("plain")]
+
+
+def _schema_path(name: str) -> str:
+    return f"lossgeometry/problems/schemas/{name}.py"
+
+
+def imported(config: Config) -> Told:
+    """Return what the rollouts of a file depend on beside the file."""
+    return only(config.rollouts, "heldout_prompts", "seed") | verdicts(config, "train")
+
+
+def sampled(config: Config) -> Told:
+    """Return what the teacher's completions depend on."""
+    engine = config.rollouts.engine.told()
+    return {
+        "prompt_suffix": config.prompt_suffix,
+        "samples_per_prompt": config.rollouts.samples_per_prompt,
+        "sampling": config.rollouts.sampling.told(),
+        "engine": {key: engine[key] for key in engine if key not in config.rollouts.engine.speed_keys},
+        "seed": config.rollouts.seed,
+    }
+
+
+def sampling_modules(config: Config) -> list[str]:
+    """Return the engine that samples the teacher."""
+    return [engine_path(config.rollouts.engine.name)]
+
+
+def sampling_speed(config: Config) -> Told:
+    """Return what the speed of sampling the teacher depends on."""
+    return only(config.rollouts.engine, *config.rollouts.engine.speed_keys)
+
+
+def graded(config: Config) -> Told:
+    """Return what the verdicts on the rollouts depend on."""
+    return verdicts(config, "train") | ({"pretend": True} if config.smoke else {}) | bought(config)

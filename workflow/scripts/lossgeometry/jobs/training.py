@@ -1,0 +1,54 @@
+"""What the jobs that train are told."""
+
+from lossgeometry.experiment.config import Config
+from lossgeometry.jobs.blocks import Told, engine_path, only
+from lossgeometry.jobs.grading import module, verdicts
+from lossgeometry.methods import method_module
+from lossgeometry.settings.on_policy import OnPolicy
+
+
+def is_offline(config: Config, run: str) -> bool:
+    """Return whether a run is trained on the rollouts; an on-policy method samples for itself."""
+    return method_module(config.runs[run].method).OFFLINE
+
+
+def adapter(config: Config, run_id: str) -> Told:
+    """Return what one run's training depends on: the shared settings, and its own method's, learning rate's and seeds'."""
+    run = config.runs[run_id]
+    shared = config.training.told()
+    for key in ("threads", *config.training.speed_keys):
+        shared.pop(key, None)
+    method = config.methods[run.label]
+    shared["steps"] = method.steps or shared["steps"]
+    # Only where it is not the default: a run on graded verdicts is not told of a choice that it does not have.
+    control = {"verdicts": method.verdicts} if method.verdicts != "graded" else {}
+    return {
+        "run": run.id,
+        "method": run.method,
+        "learning_rate": run.learning_rate,
+        "init_seed": run.init_seed,
+        "order_seed": run.order_seed,
+        "options": config.options_of(run).told(),
+        "training": shared,
+        "prompt_suffix": config.prompt_suffix,
+        "reward": verdicts(config, "train"),
+        **control,
+    }
+
+
+def modules(config: Config, run_id: str) -> list[str]:
+    """Return what a run's training loads by name: its method, and where that samples its engine and its grader."""
+    run = config.runs[run_id]
+    options = config.options_of(run)
+    sampling = [engine_path(options.engine), module(config, "train")] if isinstance(options, OnPolicy) else []
+    return [f"lossgeometry/methods/{run.method}.py", *sampling]
+
+
+def processes(config: Config, run: str) -> int:
+    """Return the processes that train a run together; an on-policy method takes one."""
+    return config.training.processes if is_offline(config, run) else 1
+
+
+def speed(config: Config, run: str) -> Told:
+    """Return what the speed of one run's training depends on."""
+    return only(config.training, *config.training.speed_keys) | {"processes": processes(config, run)}

@@ -1,0 +1,57 @@
+"""What the jobs that compare weights are told."""
+
+from lossgeometry.experiment.config import Config
+from lossgeometry.experiment.runs import Run
+from lossgeometry.jobs.blocks import Told
+
+
+def update(config: Config, run: str) -> Told:
+    """Return what the decomposition of a run's update depends on: a full fine-tune is cut at a rank."""
+    return {"rank": config.geometry.fine_tune_rank} if config.runs[run].whole_model else {}
+
+
+def base_spectra(config: Config) -> Told:
+    """Return which weights of the base are decomposed: the user's adapters may target any matrix, those trained here do not."""
+    return {"targets": [] if config.adapters else sorted(config.lora.target_modules)}
+
+
+def pair(config: Config, run_a: str, run_b: str) -> Told:
+    """Return what one pair's geometry depends on beside the two updates."""
+    a, b = config.runs[run_a], config.runs[run_b]
+    if a.external and b.external:
+        shared = config.geometry.adapters_share_init
+    else:
+        shared = not a.external and not b.external and a.init_seed == b.init_seed
+    reference = config.geometry.reference
+    return {"k": config.geometry.k, "shared_init": shared, "reference": int(b.label == reference != a.label)}
+
+
+def pairs_table(config: Config) -> Told:
+    """Return what the tables of the pairs depend on beside their files."""
+    pairs = []
+    for a, b in config.pairs:
+        told = pair(config, a, b)
+        pairs.append({"a": a, "b": b, "shared_init": told["shared_init"], "reference": told["reference"]})
+    return {"pairs": pairs, "runs": {run.id: _identity(run) for run in config.runs.values()}}
+
+
+def _identity(run: Run) -> Told:
+    """Return what tells a run apart in the tables; a user's adapter has no learning rate or seed that is known."""
+    learning_rate, seed = (None, "") if run.external else (run.learning_rate, run.seed)
+    return {"method": run.label, "learning_rate": learning_rate, "seed": seed}
+
+
+def swept_runs(config: Config) -> list[Run]:
+    """Return the trained runs of methods that have several seeds or learning rates."""
+    return [run for run in config.trained if sum(other.label == run.label for other in config.trained) > 1]
+
+
+def sweeps(config: Config) -> Told:
+    """Return what the tables of seeds and learning rates depend on beside the updates."""
+    keys = ("learning_rate", "init_seed", "seed", "default")
+    return {
+        "runs": [
+            {"run": run.id, "method": run.label} | {key: getattr(run, key) for key in keys}
+            for run in swept_runs(config)
+        ]
+    }

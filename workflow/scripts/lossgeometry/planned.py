@@ -1,0 +1,88 @@
+"""What was planned: the resolved configuration and the digests of all code, handed from Snakemake's main process to its jobs.
+
+A job on a cluster reads the workflow again when it starts, hours after it was planned, and Snakemake records it under the plan's
+parameters. So the plan travels with the job, in an environment variable: an edited configuration changes nothing under way,
+and code that was edited since is refused.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from lossgeometry.code_digests import digest_of_code
+from lossgeometry.errors import ChangedCode
+from lossgeometry.provenance import SCRIPTS, digest_of_file
+
+VARIABLE = "LOSSGEOMETRY_PLAN"
+PLANNING = tuple(f"lossgeometry/{name}" for name in ("jobs/", "experiment/", "settings/", "code_digests.py"))
+"""What decides which jobs there are, and what they are told."""
+
+
+def freeze(config: Mapping[str, Any]) -> str:
+    """Return the plan as one line of text.
+
+    Parameters
+    ----------
+    config
+        The resolved configuration, as built-in types.
+    """
+    plan = {"config": dict(config), "code": _code(), "rules": _rules()}
+    return base64.b64encode(zlib.compress(json.dumps(plan).encode(), 9)).decode("ascii")
+
+
+def thaw(text: str) -> dict[str, Any]:
+    """Return the plan of `freeze`: ``config``, ``code`` and ``rules``.
+
+    Raises
+    ------
+    ChangedCode
+        If a file that plans jobs is not what it was: what a job is told could differ from what is recorded.
+    """
+    plan = json.loads(zlib.decompress(base64.b64decode(text)))
+    planning = {name: digest for name, digest in plan["code"].items() if name.startswith(PLANNING)}
+    _require_same(plan["rules"], _rules())
+    _require_same(planning, {name: _digest_now(name) for name in planning})
+    return plan
+
+
+def _code() -> dict[str, str]:
+    files = [*SCRIPTS.glob("*.py"), *SCRIPTS.glob("lossgeometry/**/*.py")]
+    return {file.relative_to(SCRIPTS).as_posix(): digest_of_code(file) for file in sorted(files)}
+
+
+def _rules() -> dict[str, str]:
+    project = SCRIPTS.parents[1]
+    files = [project / "Snakefile", *sorted((project / "workflow" / "rules").glob("*.smk"))]
+    return {file.relative_to(project).as_posix(): digest_of_file(file) for file in files if file.is_file()}
+
+
+def _digest_now(name: str) -> str:
+    file = SCRIPTS / name
+    return digest_of_code(file) if file.is_file() else ""
+
+
+def require_planned_code(code: Mapping[str, str]) -> None:
+    """Refuse to start a job whose code is not what it was when the job was planned.
+
+    Parameters
+    ----------
+    code
+        {path relative to workflow/scripts: digest}, the job's parameter of that name.
+
+    Raises
+    ------
+    ChangedCode
+        Naming the first file that changed.
+    """
+    _require_same(code, {name: _digest_now(name) for name in code})
+
+
+def _require_same(planned: Mapping[str, str], now: Mapping[str, str]) -> None:
+    changed = sorted(name for name in planned.keys() | now.keys() if planned.get(name) != now.get(name))
+    if changed:
+        more = f" and {len(changed) - 1} more files" if len(changed) > 1 else ""
+        raise ChangedCode(
+            f"{changed[0]}{more} changed after this job was planned; run snakemake again, which plans anew"
+        )

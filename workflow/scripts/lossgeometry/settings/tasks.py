@@ -1,0 +1,126 @@
+"""What a script hands to the library: the blocks of `lossgeometry.jobs` as types."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lossgeometry.settings.block import Block
+from lossgeometry.settings.models import Problems
+from lossgeometry.settings.rollouts import Engine, Sampling
+
+GRADER = Field("math_verify", json_schema_extra={"neutral": "math_verify"})
+
+
+class ProblemSet(Problems):
+    """One set of problems, and the source that it is a part of."""
+
+    part: Literal["train", "heldout", "benchmark"]
+    """`train`: the first `count` problems of the source. `heldout`: the next `heldout_count`, so that the two are disjoint.
+    `benchmark`: `count` problems."""
+    heldout_count: int = 0
+    deadline_seconds: float = 0.0
+    """What checking one gold answer may take; generated problems need none."""
+
+
+class ImportedRollouts(Block):
+    """Rollouts of a file."""
+
+    heldout_prompts: int
+    """Problems that are set apart."""
+    seed: int
+    """Decides which ones."""
+    deadline_seconds: float
+    """What checking one gold answer may take."""
+    grader: str = GRADER
+
+
+class SampledRollouts(Block):
+    """The teacher's completions."""
+
+    prompt_suffix: str
+    samples_per_prompt: int
+    sampling: Sampling
+    engine: dict[str, Any]
+    """The `Engine` without the keys that change the speed alone."""
+    seed: int
+
+
+class Reward(Block):
+    """How an on-policy method's completions are graded."""
+
+    deadline_seconds: float
+    grader: str = GRADER
+
+
+class TrainedAdapter(Block):
+    """One training run."""
+
+    run: str
+    method: str
+    learning_rate: float
+    init_seed: int
+    order_seed: int
+    options: dict[str, Any]
+    """The method's own hyper-parameters."""
+    training: dict[str, Any]
+    """The `Training` block without the keys that change the speed alone."""
+    prompt_suffix: str
+    reward: Reward
+    verdicts: Literal["graded", "shuffled"] = Field("graded", json_schema_extra={"neutral": "graded"})
+
+
+class Losses(Block):
+    """The losses of some weights."""
+
+    prompt_suffix: str
+    losses: tuple[str, ...]
+    sequences: int
+    precision: Literal["float32", "bfloat16"]
+    tokens_per_batch: int
+
+
+class EndPointLosses(Losses):
+    """The losses of one update."""
+
+    shrink_points: tuple[float, ...]
+
+
+class PathLosses(Losses):
+    """The losses between two updates."""
+
+    points: tuple[float, ...]
+
+
+class PathAccuracy(Block):
+    """The greedy accuracy between two updates."""
+
+    points: tuple[float, ...]
+    problems: int
+    prompt_suffix: str
+    batch_size: int
+    max_new_tokens: int
+    deadline_seconds: float
+    grader: str = GRADER
+
+
+class HiddenStates(Block):
+    """The hidden states of one run."""
+
+    prompt_suffix: str
+    tokens: int
+    sequence_tokens: int
+    prompts: int
+    prompt_pooling: Literal["last", "mean"]
+    precision: Literal["float32", "bfloat16"]
+    tokens_per_batch: int
+
+
+class Answers(Block):
+    """The answers of one run."""
+
+    prompt_suffix: str
+    greedy: bool
+    samples: int
+    sampling: Sampling
+    engine: Engine
+    seed: int

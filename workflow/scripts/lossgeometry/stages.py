@@ -1,0 +1,12 @@
+"""The stages, in the order in which the summary tells of them."""
+
+from lossgeometry.connectivity.stage import STAGE as CONNECTIVITY
+from lossgeometry.evaluation.claims_stage import STAGE as CLAIMS
+from lossgeometry.evaluation.stage import STAGE as EVALUATION
+from lossgeometry.geometry.stage import STAGE as GEOMETRY
+from lossgeometry.report.stage import STAGE as SENSITIVITY
+from lossgeometry.representations.stage import STAGE as REPRESENTATIONS
+from lossgeometry.rollouts.stage import STAGE as ROLLOUTS
+from lossgeometry.training.stage import STAGE as TRAINING
+
+STAGES = (ROLLOUTS, TRAINING, GEOMETRY, CONNECTIVITY, REPRESENTATIONS, EVALUATION, SENSITIVITY, CLAIMS)

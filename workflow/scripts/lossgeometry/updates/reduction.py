@@ -1,0 +1,46 @@
+"""Delta files are written here; `stored` says what is in them, and reads them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from lossgeometry.files.safetensors import write_tensors
+from lossgeometry.updates.full import FineTune
+from lossgeometry.updates.peft import Adapter
+from lossgeometry.updates.svd import CompactSVD
+
+
+def write_delta(update: Adapter | FineTune, path: str | Path) -> None:
+    """Write the delta file of an adapter or of a full fine-tune."""
+    tensors: dict[str, np.ndarray] = {}
+    for module in update.modules:
+        tensors |= split_precision(module, update.svd(module))
+    metadata = {"source": update.source}
+    if isinstance(update, FineTune):
+        metadata |= {"kind": "checkpoint", "scale": "1", "left_out": json.dumps(update.left_out)}
+        metadata["changed"] = json.dumps(update.changed)
+    else:
+        metadata |= {"kind": "adapter", "scale": _one_or_each({name: update.scale(name) for name in update.modules})}
+        metadata["rank"] = _one_or_each({module: update.adapter_rank(module) for module in update.modules})
+    metadata["transposed"] = _one_or_each({module: module in update.transposed for module in update.modules})
+    if update.skipped:
+        metadata["skipped"] = json.dumps(update.skipped)
+    write_tensors(path, tensors, metadata)
+
+
+def split_precision(module: str, svd: CompactSVD) -> dict[str, np.ndarray]:
+    """Return the tensors of one module: each factor in float32, and in float32 what that left over."""
+    tensors = {}
+    for part, value in zip("USV", svd, strict=True):
+        high = value.astype(np.float32)
+        tensors[f"{module}.{part}"] = high
+        # Subtracted in float64, rounded once on the way out.
+        tensors[f"{module}.{part}_low"] = np.subtract(value, high, out=np.empty_like(high), casting="same_kind")
+    return tensors
+
+
+def _one_or_each(values: Mapping[str, float]) -> str:
+    distinct = set(values.values())
+    return json.dumps(distinct.pop() if len(distinct) == 1 else dict(values))
