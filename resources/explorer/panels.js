@@ -43,15 +43,15 @@ function buildObjectives() {
   sections.push({ id: "objectives", title: "Objectives", update });
 }
 
-const VERDICTS = { agrees: "✓ agrees", contradicts: "✗ contradicts", "cannot tell": "? cannot tell", "not run": "– not run" };
+const VERDICTS = { "same here": "✓ same here", "differs here": "✗ differs here", "cannot tell": "? cannot tell", "not tested": "– not tested" };
 
 function buildClaims() {
   const rows = table("claims");
   if (!rows.length) return;
   const made = dataTable([
-    { title: "claim", show: (row) => [row.claim, row.part ? ` ${row.part}` : ""] }, { title: "what it says", key: "statement" }, { title: "paper", key: "paper" },
-    { title: "here", show: (row) => row.ours || "–" }, { title: "chance or interval", show: (row) => row.band || "–" },
-    { title: "verdict", show: (row) => [el("strong", { class: "verdict" }, VERDICTS[row.verdict] ?? row.verdict),
+    { title: "claim", show: (row) => [row.claim, row.part ? ` ${row.part}` : ""] }, { title: "what it says", show: (row) => row.statement + (row.learning_rates === "matched" ? " (at matched learning rates)" : "") }, { title: "paper", key: "paper" },
+    { title: "here", show: (row) => row.ours || "–" }, { title: "chance or interval", show: (row) => [row.decoding, row.band, row.smallest_difference ? `smallest visible difference ${row.smallest_difference}` : ""].filter(Boolean).join("; ") || "–" },
+    { title: "verdict", show: (row) => [el("strong", { class: "verdict" }, VERDICTS[row.verdict] ?? row.verdict), row.reason ? el("p", { class: "quiet" }, row.reason) : "",
       el("details", {}, el("summary", { "aria-label": `How claim ${row.claim} ${row.part ?? ""} is judged` }, "how"), el("p", {}, row.rule), el("p", { class: "quiet" }, row.caveat))] },
   ], rows, null, "stack wide");
   const node = el("section", { id: "claims", "aria-labelledby": "claims-title" }, el("h2", { id: "claims-title" }, "The paper's claims, tested here"),

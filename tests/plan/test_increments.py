@@ -47,7 +47,7 @@ def edit(path: Path, text: str = "\n\ndef added_by_a_test():\n    return 1\n") -
 
 def test_a_new_experiment_runs_everything_once(tmp_path):
     assert Project.create(tmp_path / "project").plan() == trained(RUNS) | REFERENCE | single(
-        "build_student", "build_teacher", "grade_rollouts", "write_config"
+        "build_student", "build_teacher", "grade_rollouts", "write_config", "tabulate_contamination"
     ) | jobs(
         write_prompts=["train", "heldout", *BENCHMARKS],
         generate_rollouts=["1-of-2", "2-of-2"],
@@ -143,6 +143,16 @@ def test_a_module_of_the_answers(project):
     )
 
 
+def test_the_margin_of_equality(project):
+    project.set("evaluation.margin", 0.05)
+    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy", "tabulate_sensitivity")
+
+
+def test_a_module_of_the_contamination(project):
+    edit(project.module("evaluation/contamination.py"))
+    assert project.plan() == single("tabulate_contamination", "tabulate_accuracy", "tabulate_sensitivity", *REPORT)
+
+
 def test_a_table(project):
     edit(project.module("tabulate_accuracy.py"))
     assert project.plan() == single("tabulate_accuracy", "tabulate_sensitivity", *REPORT)
@@ -181,9 +191,9 @@ def test_a_pair_added(project):
 def test_a_benchmark_added(project):
     project.set("evaluation.benchmarks.third", {"source": "generated", "count": 8, "seed": 9})
     answers = on_benchmarks(["base", *RUNS], ["third"])
-    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy", "tabulate_sensitivity") | jobs(
-        write_prompts=["third"], generate_answers=answers, grade_answers=answers
-    )
+    assert project.plan() == CHANGED_CONFIG | single(
+        "tabulate_contamination", "tabulate_accuracy", "tabulate_sensitivity"
+    ) | jobs(write_prompts=["third"], generate_answers=answers, grade_answers=answers)
 
 
 # Changes further up, and removal.
@@ -192,9 +202,9 @@ def test_a_benchmark_added(project):
 def test_one_benchmark(project):
     project.set("evaluation.benchmarks.hard.seed", 5)
     answers = on_benchmarks(["base", *RUNS], ["hard"])
-    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy", "tabulate_sensitivity") | jobs(
-        write_prompts=["hard"], generate_answers=answers, grade_answers=answers
-    )
+    assert project.plan() == CHANGED_CONFIG | single(
+        "tabulate_contamination", "tabulate_accuracy", "tabulate_sensitivity"
+    ) | jobs(write_prompts=["hard"], generate_answers=answers, grade_answers=answers)
 
 
 def test_the_grader_of_one_benchmark_and_then_its_module(project):

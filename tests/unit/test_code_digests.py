@@ -107,3 +107,11 @@ def test_settings_do_not_count(library):
     files = {"lossgeometry.settings.block": "x = 1", "lossgeometry.errors": "class E(Exception): pass"}
     text = "from lossgeometry.settings.block import x\nfrom lossgeometry.errors import E\n"
     assert list(library(script=text, **files)) == ["script.py"]
+
+
+def test_what_is_imported_for_annotations_alone_does_not_count(library):
+    head = "from typing import TYPE_CHECKING\n"
+    files = {"lossgeometry.config": "class Config: pass", "lossgeometry.light": "x = 1"}
+    text = f"{head}from lossgeometry.light import x\nif TYPE_CHECKING:\n    from lossgeometry.config import Config\n"
+    assert list(library(script=text, **files)) == ["lossgeometry/light.py", "script.py"]
+    assert "lossgeometry/config.py" in library(script=f"{head}if x:\n    from lossgeometry.config import Config\n")

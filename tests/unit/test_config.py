@@ -35,6 +35,7 @@ def test_every_shipped_configuration_is_valid(path):
     load_config(yaml.safe_load(path.read_text()))
 
 
+GENERATED = {"source": "generated", "count": 3}
 # (key, value, what the sentence must say): the key, and words of the cure.
 BAD = [
     ("trainig", {}, r"^trainig: .*config/README\.md"),
@@ -61,7 +62,28 @@ BAD = [
     ),
     ("student.source", "endpoint", r"student"),
     ("evaluation.engine", {"name": "openai"}, r"evaluation.*endpoint cannot serve the adapters"),
-    ("experiment", "a/b", r"^experiment: "),
+    *(
+        ("experiment", name, r"^experiment: the name .* is also a folder's: use letters, digits and underscores, with")
+        for name in ("a/b", "..", ".", "", "a b", ".hidden", "trailing.", "a..b", "a--b", "-a", "a\n", "a\x1b[31m", "é")
+    ),
+    *(
+        (
+            "evaluation.benchmarks",
+            {name: GENERATED},
+            r"^evaluation\.benchmarks: the name .* is also a file's: use letters",
+        )
+        for name in ("", "a b", "a/b", "..", "a.", "é", "a\n", "\x1b[2J")
+    ),
+    *(
+        (
+            "evaluation.benchmarks",
+            {name: GENERATED},
+            rf"the name {name} is taken by the prompts of the rollouts; choose",
+        )
+        for name in ("train", "heldout")
+    ),
+    ("adapters", {"..": "x"}, r"adapters\.'\.\.': the name is also a folder's: use letters"),
+    ("evaluation.margin", 0, r"^evaluation\.margin: .*greater than 0"),
     (
         "methods.online_grpo",
         {"learning_rate": 1.0, "verdicts": "shuffled"},

@@ -27,7 +27,8 @@ def test_every_column_has_a_meaning_and_stands_once():
 def test_the_columns_are_those_that_the_code_writes():
     from lossgeometry.connectivity.paths import CURVE_COLUMNS
     from lossgeometry.connectivity.tabulation import BARRIER_COLUMNS
-    from lossgeometry.evaluation.accuracy import ACCURACY_COLUMNS, MCNEMAR_COLUMNS
+    from lossgeometry.evaluation import across_seeds, contamination, differences, pass_curves
+    from lossgeometry.evaluation.accuracy import ACCURACY_COLUMNS
     from lossgeometry.evaluation.claims import COLUMNS as CLAIM_COLUMNS
     from lossgeometry.geometry.sweeps import CeilingRow, RateRow, ShareRow
     from lossgeometry.report.sensitivity import COLUMNS as SENSITIVITY_COLUMNS
@@ -37,7 +38,10 @@ def test_the_columns_are_those_that_the_code_writes():
     assert DESCRIBED["connectivity"] == [*pair, *CURVE_COLUMNS]
     assert DESCRIBED["barriers"] == list(BARRIER_COLUMNS)
     assert DESCRIBED["cka"] == [*pair, *CKA_COLUMNS]
-    assert DESCRIBED["accuracy"] == ACCURACY_COLUMNS and DESCRIBED["mcnemar"] == MCNEMAR_COLUMNS
+    assert DESCRIBED["accuracy"] == ACCURACY_COLUMNS and DESCRIBED["mcnemar"] == differences.MCNEMAR_COLUMNS
+    for name, module in (("differences", differences), ("pass_at_k", pass_curves), ("across_seeds", across_seeds)):
+        assert DESCRIBED[name] == module.COLUMNS
+    assert DESCRIBED["contamination"] == contamination.COLUMNS
     assert DESCRIBED["claims"] == CLAIM_COLUMNS and DESCRIBED["sensitivity"] == SENSITIVITY_COLUMNS
     for name, row in (("seeds", CeilingRow), ("decomposition", ShareRow), ("rates", RateRow)):
         assert DESCRIBED[name] == list(row._fields)

@@ -53,16 +53,26 @@ def test_accuracies_are_of_the_decoding_that_tells_smaller_differences():
         (run, "gsm8k", "sampled", 0.6 + by, 0.03, by, by - 0.02, by + 0.02) for run, by in (("sft", 0.1), ("dpo", -0.2))
     ]
     text = in_short({"accuracy": pd.DataFrame(rows, columns=columns)})
-    assert (
-        "on gsm8k, sampled: the base solves 60.0%; largest gain sft, +10.0% (+8.0% to +12.0%); smallest dpo, -20.0%"
-        in text
-    )
+    assert "on gsm8k, sampled: the base solves 60.0%; highest sft, +10.0% (+8.0% to +12.0%); lowest dpo, -20.0%" in text
     assert "greedy" not in text
 
 
 def test_what_was_not_measured_has_no_line():
     assert in_short({"runs": pd.DataFrame({"run": ["a"]})}) == ""
-    claims = pd.DataFrame({"verdict": ["not run", "agrees", "not run"]})
+    claims = pd.DataFrame({"verdict": ["not tested", "same here", "not tested"]})
     assert in_short({"claims": claims}).splitlines()[2:] == [
-        "- **The paper's 3 claims**: 1 agree with this experiment, 2 not tested."
+        "- **The paper's claims**, 3 statements: 1 the same here, 2 not tested."
+    ]
+
+
+def test_losses_are_counted_by_verdict_in_every_family():
+    rows = [("do the losses differ", "seed 1", verdict) for verdict in ("equal", "different", "cannot tell", "equal")]
+    rows += [("do the losses differ", "seed 2", "different"), ("do the seeds of sft differ", "", "equal")]
+    frame = pd.DataFrame(rows, columns=["question", "group", "verdict"])
+    frame = frame.assign(benchmark="gsm8k", decoding="sampled", most_precise=True, margin=0.02)
+    greedy = frame.assign(decoding="greedy", most_precise=False, verdict="different")
+    lines = in_short({"differences": pd.concat([frame, greedy])}).splitlines()[2:]
+    assert lines == [
+        "- **Losses in accuracy** on gsm8k, seed 1: of 4 pairs 2 are equal within 2.0%, 1 different, 1 cannot be told.",
+        "- **Losses in accuracy** on gsm8k, seed 2: of 1 pairs 0 are equal within 2.0%, 1 different, 0 cannot be told.",
     ]

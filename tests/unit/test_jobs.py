@@ -80,7 +80,7 @@ def test_blocks_are_built_in_types_that_survive_json():
         ({"training": {"threads": 3}}, set()),
         ({"training": {"processes": 2}}, set()),
         ({"grading": {"workers": 7}}, set()),
-        ({"evaluation": {"bootstrap": 101}}, {"accuracy"}),
+        ({"evaluation": {"margin": 0.05}}, {"accuracy"}),
     ],
     ids=str,
 )
@@ -133,6 +133,14 @@ def test_what_changes_the_speed_alone_stands_apart_and_completes_the_block():
     run = config.trained[0].id
     block, speed = jobs.training.adapter(config, run)["training"], jobs.training.speed(config, run)
     assert not block.keys() & speed.keys() and Training(**block, **speed) == config.training
+    # In a local engine even the batch size changes rounding.
+    config = config_with(rollouts={"engine": {"name": "transformers", "batch_size": 3}})
+    block, speed = jobs.rollouts.sampled(config), jobs.rollouts.sampling_speed(config)
+    assert not speed and Engine(**block["engine"]) == config.rollouts.engine
+    assert Sampling(**block["sampling"]) == config.rollouts.sampling
+
+
+def test_the_speed_of_an_endpoint_stands_apart_from_what_it_is_asked():
     engine = {"name": "openai", "base_url": "http://127.0.0.1:1/v1", "batch_size": 3}
     config = config_with(teacher={"source": "endpoint", "name": "big"}, rollouts={"engine": engine})
     block, speed = jobs.teacher.completed(config), jobs.teacher.speed(config)

@@ -17,6 +17,7 @@ from lossgeometry.code_digests import code_digests
 from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.runs import BASE, pair_id
+from lossgeometry.files.text import printable
 from lossgeometry.planned import VARIABLE, freeze, thaw
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.updates.folders import update_files
@@ -26,14 +27,14 @@ if workflow.is_main_process:
     try:
         CONFIG = load_config({key: value for key, value in config.items()})
     except ConfigError as error:
-        sys.exit(f"The configuration cannot run. {error}.")
+        sys.exit(printable(f"The configuration cannot run. {error}."))
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
     workflow.config_settings.configfiles = []
 else:
     try:
         PLAN = thaw(os.environ[VARIABLE])
     except ChangedCode as error:
-        sys.exit(f"error: {error}")
+        sys.exit(printable(f"error: {error}"))
     CONFIG = planned_config(PLAN["config"])
 
 

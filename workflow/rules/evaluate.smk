@@ -1,5 +1,7 @@
 """Answers of the base and of every adapter, and their grades."""
 
+from lossgeometry.evaluation.tables import CONTAMINATION
+
 # An engine that loads in seconds gets one job per benchmark, one that takes minutes gets one job per run: see the key
 # evaluation.loads. Both rules call the same script, which takes any number of benchmarks.
 if CONFIG.evaluation.loads == "per_benchmark":
@@ -57,12 +59,36 @@ rule grade_answers:
         "../scripts/grade_answers.py"
 
 
+rule tabulate_contamination:
+    input:
+        train=results("prompts/train.jsonl"),
+        benchmarks=[results(f"prompts/{benchmark}.jsonl") for benchmark in CONFIG.evaluation.benchmarks],
+    output:
+        reported("contamination"),
+    log:
+        log_of("tabulate_contamination"),
+    benchmark:
+        benchmark_of("tabulate_contamination")
+    conda:
+        CPU
+    params:
+        code=planned_code("tabulate_contamination.py"),
+    message:
+        "Comparing the benchmarks with the training prompts"
+    script:
+        "../scripts/tabulate_contamination.py"
+
+
 rule tabulate_accuracy:
     input:
-        evaluation_files(),
+        answers=evaluation_files(),
+        contamination=results("tables/contamination.csv") if CONTAMINATION.asked(CONFIG) else [],
     output:
         accuracy=reported("accuracy"),
+        differences=reported("differences"),
         mcnemar=reported("mcnemar"),
+        pass_at_k=reported("pass_at_k"),
+        across_seeds=reported("across_seeds"),
     log:
         log_of("tabulate_accuracy"),
     benchmark:

@@ -74,7 +74,7 @@ rule tabulate_sensitivity:
 # Its content counts, not its date, which a fresh clone renews.
 # Relative, so that a moved clone plans the same jobs; and found from any folder that Snakemake is called in.
 PAPER = relpath(f"{workflow.basedir}/resources/paper_reference.yaml")
-CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "accuracy", "mcnemar")
+CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "differences")
 
 
 rule tabulate_claims:

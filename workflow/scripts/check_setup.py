@@ -14,6 +14,7 @@ from lossgeometry.costs import Shape, shape_of
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.config import Config, load_config
 from lossgeometry.files.jsonl import read_lines
+from lossgeometry.files.text import printable
 from lossgeometry.planning import preflight
 from lossgeometry.planning.budget import budget, format_budget
 from lossgeometry.planning.estimates import REFERENCE_DEVICE, Work
@@ -33,7 +34,7 @@ def main() -> None:
     try:
         config = load_config(yaml.safe_load(arguments.configfile.read_text(encoding="utf-8")))
     except ConfigError as error:
-        sys.exit(f"The configuration cannot run. {error}.")
+        sys.exit(printable(f"The configuration cannot run. {error}."))
     results = PROJECT / "results" / config.experiment
     gpu = preflight.needs_gpu(config)
     hub = (
@@ -53,7 +54,7 @@ def main() -> None:
     if stages:
         findings.append(preflight.check_disk(results, sum(stage.disk_bytes for stage in stages)))
     for finding in findings:
-        print(f"{finding.state:<8} {finding.text}")
+        print(printable(f"{finding.state:<8} {finding.text}"))
     if stages:
         print(f"\n{format_budget(stages, REFERENCE_DEVICE)}\n")
     print("Jobs that would run, and what the same jobs took here before:")

@@ -9,6 +9,7 @@ from pathlib import Path
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 from lossgeometry.errors import CannotWrite, InputError  # noqa: E402
+from lossgeometry.files.text import printable, printable_lines  # noqa: E402
 from lossgeometry.geometry.comparison import compare  # noqa: E402
 from lossgeometry.geometry.pairs import MapRow  # noqa: E402
 from lossgeometry.geometry.scopes import Row  # noqa: E402
@@ -66,7 +67,8 @@ def reduce(update: Adapter | FineTune, path: Path) -> None:
     """Write an update's delta file, and say what is no part of it."""
     write_delta(update, path)
     if update.skipped:
-        print(f"{update.name}: {len(update.skipped)} tensors are not compared: {', '.join(update.skipped)}")
+        skipped = ", ".join(update.skipped)
+        print(printable(f"{update.name}: {len(update.skipped)} tensors are not compared: {skipped}"))
 
 
 def main(options: argparse.Namespace) -> None:
@@ -87,7 +89,8 @@ def main(options: argparse.Namespace) -> None:
         ):
             reduce(update, deltas[update.name])
             print(
-                f"{update.name}: {update.changed:.1%} of the entries differ from the base (few: rounding hides a small update);"
+                f"{printable(update.name)}: {update.changed:.1%} of the entries differ from the base (few: rounding hides a"
+                " small update);"
             )
             worst = max(update.left_out.values())
             print(f"  rank {options.rank} leaves out up to {worst:.1%} of a module's squared norm")
@@ -96,11 +99,11 @@ def main(options: argparse.Namespace) -> None:
         folder = options.out / "pairs" / f"{a}--{b}"
         write_parquet(folder / "geometry.parquet", table_of(pair.rows, Row))
         write_parquet(folder / "grassmann.parquet", table_of(pair.maps, MapRow))
-        print(f"\n{pair}\n{folder / 'geometry.parquet'}")
+        print(printable_lines(f"\n{pair}\n{folder / 'geometry.parquet'}"))
 
 
 if __name__ == "__main__":
     try:
         main(arguments())
     except (InputError, CannotWrite) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(printable(f"error: {error}"))

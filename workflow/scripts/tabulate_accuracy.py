@@ -10,9 +10,10 @@ with job(snakemake):
 
     from lossgeometry.evaluation.accuracy import tabulate_accuracy
 
+    contamination = snakemake.input.get("contamination")
     tabulate_accuracy(
         cfg=snakemake.params.cfg,
-        evaluation=Path(snakemake.input[0]).parent.parent,
-        accuracy=Path(snakemake.output.accuracy),
-        mcnemar=Path(snakemake.output.mcnemar),
+        evaluation=Path(snakemake.input.answers[0]).parent.parent,
+        contamination=Path(contamination) if contamination else None,
+        outputs={name: Path(path) for name, path in snakemake.output.items()},
     )

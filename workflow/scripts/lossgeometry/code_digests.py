@@ -66,10 +66,16 @@ def _parse(path: Path) -> _Module:
 
 
 def _imports(tree: ast.Module, path: Path) -> list[tuple[int, str, tuple[str, str]]]:
-    """Return (identity of the statement, name that is bound, (module, name there)) of every import."""
+    """Return (identity of the statement, name that is bound, (module, name there)) of every import that runs."""
     package = path.parent.relative_to(SCRIPTS).parts
+    for_types = [
+        node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    idle = {id(statement) for node in for_types for statement in node.body}
     found = []
     for node in ast.walk(tree):
+        if id(node) in idle:
+            continue
         if isinstance(node, ast.Import):
             for alias in node.names:
                 found.append((id(node), alias.asname or alias.name.partition(".")[0], (alias.name, "")))

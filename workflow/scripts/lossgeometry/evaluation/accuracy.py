@@ -1,7 +1,6 @@
-"""The tables of accuracies and of paired tests."""
+"""The tables of accuracies, of their paired differences, and of what several samples or seeds tell."""
 
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,19 @@ import pandas as pd
 
 from lossgeometry.errors import InputError
 from lossgeometry.evaluation import statistics
+from lossgeometry.evaluation.across_seeds import across_seeds_table
+from lossgeometry.evaluation.contamination import overlapping_ids
+from lossgeometry.evaluation.differences import Graded, differences_table, mcnemar_table
+from lossgeometry.evaluation.intervals import beta_binomial, clustered, wilson
 from lossgeometry.evaluation.outcomes import Outcomes, read_outcomes
-from lossgeometry.experiment.runs import BASE
+from lossgeometry.evaluation.pass_curves import pass_table
+from lossgeometry.evaluation.questions import questions
+from lossgeometry.experiment.runs import BASE, Run
 from lossgeometry.files.atomic import atomic_file
 
-GREEDY = "greedy"
 MOST_TRUNCATED = 0.01
-Graded = dict[tuple[str, str, str], Outcomes]
-"""Outcomes by (run, benchmark, decoding)."""
+FEW_PROBLEMS = 100
+"""Below this many problems, sampled accuracies take the beta-binomial interval."""
 
 ACCURACY_COLUMNS = [
     "run",
@@ -29,6 +33,7 @@ ACCURACY_COLUMNS = [
     "low",
     "high",
     "interval",
+    "conditional_on",
     "standard_error",
     "pass_at_k",
     "truncation_rate",
@@ -40,101 +45,106 @@ ACCURACY_COLUMNS = [
     "difference_to_base",
     "difference_low",
     "difference_high",
+    "problems_without_overlap",
+    "accuracy_without_overlap",
+    "low_without_overlap",
+    "high_without_overlap",
     "note",
 ]
-MCNEMAR_COLUMNS = ["run_a", "run_b", "benchmark", "problems", "b", "c", "p", "p_holm"]
 
 
-def tabulate_accuracy(cfg: dict[str, Any], evaluation: Path, accuracy: Path, mcnemar: Path) -> None:
-    """Write accuracy.csv and mcnemar.csv from the graded answers below `evaluation`.
+def tabulate_accuracy(
+    cfg: Mapping[str, Any], evaluation: Path, contamination: Path | None, outputs: Mapping[str, Path]
+) -> None:
+    """Write the tables from the graded answers below `evaluation`.
 
     Parameters
     ----------
     cfg
-        `runs` and `benchmarks` in their order, `pairs` of run ids, `bootstrap`: number of resamples.
+        `runs`: the fields of every run, without the base; `benchmarks` in their order; `pairs` of run ids; `margin`.
+    contamination
+        tables/contamination.csv; None where nothing was trained here.
+    outputs
+        Paths of accuracy, differences, mcnemar, pass_at_k and across_seeds.
     """
-    graded: Graded = {}
-    for run in cfg["runs"]:
+    runs = [Run(**run) for run in cfg["runs"]]
+    graded: dict[tuple[str, str, str], Outcomes] = {}
+    for run in [BASE, *(run.id for run in runs)]:
         for benchmark in cfg["benchmarks"]:
             for decoding, outcomes in read_outcomes(evaluation / run / f"{benchmark}.jsonl").items():
                 graded[run, benchmark, decoding] = outcomes
-    accuracies = accuracy_table(graded, cfg["bootstrap"])
-    for row in accuracies[accuracies.truncation_flag].itertuples():
+    _require_same_problems(graded)
+    differences = differences_table(graded, questions(runs, map(tuple, cfg["pairs"])), cfg["margin"])
+    tables = {
+        "accuracy": accuracy_table(graded, differences, overlapping_ids(contamination) if contamination else {}),
+        "differences": differences,
+        "mcnemar": mcnemar_table(differences),
+        "pass_at_k": pass_table(graded),
+        "across_seeds": across_seeds_table(graded, runs),
+    }
+    for row in tables["accuracy"][tables["accuracy"].truncation_flag].itertuples():
         print(
             f"WARNING: {row.run} on {row.benchmark} ({row.decoding}): {100 * row.truncation_rate:.1f} % of the "
             "completions were cut; their accuracy reads too low. Raise evaluation.sampling.max_new_tokens."
         )
-    for path, table in ((accuracy, accuracies), (mcnemar, mcnemar_table(graded, cfg["pairs"]))):
-        with atomic_file(path) as partial:
+    for name, table in tables.items():
+        with atomic_file(outputs[name]) as partial:
             table.to_csv(partial, index=False, lineterminator="\n", float_format="%.10g")
 
 
-def accuracy_table(graded: Graded, resamples: int) -> pd.DataFrame:
+def accuracy_table(graded: Graded, differences: pd.DataFrame, overlap: Mapping[str, frozenset[str]]) -> pd.DataFrame:
     """One row per run, benchmark and decoding; columns `ACCURACY_COLUMNS`.
 
-    Greedy accuracies carry Wilson's interval, sampled ones (avg@k) a normal interval of the standard error clustered by
-    problem. Differences are to the base on the same problems, with a bootstrap over problems whose seed is fixed. The
-    minimum detectable difference belongs to the benchmark: it uses what the runs' comparisons with the base show on
-    average, and is undefined without such a comparison.
+    Single answers carry Wilson's interval. Several samples (avg@k) carry a beta-binomial interval below `FEW_PROBLEMS`
+    problems, else Wilson's for the effective number of trials, problems being clusters. All are conditional on the trained
+    weights. `minimum_detectable_difference` and the difference are those of the paired comparison with the base.
+
+    Parameters
+    ----------
+    differences
+        The table of `differences_table`, with every run's comparison with the base.
+    overlap
+        Ids of the problems that overlap with the training prompts, by benchmark; the columns without overlap are undefined
+        where a benchmark is not named.
     """
-    _require_same_problems(graded)
-    detectable = _detectable(graded)
+    own = differences[(differences.run_a == BASE) & ~differences.question.str.startswith("the paper's")]
+    to_base = {(row.run_b, row.benchmark, row.decoding): row for row in own.itertuples()}
     rows = []
     for (run, benchmark, decoding), outcomes in graded.items():
         problems, samples = outcomes.correct.shape
         row = {"run": run, "benchmark": benchmark, "decoding": decoding, "problems": problems, "samples": samples}
-        row |= _accuracy(outcomes, decoding) | _rates(outcomes)
-        row["minimum_detectable_difference"] = detectable.get((benchmark, decoding), np.nan)
-        base = graded.get((BASE, benchmark, decoding))
-        if run != BASE and base is not None:
-            row |= _difference(_shares(outcomes) - _shares(base), resamples)
+        row |= _accuracy(outcomes.correct) | _rates(outcomes) | {"conditional_on": "the trained weights"}
+        if samples > 1:
+            row["pass_at_k"] = statistics.pass_at_k(outcomes.correct, samples).mean()
+        if (run, benchmark, decoding) in to_base:
+            found = to_base[run, benchmark, decoding]
+            row |= {"minimum_detectable_difference": found.smallest_difference, "difference_to_base": found.difference}
+            row |= {"difference_low": found.low, "difference_high": found.high}
+        if benchmark in overlap:
+            row |= _without(outcomes, overlap[benchmark])
         rows.append(row)
     return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
 
 
-def mcnemar_table(graded: Graded, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    """Exact McNemar tests on greedy answers: every run against the base, then the given pairs; `MCNEMAR_COLUMNS`.
-
-    b counts problems that only `run_a` solves. Holm's family is all comparisons on one benchmark.
-    """
-    runs = list(dict.fromkeys(run for run, _, _ in graded))
-    benchmarks = list(dict.fromkeys(benchmark for _, benchmark, _ in graded))
-    wanted = chain(((BASE, run) for run in runs if run != BASE), map(tuple, pairs))
-    rows = []
-    for a, b in dict.fromkeys(wanted):
-        for benchmark in benchmarks:
-            first, second = graded.get((a, benchmark, GREEDY)), graded.get((b, benchmark, GREEDY))
-            if first is None or second is None:
-                continue
-            only_a, only_b = statistics.discordant(first.correct[:, 0], second.correct[:, 0])
-            p = statistics.mcnemar(only_a, only_b)
-            rows.append((a, b, benchmark, len(first.problems), only_a, only_b, p, np.nan))
-    table = pd.DataFrame(rows, columns=MCNEMAR_COLUMNS)
-    for _, family in table.groupby("benchmark"):
-        table.loc[family.index, "p_holm"] = statistics.holm(family.p)
-    return table
-
-
-def _shares(outcomes: Outcomes) -> np.ndarray:
-    """Share of correct samples of each problem, (problems,)."""
-    return outcomes.correct.mean(axis=1)
-
-
-def _accuracy(outcomes: Outcomes, decoding: str) -> dict[str, Any]:
-    correct = outcomes.correct
+def _accuracy(correct: np.ndarray) -> dict[str, Any]:
     mean, error = statistics.average_at_k(correct)
-    if decoding == GREEDY:
-        low, high = statistics.wilson(int(correct.sum()), correct.size)
-        return {"accuracy": mean, "low": low, "high": high, "interval": "wilson", "standard_error": error}
-    half = statistics.normal_quantile() * error
-    return {
-        "accuracy": mean,
-        "low": max(0.0, mean - half),
-        "high": min(1.0, mean + half),
-        "interval": "clustered",
-        "standard_error": error,
-        "pass_at_k": statistics.pass_at_k(correct, correct.shape[1]),
-    }
+    if correct.shape[1] == 1:
+        name, (low, high) = "wilson", wilson(correct.mean(), correct.size)
+    elif len(correct) < FEW_PROBLEMS:
+        name, (low, high) = "beta-binomial", beta_binomial(correct.sum(axis=1), correct.shape[1])
+    else:
+        name, (low, high) = "clustered wilson", clustered(correct.mean(axis=1))
+    return {"accuracy": mean, "low": low, "high": high, "interval": name, "standard_error": error}
+
+
+def _without(outcomes: Outcomes, overlap: frozenset[str]) -> dict[str, Any]:
+    """The accuracy on the problems that share nothing with the training prompts."""
+    clean = outcomes.correct[[problem not in overlap for problem in outcomes.problems]]
+    row: dict[str, Any] = {"problems_without_overlap": len(clean)}
+    if len(clean):
+        found = _accuracy(clean)
+        row |= {f"{name}_without_overlap": found[name] for name in ("accuracy", "low", "high")}
+    return row
 
 
 def _rates(outcomes: Outcomes) -> dict[str, Any]:
@@ -148,30 +158,6 @@ def _rates(outcomes: Outcomes) -> dict[str, Any]:
         "tokens_mean": outcomes.tokens.mean(),
         "note": f"more than {MOST_TRUNCATED:.0%} truncated: accuracy reads too low" if flag else "",
     }
-
-
-def _difference(differences: np.ndarray, resamples: int) -> dict[str, float]:
-    low, high = statistics.bootstrap_difference(differences, resamples, seed=0)
-    return {"difference_to_base": differences.mean(), "difference_low": low, "difference_high": high}
-
-
-def _detectable(graded: Graded) -> dict[tuple[str, str], float]:
-    """Minimum detectable difference by (benchmark, decoding), from the comparisons with the base."""
-    differences: dict[tuple[str, str], list[np.ndarray]] = {}
-    for (run, benchmark, decoding), outcomes in graded.items():
-        base = graded.get((BASE, benchmark, decoding))
-        if run != BASE and base is not None:
-            differences.setdefault((benchmark, decoding), []).append(_shares(outcomes) - _shares(base))
-    detectable = {}
-    for (benchmark, decoding), found in differences.items():
-        if decoding == GREEDY:
-            discordance = float(np.mean([np.abs(one).mean() for one in found]))
-            value = statistics.minimum_detectable_accuracy_difference(len(found[0]), discordance)
-        else:
-            errors = [statistics.mean_and_error(one)[1] for one in found]
-            value = statistics.minimum_detectable_mean_difference(float(np.sqrt(np.mean(np.square(errors)))))
-        detectable[benchmark, decoding] = value
-    return detectable
 
 
 def _require_same_problems(graded: Graded) -> None:

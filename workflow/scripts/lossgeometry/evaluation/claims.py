@@ -1,20 +1,36 @@
 """The paper's claims, each put to this experiment by a stated rule."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import yaml
 
-from lossgeometry.evaluation.claim_findings import Finding
+from lossgeometry.evaluation.claim_findings import CANNOT_TELL, NOT_TESTED, Finding
 from lossgeometry.evaluation.claim_rules import RULES
-from lossgeometry.evaluation.evidence import Evidence, Missing
+from lossgeometry.evaluation.evidence import Evidence, Missing, Unsupported
 from lossgeometry.experiment.runs import Run
 from lossgeometry.files.atomic import atomic_file
 
-Verdict = Literal["agrees", "contradicts", "cannot tell", "not run"]
-COLUMNS = ["claim", "part", "statement", "quantity", "rule", "paper", "ours", "band", "verdict", "caveat"]
+COLUMNS = [
+    "claim",
+    "part",
+    "learning_rates",
+    "statement",
+    "quantity",
+    "rule",
+    "paper",
+    "ours",
+    "band",
+    "verdict",
+    "reason",
+    "replicates",
+    "decoding",
+    "smallest_difference",
+    "caveat",
+]
 
 
 def tabulate_claims(
@@ -29,7 +45,7 @@ def tabulate_claims(
     runs
         All runs of the experiment, in its order.
     tables
-        Paths of those of the tables geometry, layers, barriers, cka, accuracy and mcnemar that were made.
+        Paths of those of the tables geometry, layers, barriers, cka and differences that were made.
     reference
         resources/paper_reference.yaml.
     """
@@ -44,25 +60,40 @@ def tabulate_claims(
 def judge_claims(reference: Mapping[str, Any], student: str, evidence: Evidence) -> pd.DataFrame:
     """One row per part of a claim, in the order of the reference; columns `COLUMNS`, all text.
 
-    A part whose runs, pairs or tables are missing is `not run`, and its caveat says what is missing.
+    A part that depends on the learning rate has two rows: at each method's `own`, and at `matched` ones. Verdicts are
+    `same here`, `differs here`, `cannot tell` and `not tested`; the last two have a reason, which names the key that would
+    change it where there is one.
     """
     scale = scale_caveat(student, reference["student"])
     rows = []
     for entry in reference["claims"]:
-        try:
-            finding = RULES[entry["claim"], entry["part"]](evidence, entry)
-            caveats = [entry["caveat"], finding.caveat, scale]
-        except Missing as missing:
-            finding = Finding("", "", "not run")
-            caveats = [f"{missing}."]
-        limits = _limits(entry)
-        rows.append(
-            {key: entry[key] for key in ("claim", "part", "statement", "quantity", "paper")}
-            | {"rule": entry["rule"].format(**{name: f"{limit:.3g}" for name, limit in limits.items()})}
-            | {"ours": finding.ours, "band": finding.band, "verdict": finding.verdict}
-            | {"caveat": " ".join(filter(None, caveats))}
-        )
+        for rates in ("own", "matched") if entry.get("matched") else ("own",):
+            try:
+                finding = RULES[entry["claim"], entry["part"]](evidence, entry, rates == "matched")
+                caveats = [entry["caveat"], finding.caveat, scale]
+            except Missing as missing:
+                verdict = CANNOT_TELL if isinstance(missing, Unsupported) else NOT_TESTED
+                finding = Finding("", "", verdict, f"{missing}", "", math.nan)
+                caveats = []
+            limits = {name: f"{entry[key]:.3g}" for name, key in _limits(entry).items()}
+            smallest = finding.smallest_difference
+            rows.append(
+                {key: entry[key] for key in ("claim", "part", "statement", "quantity", "paper")}
+                | {"learning_rates": rates, "rule": entry["rule"].format(**limits)}
+                | {
+                    key: getattr(finding, key)
+                    for key in ("ours", "band", "verdict", "reason", "replicates", "decoding")
+                }
+                | {"smallest_difference": "" if math.isnan(smallest) else f"{smallest:.3g}"}
+                | {"caveat": " ".join(filter(None, caveats))}
+            )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _limits(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys of an entry's limits by their name in its rule; claims about accuracy have none but the margin."""
+    keys = {"same": "at_least" if "at_least" in entry else "at_most", "differs": "contradicts"}
+    return {name: key for name, key in keys.items() if key in entry}
 
 
 def scale_caveat(student: str, paper_student: str) -> str:
@@ -70,26 +101,6 @@ def scale_caveat(student: str, paper_student: str) -> str:
     if student == paper_student:
         return ""
     return (
-        f"Scale differs: the student is {student}, not {paper_student}, with other data and learning rates; neither "
-        "agreement nor contradiction here settles the claim at the paper's scale."
+        f"Scale differs: the student is {student}, not {paper_student}, with other data and learning rates; no "
+        "verdict here settles the claim at the paper's scale."
     )
-
-
-def overall(table: pd.DataFrame) -> dict[str, Verdict]:
-    """One verdict per claim: contradicted by any part, in agreement only if every part that ran agrees."""
-    verdicts: dict[str, Verdict] = {}
-    for claim, parts in table.groupby("claim", sort=False):
-        seen = set(parts.verdict)
-        if "contradicts" in seen:
-            verdicts[claim] = "contradicts"
-        elif seen == {"not run"}:
-            verdicts[claim] = "not run"
-        else:
-            verdicts[claim] = "agrees" if seen <= {"agrees", "not run"} else "cannot tell"
-    return verdicts
-
-
-def _limits(entry: Mapping[str, Any]) -> dict[str, float]:
-    """Return an entry's limits by their name in its rule; claims about barriers have none of their own."""
-    keys = {"agrees": "at_least" if "at_least" in entry else "at_most", "contradicts": "contradicts"}
-    return {name: entry[key] for name, key in keys.items() if key in entry}

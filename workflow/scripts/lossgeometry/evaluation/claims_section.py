@@ -4,29 +4,34 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from lossgeometry.evaluation.claim_findings import CANNOT_TELL, DIFFERS, NOT_TESTED, SAME
 from lossgeometry.evaluation.claims import scale_caveat
+from lossgeometry.report.markdown import escape
 
 VERDICTS = {
-    "agrees": "agree with this experiment",
-    "contradicts": "contradict it",
-    "cannot tell": "cannot be decided here",
-    "not run": "not tested",
+    SAME: "the same here",
+    DIFFERS: "different here",
+    CANNOT_TELL: "that cannot be told",
+    NOT_TESTED: "not tested",
 }
 
 
 def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
-    """Return the claims with their verdicts, the scale said once; `facts` names the `student` and the `paper_student`."""
+    """Return the claims, the scale said once, then what each rests on; `facts` names `student` and `paper_student`."""
     if "claims" not in frames:
         return ""
     table = frames["claims"].fillna("")
     lines = ["## The paper's claims, put to this experiment", ""]
     if scale := scale_caveat(facts["student"], facts["paper_student"]):
-        lines += [f"**{scale}**", ""]
+        lines += [f"**{escape(scale)}**", ""]
     lines += ["| claim | | paper | here | chance or interval | verdict |", "|---|---|---|---|---|---|"]
     for row in table.itertuples():
-        cells = (row.claim, row.statement, row.paper, row.ours, row.band, f"**{row.verdict}**")
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
-    lines += ["", "Rules and caveats of each line are in `tables/claims.csv`."]
+        rates = " (at matched learning rates)" if row.learning_rates == "matched" else ""
+        seen = f"smallest visible difference {row.smallest_difference}" if row.smallest_difference != "" else ""
+        basis = "; ".join(filter(None, (row.decoding, row.band, seen)))
+        cells = [escape(cell) for cell in (row.claim, row.statement + rates, row.paper, row.ours, basis)]
+        lines.append(f"| {' | '.join(cells)} | **{row.verdict}**{': ' * bool(row.reason)}{escape(row.reason)} |")
+    lines += ["", "A verdict holds in every seed that is named. Rules and caveats are in `tables/claims.csv`."]
     return "\n".join(lines) + "\n"
 
 
@@ -36,4 +41,4 @@ def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
         return []
     found = frames["claims"].verdict.value_counts()
     counted = [f"{found[verdict]} {words}" for verdict, words in VERDICTS.items() if verdict in found]
-    return [f"**The paper's {found.sum()} claims**: {', '.join(counted)}"]
+    return [f"**The paper's claims**, {found.sum()} statements: {', '.join(counted)}"]

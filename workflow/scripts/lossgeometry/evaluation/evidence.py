@@ -6,12 +6,20 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from lossgeometry.evaluation.questions import groups, matched_groups
 from lossgeometry.experiment.runs import Run
-from lossgeometry.geometry.chance import WIDTH
+from lossgeometry.geometry.chance import ABOVE, verdicts
+
+Members = dict[str, Run]
+"""Runs by method label."""
 
 
 class Missing(LookupError):
     """A rule needs something that this experiment did not run; the message says what."""
+
+
+class Unsupported(Missing):
+    """The methods were run, but not so that they can be compared; the message names the key that would change it."""
 
 
 class Value(NamedTuple):
@@ -23,8 +31,8 @@ class Value(NamedTuple):
 
     @property
     def above_chance(self) -> bool:
-        """Whether it is above the band of chance."""
-        return self.value > self.null_mean + WIDTH * self.null_sd
+        """Whether it lies above its chance band; not where it has none."""
+        return bool(verdicts(self.value, self.null_mean, self.null_sd) == ABOVE)
 
 
 class Barrier(NamedTuple):
@@ -41,25 +49,36 @@ class Barrier(NamedTuple):
 class Evidence:
     """Look-ups in the tables of one experiment; each raises Missing where the table or the row is not there.
 
-    `tables` maps the contract's names (geometry, layers, barriers, cka, accuracy, mcnemar) to data frames. A method is
-    stood for by its first run at its default learning rate.
+    `tables` maps the contract's names (geometry, layers, barriers, cka, differences) to data frames.
     """
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], runs: Sequence[Run]) -> None:
         self.tables = tables
         self.runs = list(runs)
 
-    def run(self, label: str) -> Run:
-        """The run that stands for a method."""
-        for run in self.runs:
-            if run.label == label and run.default:
-                return run
-        raise Missing(f"{label} was not run")
+    def groups(self, wanted: Sequence[str], matched: bool = False, required: Sequence[str] = ()) -> dict[str, Members]:
+        """The runs of the wanted methods, by label, in every replicate that has all of the required ones.
 
-    def present(self, labels: Sequence[str]) -> list[str]:
-        """Those of the methods that were run."""
-        known = {run.label for run in self.runs}
-        return [label for label in labels if label in known]
+        A replicate is a seed at the default learning rates; with `matched` a learning rate that methods share, and a seed.
+        """
+        everywhere = matched_groups(self.runs) if matched else groups(self.runs)
+        found = {
+            group: {label: members[label] for label in wanted if label in members}
+            for group, members in everywhere.items()
+            if all(label in members for label in required)
+        }
+        found = {group: members for group, members in found.items() if members}
+        if not found:
+            labels = {run.label for run in self.runs}
+            absent = [label for label in required or wanted if label not in labels]
+            if absent:
+                raise Missing(f"{' and '.join(absent)} {'was' if len(absent) == 1 else 'were'} not run")
+            shared = " and ".join(required)
+            if matched:
+                key = f"add one to methods.{required[-1]}.learning_rates, and to comparisons.matched"
+                raise Unsupported(f"{shared} share no learning rate; {key}")
+            raise Unsupported(f"{shared} share no seed; give them the same in seeds")
+        return found
 
     def table(self, name: str) -> pd.DataFrame:
         """A table of the contract."""
@@ -120,26 +139,18 @@ class Evidence:
             raise Missing(f"{a} and {b} have no debiased CKA")
         return rows
 
-    def benchmark(self) -> str:
-        """The benchmark that claims are read on: gsm8k where it was run, else the first."""
-        names = list(dict.fromkeys(self.table("accuracy").benchmark))
-        return "gsm8k" if "gsm8k" in names else names[0]
+    def differences(self, question: str) -> pd.DataFrame:
+        """The paired differences of accuracy that answer a question, in the most precise decoding.
 
-    def accuracy(self, run: str) -> pd.Series:
-        """Row of the greedy accuracy of a run on `benchmark()`."""
-        table = self.table("accuracy")
-        rows = table[(table.run == run) & (table.benchmark == self.benchmark()) & (table.decoding == "greedy")]
+        On gsm8k where it was run, else on the first benchmark.
+        """
+        table = self.table("differences")
+        table = table[table.most_precise.astype(bool)]
+        names = list(dict.fromkeys(table.benchmark))
+        rows = table[(table.benchmark == ("gsm8k" if "gsm8k" in names else names[0])) & (table.question == question)]
         if rows.empty:
-            raise Missing(f"{run} was not evaluated greedily on {self.benchmark()}")
-        return rows.iloc[0]
-
-    def mcnemar(self, a: str, b: str) -> pd.Series:
-        """Row of the McNemar test of two runs on `benchmark()`."""
-        rows = self._pair("mcnemar", a, b, ("run_a", "run_b"))
-        rows = rows[rows.benchmark == self.benchmark()]
-        if rows.empty:
-            raise Missing(f"{a} and {b} are not tested on {self.benchmark()}")
-        return rows.iloc[0]
+            raise Missing("fewer than two of its methods were evaluated")
+        return rows
 
     def seed_pairs(self) -> list[tuple[str, str]]:
         """Pairs of runs of one method at one learning rate from two initial seeds, among those compared."""

@@ -1,10 +1,13 @@
-"""What the summary says about the accuracies."""
+"""What the summary says about the accuracies and their differences."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
+from lossgeometry.evaluation.differences import DIFFERENT, EQUAL, most_precise
+from lossgeometry.evaluation.questions import LOSSES
 from lossgeometry.experiment.runs import BASE
+from lossgeometry.report.markdown import escape
 
 
 def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
@@ -14,16 +17,22 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
 
 def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return the findings in short."""
-    return _short(frames["accuracy"]) if "accuracy" in frames else []
+    lines = _short(frames["accuracy"]) if "accuracy" in frames else []
+    return lines + (_equality(frames["differences"]) if "differences" in frames else [])
 
 
 def _section(accuracy: pd.DataFrame) -> str:
     parts = ["## Accuracy", ""]
     for (benchmark, decoding), rows in accuracy.groupby(["benchmark", "decoding"], sort=False):
-        first = rows.iloc[0]
+        first, least = rows.iloc[0], rows.minimum_detectable_difference
+        unseen = (
+            f"; a difference to the base under {least.min():.1%} to {least.max():.1%}, by run, would usually go unnoticed"
+            if least.notna().any()
+            else ""
+        )
         parts += [
-            f"**{benchmark}, {decoding}**: {first.problems:.0f} problems, {first.samples:.0f} completion(s) each; a difference"
-            f" under {first.minimum_detectable_difference:.1%} would usually go unnoticed.",
+            f"**{escape(benchmark)}, {decoding}**: {first.problems:.0f} problems, {first.samples:.0f} completion(s) each{unseen}."
+            " Intervals are over problems, given the trained weights; `tables/across_seeds.csv` has those over seeds.",
             "",
             "| run | accuracy (95 %) | difference to the base (95 %) | truncated | no answer |",
             "|---|---|---|---|---|",
@@ -36,7 +45,7 @@ def _section(accuracy: pd.DataFrame) -> str:
             )
             flag = " **!**" if row.truncation_flag else ""
             parts.append(
-                f"| {row.run} | {row.accuracy:.1%} ({row.low:.1%}, {row.high:.1%}) | {difference}"
+                f"| {escape(row.run)} | {row.accuracy:.1%} ({row.low:.1%}, {row.high:.1%}) | {difference}"
                 f" | {row.truncation_rate:.1%}{flag} | {row.no_answer_rate:.1%} |"
             )
         parts.append("")
@@ -46,18 +55,30 @@ def _section(accuracy: pd.DataFrame) -> str:
 def _short(accuracy: pd.DataFrame) -> list[str]:
     lines = []
     for benchmark, rows in accuracy.groupby("benchmark", sort=False):
-        # Of greedy and sampled decoding, the one that can tell smaller differences.
-        finest = rows.sort_values("minimum_detectable_difference", kind="stable").iloc[0].decoding
-        rows = rows[rows.decoding == finest]
-        text = f"**Accuracy** on {benchmark}, {finest}"
+        precise = most_precise(rows.decoding)
+        rows = rows[rows.decoding == precise]
+        text = f"**Accuracy** on {escape(benchmark)}, {precise}"
         base = rows[rows.run == BASE]
         if len(base):
             text += f": the base solves {base.accuracy.iloc[0]:.1%}"
         moved = rows[(rows.run != BASE) & rows.difference_to_base.notna()].sort_values("difference_to_base")
-        for label, row in (("largest gain", moved.iloc[-1]), ("smallest", moved.iloc[0])) if len(moved) > 1 else ():
+        for label, row in (("highest", moved.iloc[-1]), ("lowest", moved.iloc[0])) if len(moved) > 1 else ():
             text += (
-                f"; {label} {row.run}, {row.difference_to_base:+.1%} ({row.difference_low:+.1%} to"
+                f"; {label} {escape(row.run)}, {row.difference_to_base:+.1%} ({row.difference_low:+.1%} to"
                 f" {row.difference_high:+.1%})"
             )
         lines.append(text)
+    return lines
+
+
+def _equality(differences: pd.DataFrame) -> list[str]:
+    """One line for each family of losses: how many pairs are equal, different, or neither."""
+    rows = differences[(differences.question == LOSSES) & differences.most_precise.astype(bool)]
+    lines = []
+    for (benchmark, group), family in rows.groupby(["benchmark", "group"], sort=False):
+        counts = [int((family.verdict == verdict).sum()) for verdict in (EQUAL, DIFFERENT)]
+        lines.append(
+            f"**Losses in accuracy** on {escape(benchmark)}, {group}: of {len(family)} pairs {counts[0]} are equal within"
+            f" {family.margin.iloc[0]:.1%}, {counts[1]} different, {len(family) - sum(counts)} cannot be told"
+        )
     return lines

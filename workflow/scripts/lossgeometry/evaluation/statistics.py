@@ -1,4 +1,4 @@
-"""Uncertainty of accuracies: intervals, paired tests, and what a benchmark of this size can see at all."""
+"""Estimates of accuracies, tests of their differences, and what a benchmark of this size can see at all."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,18 +14,9 @@ def normal_quantile() -> float:
     return float(stats.norm.isf(ALPHA / 2))
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a proportion; NaN without trials. Wilson 1927, doi:10.2307/2276774."""
-    if trials == 0:
-        return float("nan"), float("nan")
-    z = normal_quantile()
-    share = successes / trials
-    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    # At 0 and at all successes one limit is exactly the share; rounding must not push it past.
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == trials else centre + half
-    return float(low), float(high)
+def student_quantile(problems: int) -> float:
+    """The same where the standard error was estimated from so many problems, at least two."""
+    return float(stats.t.isf(ALPHA / 2, problems - 1))
 
 
 def mcnemar(b: int, c: int) -> float:
@@ -72,10 +63,10 @@ def mean_and_error(values: ArrayLike) -> tuple[float, float]:
     return float(values.mean()), float(error)
 
 
-def pass_at_k(correct: ArrayLike, k: int) -> float:
-    """Unbiased estimate of the chance that at least one of k samples is right, from (problems, samples >= k).
+def pass_at_k(correct: ArrayLike, k: int) -> NDArray[np.float64]:
+    """Unbiased estimate, for each problem, of the chance that at least one of k samples is right.
 
-    1 - C(n - c, k) / C(n, k), mean over problems. Chen et al. 2021, arXiv:2107.03374, equation 1.
+    1 - C(n - c, k) / C(n, k), from (problems, samples >= k). Chen et al. 2021, arXiv:2107.03374, equation 1.
     """
     correct = np.asarray(correct, bool)
     samples = correct.shape[1]
@@ -86,63 +77,42 @@ def pass_at_k(correct: ArrayLike, k: int) -> float:
     wrong = samples - correct.sum(axis=1)
     # C(wrong, k) / C(samples, k) as a product of factors below 1: no big integers, and 0 where wrong < k.
     factors = (wrong[:, None] - np.arange(k)) / (samples - np.arange(k))
-    return float(1.0 - np.clip(factors, 0.0, None).prod(axis=1).mean())
+    return 1.0 - np.clip(factors, 0.0, None).prod(axis=1)
 
 
-def bootstrap_difference(differences: ArrayLike, resamples: int, seed: int) -> tuple[float, float]:
-    """95 % percentile interval of the mean of paired differences, problems drawn with replacement.
-
-    `differences` holds one value per problem (its samples already averaged), so that the samples of one problem stay
-    together. Efron and Tibshirani 1993, chapter 13.
-    """
-    differences = np.asarray(differences, np.float64)
-    if len(differences) < 2:
-        return float("nan"), float("nan")
-    result = stats.bootstrap(
-        (differences,),
-        np.mean,
-        n_resamples=resamples,
-        batch=100,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
-
-
-def mcnemar_power(problems: int, discordance: float, difference: float) -> float:
-    """Chance that the exact test at 5 % rejects, when a share `discordance` of problems is solved by one run only and
-    the accuracies differ by `difference` (at most `discordance`)."""
+def mcnemar_power(problems: int, discordance: float, difference: float, level: float = ALPHA) -> float:
+    """Chance that the exact test at `level` rejects, when a share `discordance` of problems is solved by one run only
+    and the accuracies differ by `difference` (at most `discordance`)."""
     discordant_counts = np.arange(problems + 1)
     weights = stats.binom.pmf(discordant_counts, problems, discordance)
     seen = weights > 1e-12
     counts, weights = discordant_counts[seen], weights[seen]
     # Largest tail count that is still significant; ppf returns the first count that is too many.
-    critical = stats.binom.ppf(ALPHA / 2, counts, 0.5)
-    critical -= stats.binom.cdf(critical, counts, 0.5) > ALPHA / 2
+    critical = stats.binom.ppf(level / 2, counts, 0.5)
+    critical -= stats.binom.cdf(critical, counts, 0.5) > level / 2
     towards = 0.5 * (1.0 + difference / discordance) if discordance > 0 else 0.5
     rejects = stats.binom.cdf(critical, counts, 1.0 - towards) + stats.binom.cdf(critical, counts, towards)
     return float((weights * rejects).sum())
 
 
-def minimum_detectable_accuracy_difference(problems: int, discordance: float) -> float:
-    """Smallest true difference of two accuracies that the exact McNemar test finds with 80 % chance at 5 %.
+def minimum_detectable_accuracy_difference(problems: int, discordance: float, level: float = ALPHA) -> float:
+    """Smallest true difference of two accuracies that the exact McNemar test finds with 80 % chance at `level`.
 
     `discordance` is the share of problems that one of two runs solves alone; a larger difference than that needs more
-    discordant problems, all on one side. NaN when even a difference of 1 would be missed (fewer than 6 problems).
+    discordant problems, all on one side. NaN when even a difference of 1 would be missed (at 5 %, fewer than 6 problems).
     """
-    if problems == 0 or mcnemar_power(problems, 1.0, 1.0) < POWER:
+    if problems == 0 or mcnemar_power(problems, 1.0, 1.0, level) < POWER:
         return float("nan")
     low, high = 0.0, 1.0
     while high - low > 1e-5:
         middle = (low + high) / 2
-        if mcnemar_power(problems, max(discordance, middle), middle) < POWER:
+        if mcnemar_power(problems, max(discordance, middle), middle, level) < POWER:
             low = middle
         else:
             high = middle
     return high
 
 
-def minimum_detectable_mean_difference(error: float) -> float:
+def minimum_detectable_mean_difference(error: float, level: float = ALPHA) -> float:
     """The same for sampled accuracies, from the clustered standard error of a paired difference (normal theory)."""
-    return float((normal_quantile() + stats.norm.isf(1.0 - POWER)) * error)
+    return float((stats.norm.isf(level / 2) + stats.norm.isf(1.0 - POWER)) * error)

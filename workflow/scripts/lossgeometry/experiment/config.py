@@ -5,7 +5,7 @@ import re
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
@@ -23,13 +23,15 @@ from lossgeometry.settings.rollouts import Grading, Rollouts
 from lossgeometry.settings.training import Lora, Method, Seeds, Training
 
 LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
-NAME = re.compile(r"[A-Za-z0-9_.]+(-[A-Za-z0-9_.]+)*")
+NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
+"""A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
+NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
 
 
 class Config(Block):
     """One experiment."""
 
-    experiment: str = Field(pattern=rf"^{NAME.pattern}$")
+    experiment: str = Field(json_schema_extra={"pattern": rf"^{NAME.pattern}$"})
     """Name of the experiment; everything is written below results/<experiment>/."""
     smoke: bool = False
     """Run every stage on 8 prompts and 4 steps below results/<experiment>-smoke/, to try a set-up: nothing is measured, and half
@@ -119,6 +121,13 @@ class Config(Block):
         """Return the checked hyper-parameters of a run's method."""
         return method_module(run.method).Options(**self.methods[run.label].options)
 
+    @field_validator("experiment")
+    @classmethod
+    def _named(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"the name {name!r} is also a folder's: {NAME_RULE}")
+        return name
+
     @model_validator(mode="after")
     def _consistent(self) -> "Config":
         if not self.methods and not self.adapters:
@@ -127,7 +136,7 @@ class Config(Block):
             _check_method(label, method, self.training)
         for name in self.adapters:
             if not NAME.fullmatch(name):
-                raise ValueError(f"adapters.{name}: use letters, digits, dots, underscores and single hyphens")
+                raise ValueError(f"adapters.{name!r}: the name is also a folder's: {NAME_RULE}")
         if self.rollouts.file and self.prompts is not None:
             raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
         if self.methods and self.prompts is None and not self.rollouts.file:

@@ -1,5 +1,7 @@
 """What the jobs of the answers are told."""
 
+from dataclasses import asdict
+
 from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told, engine_path, only
 
@@ -18,8 +20,8 @@ def modules(config: Config) -> list[str]:
 def accuracy_table(config: Config) -> Told:
     """Return what the tables of accuracies depend on beside the verdicts."""
     return {
-        "runs": config.evaluated,
+        "runs": [asdict(run) for run in config.runs.values()],
         "benchmarks": list(config.evaluation.benchmarks),
         "pairs": [list(pair) for pair in config.pairs],
-        "bootstrap": config.evaluation.bootstrap,
+        "margin": config.evaluation.margin,
     }

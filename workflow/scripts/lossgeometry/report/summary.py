@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lossgeometry.files.atomic import atomic_file
-from lossgeometry.report.markdown import table
+from lossgeometry.report.markdown import escape, table
 
 
 def write_summary(
@@ -54,14 +54,16 @@ def in_short(modules: Sequence[ModuleType], frames: Mapping[str, pd.DataFrame]) 
 def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.DataFrame]) -> str:
     runs = frames["runs"]
     trained = [label for label in cfg["methods"]]
-    lines = [f"# {cfg['experiment']}: what the loss does to the weights", ""]
+    lines = [f"# {escape(cfg['experiment'])}: what the loss does to the weights", ""]
     if trained:
         teacher = {"student": "the student itself", "tiny": "a tiny teacher trained here"}.get(
             cfg["teacher"]["source"], cfg["teacher"]["name"]
         )
         lines.append(
-            f"{len(runs)} adapters were compared. They share the base ({student_name}), the rollouts (sampled from {teacher}) and,"
-            f" within a seed, the LoRA initialisation (rank {cfg['lora']['rank']} on {', '.join(cfg['lora']['target_modules'])});"
+            f"{len(runs)} adapters were compared. They share the base ({escape(student_name)}), the rollouts (sampled from"
+            f" {escape(teacher)}) and,"
+            f" within a seed, the LoRA initialisation (rank {cfg['lora']['rank']} on"
+            f" {escape(', '.join(cfg['lora']['target_modules']))});"
             " only the loss differs, and the data that a loss takes from the rollouts."
         )
     else:

@@ -1,12 +1,17 @@
 """Configuration of evaluation."""
 
+import re
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.models import Problems
 from lossgeometry.settings.rollouts import Engine, Sampling
+
+BENCHMARK = re.compile(r"[A-Za-z0-9_-]+")
+RESERVED = ("train", "heldout")
+"""Problem sets that are not benchmarks, and lie beside theirs."""
 
 
 class Evaluation(Block):
@@ -27,8 +32,21 @@ class Evaluation(Block):
     minutes to load is loaded once."""
     seed: int = Field(0, ge=0)
     """Seed of sampling, the same for every run, so that runs are compared on the same noise."""
-    bootstrap: int = Field(2000, ge=100)
-    """Resamples behind the intervals of differences."""
+    margin: float = Field(0.02, gt=0, lt=1)
+    """Accuracies are called equal where the 95 % interval of their paired difference lies within this margin of 0 on both
+    sides; 0.02 is two points."""
+
+    @field_validator("benchmarks")
+    @classmethod
+    def _names(cls, benchmarks: dict[str, Problems]) -> dict[str, Problems]:
+        for name in benchmarks:
+            if not BENCHMARK.fullmatch(name):
+                raise ValueError(
+                    f"the name {name!r} is also a file's: use letters, digits, underscores and hyphens only"
+                )
+            if name in RESERVED:
+                raise ValueError(f"the name {name} is taken by the prompts of the rollouts; choose another")
+        return benchmarks
 
     @model_validator(mode="after")
     def _decodes(self) -> "Evaluation":
