@@ -13,6 +13,8 @@ from lossgeometry.training.setup import common_arguments, load_trainable_model
 from lossgeometry.training.trainer import train_resumably
 
 TOLERANCE = 1e-6
+SUMMED = 5e-6
+"""For losses of summed log-probabilities: float32 sums of about 50 nats, whose rounding differs between processors."""
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +34,9 @@ def first_step(trainer, job):
     return entry["loss"], entry["grad_norm"]
 
 
-def agrees(trainer, job, by_hand, loss):
+def agrees(trainer, job, by_hand, loss, tolerance=TOLERANCE):
     measured, gradient = first_step(trainer, job)
-    assert measured == pytest.approx(loss.item(), rel=TOLERANCE, abs=TOLERANCE)
+    assert measured == pytest.approx(loss.item(), rel=tolerance, abs=tolerance)
     assert gradient == pytest.approx(by_hand.gradient_norm(loss), rel=2e-5)
 
 
@@ -182,7 +184,7 @@ def test_dpo(world, by_hand, rule, split):
         for (winner, loser), (base_winner, base_loser) in zip(policy, base, strict=True)
     ]
     expected = -logsigmoid(0.3 * torch.stack(margins)).mean()
-    agrees(*preference_trainer(world, rule, split, {"loss_type": "sigmoid", "beta": 0.3}), by_hand, expected)
+    agrees(*preference_trainer(world, rule, split, {"loss_type": "sigmoid", "beta": 0.3}), by_hand, expected, SUMMED)
 
 
 @pytest.mark.parametrize(("rule", "split"), PAIR_CASES)
@@ -193,7 +195,7 @@ def test_ipo(world, by_hand, rule, split):
         for (winner, loser), (base_winner, base_loser) in zip(policy, base, strict=True)
     ]
     expected = ((torch.stack(margins) - 1 / (2 * 0.4)) ** 2).mean()
-    agrees(*preference_trainer(world, rule, split, {"loss_type": "ipo", "beta": 0.4}), by_hand, expected)
+    agrees(*preference_trainer(world, rule, split, {"loss_type": "ipo", "beta": 0.4}), by_hand, expected, SUMMED)
 
 
 @pytest.mark.parametrize(("rule", "split"), PAIR_CASES)
@@ -203,7 +205,7 @@ def test_simpo(world, by_hand, rule, split):
 
     margins = [winner.mean() - loser.mean() for winner, loser in pairs_by_hand(world, by_hand, rule)]
     expected = -logsigmoid(2.5 * torch.stack(margins) - 0.5).mean()
-    agrees(*preference_trainer(world, rule, split, {"beta": 2.5}, trainer_class), by_hand, expected)
+    agrees(*preference_trainer(world, rule, split, {"beta": 2.5}, trainer_class), by_hand, expected, SUMMED)
 
 
 # --- unpaired ---
