@@ -67,17 +67,18 @@ def compiled(chart: Chart, frame: Frame) -> dict[str, Any]:
     own = [_bounded(signal, pipeline.bounds) for signal in vega.get("signals", [])]
     asked = json.dumps([rows, dict(pipeline.bounds)])
     known = {signal["name"] for signal in own}
-    given = [
-        {"name": name}
-        for name in (*SIGNALS, *pipeline.selects)
-        if name not in known and re.search(rf"\b{name}\b", asked)
-    ]
+    given = [{"name": name} for name in (*SIGNALS, *pipeline.selects) if name not in known and _asks_for(asked, name)]
     vega["signals"] = [*given, {"name": "numbers", "update": "pluck(data('drawn'), 'number')"}, *own]
     for scale in vega["scales"]:
         if scale.get("domain") == [LEGEND]:
             scale |= {"domain": {"signal": "pluck(data('legend'), 'name')"}}
             scale |= {"range": {"signal": "pluck(data('legend'), 'line')"}}
     return vega
+
+
+def _asks_for(text: str, name: str) -> bool:
+    """Return whether expressions name a signal: not as a field of a row (`datum.layer`), nor as the name of a column."""
+    return re.search(rf'(?<![.\w])(?:(?<!"){name}\b|{name}\b(?!"))', text) is not None
 
 
 def _bounded(signal: dict[str, Any], bounds: Mapping[str, str]) -> dict[str, Any]:

@@ -101,7 +101,9 @@ def gather(
         rows = records(pd.read_csv(tables[name], keep_default_na=name != "claims"))
         if columns and "pair" in columns:
             rows = [_with_pair(row) for row in rows]
-            pair_ids += list(dict.fromkeys((row["run_a"], row["run_b"]) for row in rows))
+            # Differences to the base have no pair of updates.
+            found_here = dict.fromkeys((row["run_a"], row["run_b"]) for row in rows)
+            pair_ids += [(a, b) for a, b in found_here if a in runs and b in runs]
         if columns and "layer" in columns and rows:
             bundle["layers"] = max(bundle.get("layers", 0), max(row["layer"] for row in rows) + 1)
         found[name] = (rows, columns or tuple(rows[0] if rows else ()))
