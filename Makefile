@@ -27,7 +27,8 @@ accept: $(VENV)/installed
 	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
 
 test: $(VENV)/installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit
+	$(BIN)/pytest tests/plan tests/integration
 
 # Tests that need a browser, and SLURM's packages; they say what is missing.
 browser slurm: $(VENV)/installed
