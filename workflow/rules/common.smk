@@ -5,12 +5,9 @@ import sys
 from os.path import relpath
 from pathlib import Path
 
-# The library beside these rules, here and in every job, even where another copy of it is installed. Snakemake itself only
-# appends the folder of a script to what a job searches.
+# The library beside these rules, even where another copy of it is installed.
 LIBRARY = f"{workflow.basedir}/workflow/scripts"
 sys.path.insert(0, LIBRARY)
-if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] != LIBRARY:
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (LIBRARY, os.environ.get("PYTHONPATH"))))
 
 from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests
@@ -18,9 +15,11 @@ from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.runs import BASE, pair_id
 from lossgeometry.files.text import printable
-from lossgeometry.planned import VARIABLE, freeze, thaw
+from lossgeometry.planned import VARIABLE, freeze, search_first, thaw
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.updates.folders import update_files
+
+search_first(LIBRARY)
 
 # Only the main process reads the configuration; its jobs, wherever and whenever they start, are handed what it planned.
 if workflow.is_main_process:

@@ -7,6 +7,7 @@ and code that was edited since is refused.
 
 import base64
 import json
+import os
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,13 @@ from lossgeometry.provenance import SCRIPTS, digest_of_file
 VARIABLE = "LOSSGEOMETRY_PLAN"
 PLANNING = tuple(f"lossgeometry/{name}" for name in ("jobs/", "experiment/", "settings/", "code_digests.py"))
 """What decides which jobs there are, and what they are told."""
+
+
+def search_first(folder: str) -> None:
+    """Let every job find its modules in a folder before all others: Snakemake itself only appends the folder of a script."""
+    known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if known[0] != folder:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, *known)))
 
 
 def freeze(config: Mapping[str, Any]) -> str:
