@@ -63,6 +63,8 @@ ROLLOUTS = Table(
         Column("tokens_mean", "mean length of a completion", "tokens"),
         Column("tokens_mean_correct", "mean length of a correct completion", "tokens"),
         Column("tokens_mean_wrong", "mean length of a wrong completion", "tokens"),
+        Column("empty", "completions without text, which no method trains on"),
+        Column("duplicates", "completions that another of the same prompt repeats word for word"),
     ),
     _asked,
     None,

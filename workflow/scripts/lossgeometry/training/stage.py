@@ -81,6 +81,8 @@ RUNS = Table(
         Column("loss_last", "mean loss over the last 10 steps"),
         Column("rows_left_out", "rows of the rollouts that the method could not use"),
         Column("left_out_because", "reasons, each with its number of rows"),
+        Column("device", "processor or GPU that trained it"),
+        Column("driver", "driver of the GPU; empty on a CPU"),
         Column("config_digest", "digest of the settings that the run was given"),
         Column("code_digest", "digest of the code that trained it"),
     ),
