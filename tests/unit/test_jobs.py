@@ -82,7 +82,7 @@ def test_blocks_are_built_in_types_that_survive_json():
         ({"grading": {"workers": 7}}, set()),
         ({"evaluation": {"margin": 0.05}}, {"accuracy"}),
     ],
-    ids=str,
+    ids=lambda part: ", ".join(sorted(part)) if isinstance(part, set) else str(part),
 )
 def test_a_key_reaches_the_jobs_that_read_it_and_no_other(change, concerned):
     before, after = told(config_with()), told(config_with(**change))
