@@ -15,7 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from lossgeometry.errors import InputError
-from lossgeometry.updates.peft import Adapter
+from lossgeometry.updates.peft import FROZEN, Adapter
 
 CURE = "compare adapters of this base model only"
 
@@ -68,9 +68,10 @@ def attached(model: PreTrainedModel, adapters: Sequence[Adapter]) -> Iterator[Up
         modules that were trained whole.
     """
     for adapter in adapters:
-        if adapter.skipped:
+        whole = [name for name, reason in adapter.skipped.items() if reason != FROZEN]
+        if whole:
             raise InputError(
-                f"{adapter.folder} also holds {next(iter(adapter.skipped))}, which is trained whole and cannot be attached to"
+                f"{adapter.folder} also holds {whole[0]}, which is trained whole and cannot be attached to"
                 " the base; compare this adapter in its weights alone"
             )
     device = next(model.parameters()).device

@@ -20,7 +20,9 @@ from lossgeometry.updates.update import Update
 # `<module>.lora_A.weight`, or with the adapter's name as in a model's own state dict: `<module>.lora_A.default.weight`.
 _FACTOR = re.compile(r"(?P<module>.+)\.lora_(?P<side>[AB])(?:\.(?P<adapter>[^.]+))?\.weight")
 # Beside the factors of an output layer PEFT saves the base's own weight, which LoRA leaves frozen.
-_FROZEN = ".base_layer.weight"
+_BASE_LAYER = ".base_layer.weight"
+FROZEN = "the base's own weight, saved beside the factors"
+"""Why such a weight is no part of the update."""
 # What PEFT, data-parallel wrappers and torch.compile put before the names of a model's modules.
 _WRAPPER = re.compile(r"^(?:base_model\.model\.|module\.|_orig_mod\.)+|(?<=\.)_orig_mod\.")
 
@@ -61,7 +63,8 @@ class Adapter(Update):
         pairs: dict[str, dict[str, str]] = {}
         adapters = set()
         for name in self._file.shapes:
-            if name.endswith(_FROZEN):
+            if name.endswith(_BASE_LAYER):
+                self.skipped[name] = FROZEN
                 continue
             match = _FACTOR.fullmatch(_WRAPPER.sub("", name))
             if match is None and ".lora_" not in name:
