@@ -17,7 +17,7 @@ from lossgeometry.evaluation.outcomes import Outcomes, read_outcomes
 from lossgeometry.evaluation.pass_curves import pass_table
 from lossgeometry.evaluation.questions import questions
 from lossgeometry.experiment.runs import BASE, Run
-from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.csv_rows import write_frame
 
 MOST_TRUNCATED = 0.01
 FEW_PROBLEMS = 100
@@ -88,8 +88,7 @@ def tabulate_accuracy(
             "completions were cut; their accuracy reads too low. Raise evaluation.sampling.max_new_tokens."
         )
     for name, table in tables.items():
-        with atomic_file(outputs[name]) as partial:
-            table.to_csv(partial, index=False, lineterminator="\n", float_format="%.10g")
+        write_frame(outputs[name], table)
 
 
 def accuracy_table(graded: Graded, differences: pd.DataFrame, overlap: Mapping[str, frozenset[str]]) -> pd.DataFrame:

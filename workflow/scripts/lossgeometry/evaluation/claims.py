@@ -12,7 +12,7 @@ from lossgeometry.evaluation.claim_findings import CANNOT_TELL, NOT_TESTED, Find
 from lossgeometry.evaluation.claim_rules import RULES
 from lossgeometry.evaluation.evidence import Evidence, Missing, Unsupported
 from lossgeometry.experiment.runs import Run
-from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.csv_rows import write_frame
 
 COLUMNS = [
     "claim",
@@ -52,9 +52,7 @@ def tabulate_claims(
     frames = {name: pd.read_csv(path) for name, path in tables.items()}
     with open(reference, encoding="utf-8") as file:
         stated = yaml.safe_load(file)
-    table = judge_claims(stated, student, Evidence(frames, runs))
-    with atomic_file(output) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
+    write_frame(output, judge_claims(stated, student, Evidence(frames, runs)), digits=None)
 
 
 def judge_claims(reference: Mapping[str, Any], student: str, evidence: Evidence) -> pd.DataFrame:

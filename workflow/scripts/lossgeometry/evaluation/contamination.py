@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.csv_rows import write_frame
 from lossgeometry.files.jsonl import read_lines
 
 WORDS = 13
@@ -33,8 +33,7 @@ def tabulate_contamination(train: Path, benchmarks: Mapping[str, Path], output: 
     """Write contamination.csv from files of {"id", "problem"}."""
     trained = [row["problem"] for row in read_lines(train)]
     tested = {name: {row["id"]: row["problem"] for row in read_lines(path)} for name, path in benchmarks.items()}
-    with atomic_file(output) as partial:
-        contamination_table(trained, tested).to_csv(partial, index=False, lineterminator="\n", float_format="%.10g")
+    write_frame(output, contamination_table(trained, tested))
 
 
 def contamination_table(trained: Iterable[str], benchmarks: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:

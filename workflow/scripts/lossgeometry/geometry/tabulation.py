@@ -7,7 +7,7 @@ from typing import TypedDict
 import numpy as np
 import pandas as pd
 
-from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.csv_rows import write_frame
 from lossgeometry.geometry.chance import verdicts
 from lossgeometry.geometry.layer_bootstrap import depth_intervals
 
@@ -109,8 +109,7 @@ def frame_of(rows: Sequence[tuple], row_type: type) -> pd.DataFrame:
 
 def write_csv(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table with 12 significant digits; undefined values are empty."""
-    with atomic_file(path) as partial:
-        table.to_csv(partial, index=False, float_format="%.12g", lineterminator="\n")
+    write_frame(path, table, digits=12)
 
 
 def _identity(pair: PairEntry, runs: Mapping[str, Mapping[str, object]]) -> dict[str, object]:

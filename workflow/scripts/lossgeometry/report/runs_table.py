@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lossgeometry.devices import peak_flops
-from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.csv_rows import write_frame
 
 
 def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: list[Path], output: Path) -> None:
@@ -38,8 +38,7 @@ def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: 
                 "code_digest": record["code_digest"],
             }
         rows.append(row)
-    with atomic_file(output) as path:
-        pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+    write_frame(output, pd.DataFrame(rows), digits=6)
 
 
 def _device_columns(curve: pd.DataFrame, device: dict[str, Any]) -> dict[str, Any]:

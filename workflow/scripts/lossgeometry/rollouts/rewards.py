@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.csv_rows import write_frame
 from lossgeometry.files.jsonl import read_at, read_lines, read_positions, write_atomic
 from lossgeometry.files.text import well_formed
 from lossgeometry.grading.grader import Answer, grade
@@ -130,8 +131,7 @@ def grade_rollouts(
         parquet.write_batch(pa.RecordBatch.from_pylist(group, schema))
     write_atomic(heldout, ({**row, "completion": solutions[row["id"]]} for row in held if row["id"] in solutions))
     table = summarise(pd.DataFrame(described)).assign(**bought.columns())
-    with atomic_file(summary) as path:
-        table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+    write_frame(summary, table, digits=6)
     print(table.to_string(index=False))
 
 

@@ -24,7 +24,7 @@ def make_engine(
     Parameters
     ----------
     model
-        A model folder, or the name that an endpoint knows the model by.
+        A model folder. An endpoint is asked by a rule of its own, see `rollouts.asking`.
     adapter
         PEFT folder of the adapter to apply unmerged; None for the model itself.
     max_new_tokens
