@@ -17,7 +17,7 @@ from lossgeometry.rollouts.asking import ask_teacher, in_flight_of_shard
 from lossgeometry.rollouts.bought import Bought
 from lossgeometry.rollouts.rewards import ROLLOUTS, grade_rollouts
 
-KEY = "sk-secret-0123456789"
+KEY = "sk-secret-qwvzjxkqpw"
 PROBLEMS = [{"id": f"p{index}", "problem": f"What is {index} + 1?", "answer": str(index + 1)} for index in range(12)]
 
 

@@ -15,7 +15,7 @@ from lossgeometry.generation.engines.openai import OpenAIEngine
 from lossgeometry.generation.requests import GREEDY, evaluation_requests, rollout_requests
 from lossgeometry.settings.rollouts import Engine, Sampling
 
-KEY = "sk-secret-0123456789"
+KEY = "sk-secret-qwvzjxkqpw"
 ROWS = [{"id": f"p{index}", "problem": f"What is {index} + 1?"} for index in range(40)]
 SAMPLING = Sampling(temperature=0.7, top_p=0.8, top_k=20, max_new_tokens=50)
 

@@ -88,7 +88,7 @@ def test_revisions_are_asked_for_and_only_what_is_still_to_be_fetched(tmp_path):
     assert "correct the revision" in found["MathArena/aime_2026"].text
 
 
-KEY = "sk-secret-0123456789"
+KEY = "sk-secret-qwvzjxkqpw"
 
 
 @pytest.fixture
