@@ -1,6 +1,6 @@
 """Time and exactness of losses along a path, against what PEFT and dense weights offer.
 
-    PYTHONPATH=workflow/scripts:tests/unit python tests/benchmarks/connectivity_path.py [--sequences 100] [--points 9]
+    PYTHONPATH=workflow/scripts:tests/shared python tests/benchmarks/connectivity_path.py [--sequences 100] [--points 9]
 
 A random model of the default experiment's shape, two adapters of different ranks. The baselines measure one point after
 the other in batches of the usual 32 sequences: two active PEFT adapters with their scalings set, and W0 + dW(t) formed

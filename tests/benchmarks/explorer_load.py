@@ -1,6 +1,6 @@
 """Time until every chart of the page stands, and the page's size, for experiments of 10 and of 30 runs.
 
-    PYTHONPATH=workflow/scripts:tests/unit python tests/benchmarks/explorer_load.py
+    PYTHONPATH=workflow/scripts:tests/shared python tests/benchmarks/explorer_load.py
 
 The baseline, in the same run, is an empty page in the same browser. Needs Debian's chromium, and the npm packages that
 tests/browser/test_browser.py installs.

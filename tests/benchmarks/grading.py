@@ -19,7 +19,7 @@ from math_verify import LatexExtractionConfig, parse, verify
 from lossgeometry.files import jsonl
 from lossgeometry.grading.grader import Answer, grade
 
-TABLE = Path(__file__).parents[1] / "unit" / "data" / "answers.jsonl"
+TABLE = Path(__file__).parents[1] / "unit" / "grading" / "answers.jsonl"
 SAMPLES = 8
 DEADLINE = 5.0
 BOX = [LatexExtractionConfig(boxed_match_priority=0, try_extract_without_anchor=False)]

@@ -1,6 +1,6 @@
 """Peak memory and CPU time of the representation stage as tokens, pairs and dimensions grow.
 
-    PYTHONPATH=workflow/scripts:tests/unit python tests/benchmarks/representations_memory.py [--width 2560] [--threads
+    PYTHONPATH=workflow/scripts:tests/shared python tests/benchmarks/representations_memory.py [--width 2560] [--threads
     1]
 
 Each line is a process of its own, whose peak resident memory is above that of its imports. Extraction runs a random

@@ -8,18 +8,15 @@ import io
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from explorer_results import HOSTILE, write_results
+
+from lossgeometry.explorer.bundle import gather
+from lossgeometry.explorer.page import write_page
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent / "unit"))
-
-from explorer_results import HOSTILE, write_results  # noqa: E402
-
-from lossgeometry.explorer.bundle import gather  # noqa: E402
-from lossgeometry.explorer.page import write_page  # noqa: E402
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

@@ -3,7 +3,6 @@ is usable from any folder."""
 
 import os
 import subprocess
-import sys
 import sysconfig
 import venv
 from pathlib import Path
@@ -11,13 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from geometry_tools import name, random_factors, write_adapter
 from workflow_copy import REPOSITORY, copy_sources
 
-sys.path.insert(0, str(REPOSITORY / "tests" / "unit"))
-
-from geometry_tools import name, random_factors, write_adapter  # noqa: E402
-
-from lossgeometry.updates.stored import Delta  # noqa: E402
+from lossgeometry.updates.stored import Delta
 
 CHANGED = Path("workflow/scripts/lossgeometry/updates/reduction.py")
 

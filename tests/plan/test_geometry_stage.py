@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from geometry_tools import name, random_factors, write_adapter
 
 REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY / "tests" / "unit"))
-
-from geometry_tools import name, random_factors, write_adapter  # noqa: E402
 
 RUNS = ["sft.lr0.001.s1", "sft.lr0.001.s2", "sft.lr0.01.s1", "dft.lr0.001.s1", "dft.lr0.001.s2"]
 TABLES = ("geometry", "seeds", "decomposition", "rates")

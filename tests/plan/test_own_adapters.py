@@ -8,14 +8,12 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 import yaml
+from geometry_tools import name, random_factors, write_adapter
+
+from lossgeometry.files.safetensors import write_tensors
+from lossgeometry.updates.stored import Delta
 
 REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY / "tests" / "unit"))
-
-from geometry_tools import name, random_factors, write_adapter  # noqa: E402
-
-from lossgeometry.files.safetensors import write_tensors  # noqa: E402
-from lossgeometry.updates.stored import Delta  # noqa: E402
 
 
 def snakemake(folder, *arguments):

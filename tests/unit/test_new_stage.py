@@ -12,6 +12,7 @@ import yaml
 from workflow_copy import REPOSITORY, copy_sources, small_config
 
 HERE = Path(__file__).parent
+SHARED = HERE.parent / "shared"
 LIBRARY = "workflow/scripts/lossgeometry"
 EDITS = {
     f"{LIBRARY}/experiment/config.py": [
@@ -70,7 +71,7 @@ def workflow(tmp_path_factory) -> Path:
     """A copy of the workflow with the new stage in it."""
     root = tmp_path_factory.mktemp("new") / "workflow"
     copy_sources(root)
-    shutil.copytree(HERE / "data" / "new_stage", root, dirs_exist_ok=True)
+    shutil.copytree(HERE / "new_stage", root, dirs_exist_ok=True)
     for name, edits in EDITS.items():
         text = (root / name).read_text(encoding="utf-8")
         for start, replacement in edits:
@@ -98,7 +99,7 @@ def test_its_table_is_planned(workflow):
 
 
 def test_everything_that_loops_over_stages_knows_it(workflow, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(workflow / "workflow/scripts"), str(HERE)])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(workflow / "workflow/scripts"), str(SHARED)])}
     call = [sys.executable, "-c", SHOW, str(tmp_path)]
     done = subprocess.run(call, cwd=workflow, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,12 +1,10 @@
 """A tiny student that is pre-trained here and two adapters of it; run with the environment that install.sh makes."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

@@ -14,7 +14,7 @@ from lossgeometry.errors import ConfigError
 from lossgeometry.experiment import reference as config_reference
 from lossgeometry.experiment.config import load_config
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 del DEFAULT["connectivity"]  # it names runs, which the tests change
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))

@@ -20,7 +20,7 @@ from lossgeometry.explorer.page import charts_of, write_page
 from lossgeometry.stage import Figure
 from lossgeometry.stages import STAGES
 
-CONFIG = Path(__file__).resolve().parents[2] / "config"
+CONFIG = Path(__file__).resolve().parents[3] / "config"
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from lossgeometry.settings.models import Model
 from lossgeometry.settings.rollouts import Engine
 from lossgeometry.students.fetched import count_parameters, provide_model
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))
 QWEN3_4B = Shape(36, 2560, 9728, 4096, 1024, 151936, True, True)
 

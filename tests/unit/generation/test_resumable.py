@@ -15,7 +15,7 @@ from lossgeometry.generation.generate import generate_resumably
 from lossgeometry.generation.requests import Completion, rollout_requests, sample_seed
 from lossgeometry.settings.rollouts import Sampling
 
-SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 SAMPLING = Sampling()
 ROWS = [{"id": f"p{index:03d}", "problem": f"{index}+1"} for index in range(60)]
 

@@ -11,7 +11,7 @@ from lossgeometry.experiment.config import Config, load_config
 from lossgeometry.planning.budget import budget, format_budget
 from lossgeometry.planning.estimates import REFERENCE_DEVICE, Work, decode_hours
 
-CONFIG = Path(__file__).resolve().parents[2] / "config"
+CONFIG = Path(__file__).resolve().parents[3] / "config"
 QWEN3_4B = Shape(36, 2560, 9728, 4096, 1024, 151936, True, True)
 
 

@@ -23,7 +23,7 @@ from lossgeometry.settings.tasks import (
 )
 from lossgeometry.settings.training import Training
 
-DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text(encoding="utf-8"))
+DEFAULT = yaml.safe_load((Path(__file__).parents[3] / "config" / "config.yaml").read_text(encoding="utf-8"))
 
 
 def config_with(**blocks):
