@@ -7,6 +7,7 @@ of a path between two unrelated updates is shorter than its ends, and a shorter 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def _by_sequence(by_point: Mapping[float, Mapping[str, float]]) -> PointLosses:
     )
 
 
-def check_same_sequences(loss: str, wanted: Sequence[str], ends: Mapping[str, PointLosses]) -> None:
+def check_same_sequences(loss: str, wanted: Sequence[str], ends: Mapping[Any, PointLosses]) -> None:
     """Refuse end-points that were measured on other sequences; errors are paired by sequence."""
     for path, end in ends.items():
         if list(end.sequences) != list(wanted):

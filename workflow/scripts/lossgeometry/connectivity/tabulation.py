@@ -59,13 +59,12 @@ def tabulate_barriers(
         along = read_losses(path, ALONG_PATH)
         for loss in dict.fromkeys(name for name, _ in norms):
             points = np.array([t for name, t in norms if name == loss])
-            of_loss = [ends[run][loss] for run in (a, b, BASE)]
-            sequences = of_loss[0].sequences
+            first, second, base = (ends[run][loss] for run in (a, b, BASE))
+            sequences = first.sequences
             inner = along.get(loss, PointLosses(sequences, np.array([]), np.empty((0, len(sequences)))))
-            files = (endpoints[b], endpoints[BASE], path)
-            check_same_sequences(loss, sequences, dict(zip(files, (*of_loss[1:], inner), strict=True)))
+            check_same_sequences(loss, sequences, {endpoints[b]: second, endpoints[BASE]: base, path: inner})
             path_norms = np.array([norms[loss, t] for t in points])
-            row = _barrier(points, path_norms, inner, *of_loss, smallest_barrier, draws_for(len(pairs)))
+            row = _barrier(points, path_norms, inner, first, second, base, smallest_barrier, draws_for(len(pairs)))
             rows.setdefault(loss, []).append((a, b, loss, *row))
     judged = {
         (row[0], row[1], loss): (*row[:-1], *row[-1][:-1], *verdict)

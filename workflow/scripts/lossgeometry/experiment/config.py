@@ -117,7 +117,7 @@ class Config(Block):
         """The student in words: its hub id, its folder, or what it is."""
         return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
 
-    def options_of(self, run: Run) -> Block:
+    def options_of(self, run: Run) -> Any:
         """Return the checked hyper-parameters of a run's method."""
         return method_module(run.method).Options(**self.methods[run.label].options)
 
@@ -177,18 +177,16 @@ class Config(Block):
                 raise ValueError(
                     f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate"
                 )
-        for key, stage in (
-            ("", self),
-            ("connectivity.", self.connectivity),
-            ("representations.", self.representations),
-        ):
+        stages: dict[str, Connectivity | Representations]
+        stages = {"connectivity.": self.connectivity, "representations.": self.representations}
+        for key, comparisons in {"": self.comparisons, **{key: of.comparisons for key, of in stages.items()}}.items():
             try:
-                pairs = expand_pairs(runs, stage.comparisons) if stage.comparisons else []
+                pairs = expand_pairs(runs, comparisons) if comparisons else []
             except KeyError as error:
                 known = ", ".join(ids)
                 raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None
-            if pairs and stage is not self:
-                self._check_function_space(key, stage)
+            if pairs and key in stages:
+                self._check_function_space(key, stages[key])
 
     def _check_function_space(self, key: str, stage: Connectivity | Representations) -> None:
         needs_solutions = isinstance(stage, Representations) or "reference_solution" in stage.losses

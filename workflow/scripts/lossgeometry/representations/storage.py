@@ -65,7 +65,7 @@ class RowWriter:
     def write(self, name: str, row: int, rows: np.ndarray) -> None:
         """Write rows of a tensor from ``row`` on; the values are rounded to the tensor's type."""
         offset, dtype, width = self._places[name]
-        data = memoryview(np.ascontiguousarray(rows, dtype=dtype).view(np.uint8).reshape(-1))
+        data = np.ascontiguousarray(rows, dtype=dtype).view(np.uint8).reshape(-1).data
         place = self._start + offset + row * width * dtype.itemsize
         while data:
             written = os.pwrite(self._file, data, place)
