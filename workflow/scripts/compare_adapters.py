@@ -9,11 +9,11 @@ from pathlib import Path
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 from lossgeometry.errors import CannotWrite, InputError  # noqa: E402
+from lossgeometry.files.parquet import table_of, write_parquet  # noqa: E402
 from lossgeometry.files.text import printable, printable_lines  # noqa: E402
 from lossgeometry.geometry.comparison import compare  # noqa: E402
 from lossgeometry.geometry.pairs import MapRow  # noqa: E402
 from lossgeometry.geometry.scopes import Row  # noqa: E402
-from lossgeometry.geometry.tidy import table_of, write_parquet  # noqa: E402
 from lossgeometry.updates.full import read_fine_tunes  # noqa: E402
 from lossgeometry.updates.hub import fetch_adapter  # noqa: E402
 from lossgeometry.updates.loading import RANK, load  # noqa: E402

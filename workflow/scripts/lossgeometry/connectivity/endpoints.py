@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lossgeometry.errors import InputError
-from lossgeometry.files.csv_rows import read_rows, write_rows
+from lossgeometry.files.csv_rows import number, read_rows, write_rows
 
 MULTIPLE, ALONG_PATH = "multiple", "t"
 """The column of the points: of one update, 0 the base and 1 the update; of a path, from its first end to its second."""
@@ -51,7 +51,7 @@ def read_losses(path: str | Path, column: str = MULTIPLE) -> dict[str, PointLoss
     """Return losses by sequence, by loss, from a file that `write_losses` wrote."""
     values: dict[str, dict[float, dict[str, float]]] = {}
     for row in read_rows(path):
-        values.setdefault(row["loss"], {}).setdefault(float(row[column]), {})[row["sequence"]] = float(row["value"])
+        values.setdefault(row["loss"], {}).setdefault(float(row[column]), {})[row["sequence"]] = number(row["value"])
     return {loss: _by_sequence(by_point) for loss, by_point in values.items()}
 
 

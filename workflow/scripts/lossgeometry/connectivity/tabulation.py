@@ -10,7 +10,7 @@ from lossgeometry.connectivity.endpoints import ALONG_PATH, PointLosses, check_s
 from lossgeometry.connectivity.paths import shrinkage, shrinkage_control, whole_path
 from lossgeometry.connectivity.verdicts import Height, draws_for, height, verdicts
 from lossgeometry.experiment.runs import BASE
-from lossgeometry.files.csv_rows import read_rows, write_rows
+from lossgeometry.files.csv_rows import number, read_rows, write_rows
 
 BARRIER_COLUMNS = (
     *("run_a", "run_b", "loss", "loss_a", "loss_b", "loss_base", "frankle", "frankle_se", "frankle_t"),
@@ -55,7 +55,7 @@ def tabulate_barriers(
     ends = {run: read_losses(path) for run, path in endpoints.items()}
     rows: dict[str, list[tuple]] = {}
     for (a, b), curve, path in zip(pairs, curves, losses, strict=True):
-        norms = {(row["loss"], float(row["t"])): float(row["norm"]) for row in read_rows(curve)}
+        norms = {(row["loss"], float(row["t"])): number(row["norm"]) for row in read_rows(curve)}
         along = read_losses(path, ALONG_PATH)
         for loss in dict.fromkeys(name for name, _ in norms):
             points = np.array([t for name, t in norms if name == loss])
