@@ -28,6 +28,8 @@ NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 """A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
 NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
 
+FunctionSpace = Connectivity | Representations | Behaviour
+
 
 class Config(Block):
     """One experiment."""
@@ -117,11 +119,11 @@ class Config(Block):
         """The pairs of run ids whose texts are compared."""
         return self._pairs_of(self.behaviour) if self.behaviour.problems else []
 
-    def _pairs_of(self, stage: Connectivity | Representations | Behaviour) -> list[tuple[str, str]]:
+    def _pairs_of(self, stage: FunctionSpace) -> list[tuple[str, str]]:
         pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
         return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
-    def benchmark_of(self, stage: Connectivity | Representations | Behaviour) -> str:
+    def benchmark_of(self, stage: FunctionSpace) -> str:
         """Return the benchmark that a stage takes its problems from; empty where there is none."""
         return stage.benchmark or next(iter(self.evaluation.benchmarks), "")
 
@@ -130,7 +132,7 @@ class Config(Block):
         """The student in words: its hub id, its folder, or what it is."""
         return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
 
-    def options_of(self, run: Run) -> Block:
+    def options_of(self, run: Run) -> Any:
         """Return the checked hyper-parameters of a run's method."""
         return method_module(run.method).Options(**self.methods[run.label].options)
 
@@ -190,21 +192,21 @@ class Config(Block):
                 raise ValueError(
                     f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate"
                 )
-        for key, stage in (
-            ("", self),
-            ("connectivity.", self.connectivity),
-            ("representations.", self.representations),
-            ("behaviour.", self.behaviour),
-        ):
+        stages: dict[str, FunctionSpace] = {
+            "connectivity.": self.connectivity,
+            "representations.": self.representations,
+            "behaviour.": self.behaviour,
+        }
+        for key, comparisons in {"": self.comparisons, **{key: of.comparisons for key, of in stages.items()}}.items():
             try:
-                pairs = expand_pairs(runs, stage.comparisons) if stage.comparisons else []
+                pairs = expand_pairs(runs, comparisons) if comparisons else []
             except KeyError as error:
                 known = ", ".join(ids)
                 raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None
-            if (pairs or stage is self.behaviour and stage.problems) and stage is not self:
-                self._check_function_space(key, stage)
+            if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
+                self._check_function_space(key, stages[key])
 
-    def _check_function_space(self, key: str, stage: Connectivity | Representations | Behaviour) -> None:
+    def _check_function_space(self, key: str, stage: FunctionSpace) -> None:
         needs_solutions = isinstance(stage, Representations) or (
             isinstance(stage, Connectivity) and "reference_solution" in stage.losses
         )

@@ -9,7 +9,7 @@ import torch
 from peft import PeftModel
 from transformers import GenerationConfig, LogitsProcessorList
 
-from lossgeometry.generation.engines import engine_module, make_engine
+from lossgeometry.generation.engines import engine_module
 from lossgeometry.generation.requests import Request
 from lossgeometry.generation.tokenization import Tokenization
 from lossgeometry.settings.rollouts import Engine, Sampling
@@ -86,7 +86,9 @@ class VllmSampler:
 
     def __init__(self, job: TrainingJob, sampling: Sampling, memory: float):
         settings = Engine(name="vllm", gpu_memory_utilization=memory)
-        self.engine = make_engine(settings, job.student, job.initialisation, job.prompt_suffix, sampling.max_new_tokens)
+        self.engine = engine_module("vllm").load(
+            job.student, job.initialisation, job.prompt_suffix, settings, sampling.max_new_tokens
+        )
         self.tokens, self.sampling, self.calls = self.engine.tokens, sampling, 0
 
     def sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
