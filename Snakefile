@@ -35,7 +35,7 @@ rule all:
 
 rule models:
     input:
-        model_folders(),
+        model_manifests(),
 
 
 rule rollouts:
