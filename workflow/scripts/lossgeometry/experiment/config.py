@@ -12,6 +12,7 @@ from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
+from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.connectivity import Connectivity
@@ -67,6 +68,8 @@ class Config(Block):
     """Linear mode connectivity."""
     representations: Representations = Representations()
     """Similarity of hidden states."""
+    behaviour: Behaviour = Behaviour()
+    """How far updates move what is written."""
     evaluation: Evaluation = Evaluation()
     """Benchmarks and decoding."""
 
@@ -104,11 +107,21 @@ class Config(Block):
         """The pairs of run ids whose hidden states are compared."""
         return self._pairs_of(self.representations)
 
-    def _pairs_of(self, stage: Connectivity | Representations) -> list[tuple[str, str]]:
+    @cached_property
+    def behaving(self) -> list[str]:
+        """The ids of the runs whose distance from the base is measured, the base first."""
+        return self.evaluated if self.behaviour.problems else []
+
+    @cached_property
+    def behaviour_pairs(self) -> list[tuple[str, str]]:
+        """The pairs of run ids whose texts are compared."""
+        return self._pairs_of(self.behaviour) if self.behaviour.problems else []
+
+    def _pairs_of(self, stage: Connectivity | Representations | Behaviour) -> list[tuple[str, str]]:
         pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
         return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
-    def benchmark_of(self, stage: Connectivity | Representations) -> str:
+    def benchmark_of(self, stage: Connectivity | Representations | Behaviour) -> str:
         """Return the benchmark that a stage takes its problems from; empty where there is none."""
         return stage.benchmark or next(iter(self.evaluation.benchmarks), "")
 
@@ -181,17 +194,20 @@ class Config(Block):
             ("", self),
             ("connectivity.", self.connectivity),
             ("representations.", self.representations),
+            ("behaviour.", self.behaviour),
         ):
             try:
                 pairs = expand_pairs(runs, stage.comparisons) if stage.comparisons else []
             except KeyError as error:
                 known = ", ".join(ids)
                 raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None
-            if pairs and stage is not self:
+            if (pairs or stage is self.behaviour and stage.problems) and stage is not self:
                 self._check_function_space(key, stage)
 
-    def _check_function_space(self, key: str, stage: Connectivity | Representations) -> None:
-        needs_solutions = isinstance(stage, Representations) or "reference_solution" in stage.losses
+    def _check_function_space(self, key: str, stage: Connectivity | Representations | Behaviour) -> None:
+        needs_solutions = isinstance(stage, Representations) or (
+            isinstance(stage, Connectivity) and "reference_solution" in stage.losses
+        )
         if needs_solutions and self.prompts is None and not self.rollouts.file:
             raise ValueError(f"{key}comparisons: this stage needs held-out solutions of the teacher; configure prompts")
         if stage.benchmark and stage.benchmark not in self.evaluation.benchmarks:
