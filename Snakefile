@@ -36,7 +36,7 @@ rule all:
 
 rule models:
     input:
-        model_folders(),
+        model_manifests(),
 
 
 rule rollouts:
