@@ -12,4 +12,4 @@ with job(snakemake):
     from lossgeometry.report.sensitivity import sensitivity_table
 
     tables = {name: pd.read_csv(path) for name, path in snakemake.input.items()}
-    write_csv(snakemake.output[0], sensitivity_table(**tables))
+    write_csv(snakemake.output[0], sensitivity_table(**tables, **snakemake.params.cfg))
