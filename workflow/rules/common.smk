@@ -112,7 +112,9 @@ def source_files(source):
 
 
 def adapter_folder(run):
-    """Return the folder of a run's adapter: the user's own where it exists, else trained here or fetched from the hub."""
+    """Return the folder of a run's adapter: the user's own where it exists, else trained or made here, or fetched from the hub."""
+    if CONFIG.runs[run].origin == "untrained":
+        return results(f"initialisations/s{CONFIG.runs[run].init_seed}")
     folder = CONFIG.runs[run].folder
     return folder if folder and Path(folder).is_dir() else results(f"adapters/{run}")
 
