@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lossgeometry.geometry.chance import verdicts
+from lossgeometry.settings.tasks import Page
 from lossgeometry.stages import STAGES
 
 METHODS = {
@@ -97,7 +98,7 @@ def write_results(
             "verdict": ["correct", "wrong", HOSTILE],
         }
         pd.DataFrame({**columns, "n_tokens": 5, "extracted": [HOSTILE, None, "3"]}).to_parquet(rollouts)
-    cfg = {
+    page = {
         "experiment": "made-up",
         "reference": "sft",
         "charts": [stage.charts for stage in STAGES if stage.charts],
@@ -114,7 +115,7 @@ def write_results(
         },
     }
     return {
-        "cfg": cfg,
+        "page": Page.from_told(page),
         "tables": found,
         "training": training,
         "rollouts": rollouts,

@@ -48,11 +48,11 @@ def _asked(pair: Pair, runs: Mapping[str, Run]) -> tuple[str, str]:
     """Return the question that a pair answers, and its group."""
     a, b = runs.get(pair[0]), runs[pair[1]]
     if a is None:
-        if b.external:
+        if b.origin == "given":
             return "does an adapter change the base's accuracy", ""
         rate = "" if b.default else f"learning rate {b.learning_rate:g}, "
         return "does a loss change the base's accuracy", f"{rate}seed {b.seed}"
-    if a.external or b.external:
+    if "given" in (a.origin, b.origin):
         return "do the adapters differ", ""
     if a.label == b.label and a.learning_rate == b.learning_rate:
         return f"do the seeds of {a.label} differ", f"learning rate {a.learning_rate:g}"
@@ -90,7 +90,7 @@ def groups(runs: Iterable[Run]) -> dict[str, dict[str, Run]]:
     """Return the runs at their methods' default learning rates, by seed and label."""
     found: dict[str, dict[str, Run]] = {}
     for run in runs:
-        if run.default and not run.external:
+        if run.default and run.origin == "trained":
             found.setdefault(f"seed {run.seed}", {})[run.label] = run
     return found
 
@@ -99,6 +99,6 @@ def matched_groups(runs: Iterable[Run]) -> dict[str, dict[str, Run]]:
     """Return the runs at each learning rate that several methods share, by learning rate and seed, and by label."""
     found: dict[str, dict[str, Run]] = {}
     for run in runs:
-        if not run.external:
+        if run.origin == "trained":
             found.setdefault(f"learning rate {run.learning_rate:g}, seed {run.seed}", {})[run.label] = run
     return {group: members for group, members in found.items() if len(members) > 1}

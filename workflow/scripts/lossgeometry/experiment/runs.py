@@ -33,11 +33,6 @@ class Run:
     """Where the update comes from: trained here, or given by the user."""
 
     @property
-    def external(self) -> bool:
-        """Whether the user supplied the update."""
-        return self.origin == "given"
-
-    @property
     def whole_model(self) -> bool:
         """Whether it is a full fine-tune, which is compared in its weights alone: it cannot be attached to the student."""
         return bool(self.folder) and is_checkpoint(self.folder)
@@ -94,7 +89,7 @@ def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, s
 
 
 def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
-    if a.external or b.external:
+    if "given" in (a.origin, b.origin):
         return comparisons.adapters and a.default and b.default
     if a.label == b.label:
         if a.learning_rate == b.learning_rate:
