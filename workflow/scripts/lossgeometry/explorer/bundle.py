@@ -71,7 +71,8 @@ def gather(
         "methods": {label: method.told() for label, method in page.methods.items()},
         "runs": [_run_entry(run, row) for run, row in zip(runs.values(), run_table, strict=True)],
         "metrics": {
-            key: {**metric._asdict(), "angle": metric.angle, "format": metric.format} for key, metric in METRICS.items()
+            key: {**metric._asdict(), "angle": metric.angle, "format": metric.format, "words": metric.words}
+            for key, metric in METRICS.items()
         },
         "run_metrics": RUN_METRICS,
         "charts": list(page.charts),
