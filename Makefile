@@ -36,7 +36,7 @@ browser slurm: $(VENV)/installed
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
 # config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions; docs/tables.md, from the stages.

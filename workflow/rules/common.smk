@@ -2,12 +2,7 @@
 
 import os
 import sys
-from os.path import relpath
 from pathlib import Path
-
-# The library beside these rules, even where another copy of it is installed.
-LIBRARY = f"{workflow.basedir}/workflow/scripts"
-sys.path.insert(0, LIBRARY)
 
 from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests
@@ -15,11 +10,12 @@ from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.runs import BASE, pair_id
 from lossgeometry.files.text import printable
-from lossgeometry.planned import VARIABLE, freeze, search_first, thaw
-from lossgeometry.provenance import digest_of_file
+from lossgeometry.planned import freeze, search_first, thaw, variable_of
 from lossgeometry.updates.folders import update_files
 
 search_first(LIBRARY)
+# Named by the module that includes this workflow, so that a workflow can include it twice.
+VARIABLE = variable_of(__name__)
 
 # Only the main process reads the configuration; its jobs, wherever and whenever they start, are handed what it planned.
 if workflow.is_main_process:
@@ -28,7 +24,8 @@ if workflow.is_main_process:
     except ConfigError as error:
         sys.exit(printable(f"The configuration cannot run. {error}."))
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
-    workflow.config_settings.configfiles = []
+    if __name__ is None:  # no module: the files of a workflow around this one are its own
+        workflow.config_settings.configfiles = []
 else:
     try:
         PLAN = thaw(os.environ[VARIABLE])
@@ -95,15 +92,22 @@ def teacher_folder():
     return results("models/teacher")
 
 
-def adapter_folder(run):
-    """Return the folder of a run's adapter: the user's own where it exists, else trained here or fetched from the hub."""
-    folder = CONFIG.runs[run].folder
-    return folder if folder and Path(folder).is_dir() else results(f"adapters/{run}")
+def given(file):
+    """Return a file of the user's as an input: it lies where its name says, below no module's prefix and in no storage."""
+    return local(str(file))
 
 
 def adapter_inputs(run):
-    """Return the files that a job which uses a run's update depends on; none for the base."""
-    return [] if run == BASE else list(map(str, update_files(adapter_folder(run))))
+    """Return the files that a job which uses a run's update depends on; none for the base.
+
+    They are the user's own where the folder exists, else trained here or fetched from the hub.
+    """
+    if run == BASE:
+        return []
+    folder = CONFIG.runs[run].folder
+    if folder and Path(folder).is_dir():
+        return list(map(given, update_files(folder)))
+    return list(map(str, update_files(results(f"adapters/{run}"))))
 
 
 def adapter_files():
@@ -137,7 +141,7 @@ def one_of(names):
 def problem_file(name):
     """Return the user's file that a set of problems is read from; none for a data set of the hub."""
     source = jobs.grading.problem_source(CONFIG, name)
-    return source.name if source.source == "file" else []
+    return given(source.name) if source.source == "file" else []
 
 
 def initialisation(run, name):

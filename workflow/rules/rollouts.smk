@@ -11,7 +11,7 @@ if CONFIG.rollouts.file:
     # The prompts are the file's too, so that no other source of problems can disagree with it.
     rule import_rollouts:
         input:
-            file=CONFIG.rollouts.file,
+            file=given(CONFIG.rollouts.file),
             student=student_folder(),
         output:
             train=results("prompts/train.jsonl"),

@@ -11,10 +11,11 @@ with job(snakemake):
     import yaml
 
     from lossgeometry.report.summary import write_summary
+    from lossgeometry.resources import PAPER
 
     cfg = snakemake.params.cfg
     tables = {name: Path(path) for name, path in snakemake.input.items()}
-    paper = yaml.safe_load(tables.pop("reference").read_text(encoding="utf-8"))
+    paper = yaml.safe_load(PAPER.read_text(encoding="utf-8"))
     write_summary(
         cfg=cfg["config"],
         facts={"student": cfg["student"], "paper_student": paper["student"]},
