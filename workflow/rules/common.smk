@@ -11,6 +11,7 @@ from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.runs import BASE, pair_id
 from lossgeometry.files.text import printable
 from lossgeometry.planned import freeze, search_first, thaw, variable_of
+from lossgeometry.students.files import model_files
 from lossgeometry.updates.folders import update_files
 
 search_first(LIBRARY)
@@ -82,12 +83,6 @@ def student_folder():
     return results("models/student")
 
 
-def model_folders():
-    """Return the model folders of this experiment: the student, and the teacher where it is sampled here."""
-    sampled = TRAINED and not CONFIG.rollouts.file and CONFIG.teacher.source != "endpoint"
-    return [student_folder()] + ([teacher_folder()] if sampled else [])
-
-
 def teacher_folder():
     return results("models/teacher")
 
@@ -97,13 +92,37 @@ def given(file):
     return local(str(file))
 
 
+def manifest(folder):
+    """Return the file that lists the digests of a model folder. Jobs depend on it: a folder's date changes with every copy."""
+    return f"{folder}.json"
+
+
+def model(role, folder):
+    """Return the named inputs of a job that reads a model: its folder, whatever its date, and its manifest."""
+    return {role: ancient(folder), f"{role}_manifest": manifest(folder)}
+
+
+def model_manifests():
+    """Return the manifests of this experiment's models: the student, and the teacher where it is sampled here."""
+    sampled = TRAINED and not CONFIG.rollouts.file and CONFIG.teacher.source != "endpoint"
+    return list(map(manifest, [student_folder()] + ([teacher_folder()] if sampled else [])))
+
+
+def source_files(source):
+    """Return the files that a model is linked from, where it is a folder: its weights may change in place."""
+    return list(map(given, model_files(source.name))) if source.source == "folder" else []
+
+
+
 def adapter_inputs(run):
     """Return the files that a job which uses a run's update depends on; none for the base.
 
-    They are the user's own where the folder exists, else trained here or fetched from the hub.
+    They are the user's own where the folder exists, else trained or made here, or fetched from the hub.
     """
     if run == BASE:
         return []
+    if CONFIG.runs[run].origin == "untrained":
+        return list(map(str, update_files(results(f"initialisations/s{CONFIG.runs[run].init_seed}"))))
     folder = CONFIG.runs[run].folder
     if folder and Path(folder).is_dir():
         return list(map(given, update_files(folder)))
