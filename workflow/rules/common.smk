@@ -113,7 +113,6 @@ def source_files(source):
     return list(map(given, model_files(source.name))) if source.source == "folder" else []
 
 
-
 def adapter_inputs(run):
     """Return the files that a job which uses a run's update depends on; none for the base.
 

@@ -50,6 +50,8 @@ def _asked(pair: Pair, runs: Mapping[str, Run]) -> tuple[str, str]:
     if a is None:
         if b.external:
             return "does an adapter change the base's accuracy", ""
+        if b.control:
+            return "does a control change the base's accuracy", f"seed {b.seed}"
         rate = "" if b.default else f"learning rate {b.learning_rate:g}, "
         return "does a loss change the base's accuracy", f"{rate}seed {b.seed}"
     if a.external or b.external:
@@ -58,6 +60,8 @@ def _asked(pair: Pair, runs: Mapping[str, Run]) -> tuple[str, str]:
         return f"do the seeds of {a.label} differ", f"learning rate {a.learning_rate:g}"
     if a.label == b.label and a.seed == b.seed:
         return f"do the learning rates of {a.label} differ", f"seed {a.seed}"
+    if a.seed == b.seed and (a.control or b.control):
+        return "do the losses differ from a control", f"seed {a.seed}"
     if a.seed == b.seed and a.default and b.default:
         return LOSSES, f"seed {a.seed}"
     if a.seed == b.seed and a.learning_rate == b.learning_rate:
@@ -90,7 +94,7 @@ def groups(runs: Iterable[Run]) -> dict[str, dict[str, Run]]:
     """Return the runs at their methods' default learning rates, by seed and label."""
     found: dict[str, dict[str, Run]] = {}
     for run in runs:
-        if run.default and not run.external:
+        if run.default and run.origin == "trained":
             found.setdefault(f"seed {run.seed}", {})[run.label] = run
     return found
 
@@ -99,6 +103,6 @@ def matched_groups(runs: Iterable[Run]) -> dict[str, dict[str, Run]]:
     """Return the runs at each learning rate that several methods share, by learning rate and seed, and by label."""
     found: dict[str, dict[str, Run]] = {}
     for run in runs:
-        if not run.external:
+        if run.origin == "trained":
             found.setdefault(f"learning rate {run.learning_rate:g}, seed {run.seed}", {})[run.label] = run
     return {group: members for group, members in found.items() if len(members) > 1}

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
+from lossgeometry.experiment.runs import BASE, Run, control_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
@@ -78,7 +78,12 @@ class Config(Block):
     @cached_property
     def runs(self) -> dict[str, Run]:
         """Every run by its id, in the order of the configuration."""
-        return {run.id: run for run in expand_runs(self.methods, self.seeds, self.adapters)}
+        return {run.id: run for run in self._expand_runs()}
+
+    def _expand_runs(self) -> list[Run]:
+        runs = expand_runs(self.methods, self.seeds, self.adapters)
+        wanted = self.evaluation.controls and self.evaluation.benchmarks
+        return [*runs, *control_runs(runs, self.geometry.reference)] if wanted else runs
 
     @cached_property
     def trained(self) -> list[Run]:
@@ -184,7 +189,7 @@ class Config(Block):
         return self
 
     def _check_runs(self) -> None:
-        runs = expand_runs(self.methods, self.seeds, self.adapters)
+        runs = self._expand_runs()
         ids = [run.id for run in runs]
         for run_id in ids:
             if ids.count(run_id) > 1:

@@ -41,7 +41,7 @@ class TransformersSampler:
         was_training = model.training
         model.eval()
         generate_ids = engine_module("transformers").generate_ids
-        samples = []
+        samples: list[Sample] = []
         for start in range(0, len(requests), self.chunk):
             chunk = slice(start, start + self.chunk)
             ids = generate_ids(model.get_base_model(), self.tokens, requests[chunk], prompts[chunk], self.sampling)
