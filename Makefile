@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONFIG ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: all environment test browser slurm preflight plan accept lint reference clean
+.PHONY: all environment test browser slurm preflight plan accept audit conformance lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
@@ -25,6 +25,14 @@ plan: $(VENV)/installed
 # After a change that you judge to be without effect: record the results as current instead of computing them again.
 accept: $(VENV)/installed
 	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
+
+# Which known loss a loss of your own is, before any training: make audit METHOD=my_loss.py [ROLLOUTS=results/...].
+audit: $(VENV)/installed
+	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/audit_method.py $(METHOD) $(if $(ROLLOUTS),--rollouts $(ROLLOUTS))
+
+# A batch for another trainer: make conformance BATCH=results/tiny/batch; then what it computes: with ADAPTER=... METHOD=sft.
+conformance: $(VENV)/installed
+	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/check_conformance.py $(BATCH) $(if $(ADAPTER),--adapter $(ADAPTER)) $(if $(METHOD),--method $(METHOD))
 
 test: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit

@@ -15,6 +15,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/rollouts.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/deltas.smk"
 include: "workflow/rules/pairs.smk"
 include: "workflow/rules/connectivity.smk"
@@ -43,6 +44,12 @@ rule models:
 rule rollouts:
     input:
         results("rollouts/rollouts.parquet"),
+
+
+rule audit:
+    input:
+        [results(f"audit/{point}.safetensors") for point in CONFIG.audit.points],
+        [path for name, path in TABLES.items() if name in ("audit", "noise", "regime")],
 
 
 rule adapters:

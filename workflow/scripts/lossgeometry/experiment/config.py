@@ -7,11 +7,12 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.checks import check_method, sentence
+from lossgeometry.experiment.checks import check_audit, check_method, sentence
 from lossgeometry.experiment.runs import BASE, Run, control_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
+from lossgeometry.settings.audit import Audit
 from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
@@ -71,6 +72,8 @@ class Config(Block):
     """Similarity of hidden states."""
     behaviour: Behaviour = Behaviour()
     """How far updates move what is written."""
+    audit: Audit = Audit()
+    """What gradients predict before training."""
     evaluation: Evaluation = Evaluation()
     """Benchmarks and decoding."""
 
@@ -152,7 +155,7 @@ class Config(Block):
         if not self.methods and not self.adapters:
             raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
         for label, method in self.methods.items():
-            check_method(label, method, self.training)
+            check_method(label, method, self.training, self.rollouts)
         for name in self.adapters:
             if not NAME.fullmatch(name):
                 raise ValueError(f"adapters.{name!r}: the name is also a folder's: {NAME_RULE}")
@@ -209,6 +212,7 @@ class Config(Block):
                 raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
                 self._check_function_space(key, stages[key])
+        check_audit(self.audit, runs)
 
     def _check_function_space(self, key: str, stage: FunctionSpace) -> None:
         needs_solutions = isinstance(stage, Representations) or (

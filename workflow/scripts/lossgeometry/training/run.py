@@ -66,6 +66,7 @@ def train(
         rank=int(os.environ.get("RANK", "0")),
         reward=task.reward.model_dump(),
         verdicts=task.verdicts,
+        composition=task.composition,
     )
     method.train(job, method.Options.from_told(task.options))
     if job.rank:
