@@ -83,8 +83,8 @@ PANELS = (
     Panel(
         "predicted",
         "What did the gradients say before training?",
-        "Before any training, the gradients of two losses on the same rollouts already have a [[cosine]]. Points on the"
-        " diagonal kept it; below it, training parted the two.",
+        "Before any training, the gradients of two losses on the same rollouts already have a [[gradient_cosine|cosine]]. Points"
+        " on the diagonal kept it; below it, training parted the two.",
         table="predictions",
         chart="predicted",
         caption="trained over predicted cosine, one point a pair; dashed: equal",
@@ -92,7 +92,8 @@ PANELS = (
     Panel(
         "regimes",
         "What if more, or fewer, rollouts were right?",
-        "Losses differ in what they do with wrong rollouts, so that their [[cosine]] depends on how many there are.",
+        "Losses differ in what they do with wrong rollouts, so that the [[gradient_cosine|cosine of their gradients]] depends on"
+        " how many there are.",
         table="regime",
         chart="regimes",
         caption="predicted cosine with every other loss; bands: 95 % over folds of prompts",
