@@ -21,7 +21,7 @@ EDITS = {
     ],
     f"{LIBRARY}/stages.py": [
         ("from lossgeometry.training.stage", "from lossgeometry.sparsity.stage import STAGE as SPARSITY\n{}"),
-        (")\n", ", SPARSITY)\n"),
+        ("    CLAIMS,\n", "{}    SPARSITY,\n"),
     ],
     "Snakefile": [('include: "workflow/rules/report.smk"', 'include: "workflow/rules/sparsity.smk"\n{}')],
 }
@@ -75,7 +75,7 @@ def workflow(tmp_path_factory) -> Path:
     for name, edits in EDITS.items():
         text = (root / name).read_text(encoding="utf-8")
         for start, replacement in edits:
-            at = text.rindex(start) if start == ")\n" else text.index(start)
+            at = text.index(start)
             text = text[:at] + replacement.format(start) + text[at + len(start) :]
         (root / name).write_text(text, encoding="utf-8")
     values = small_config() | {"sparsity": {"entries": 100}}
