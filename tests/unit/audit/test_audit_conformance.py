@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+import torch
 from datasets import Dataset
 from peft import PeftModel
 from training_tools import build_world
@@ -105,7 +106,7 @@ def dpo_step(world, batch, output, micro_batches=1):
     return output
 
 
-@pytest.mark.parametrize("micro_batches", [1, 2, 4])
+@pytest.mark.parametrize("micro_batches", [1, 2, 6])
 def test_trl_trains_the_mean_over_tokens_in_any_micro_batches(world, batch, tmp_path, micro_batches):
     found = compare_step(sft_step(world, batch, tmp_path, micro_batches=micro_batches), batch, world.student, "sft")
     assert found[0].computed == AS_NAMED and found[0].same, found[0]
@@ -113,7 +114,7 @@ def test_trl_trains_the_mean_over_tokens_in_any_micro_batches(world, batch, tmp_
 
 
 def test_means_of_means_are_named(world, batch, tmp_path):
-    adapter = sft_step(world, batch, tmp_path, micro_batches=4, means=True)
+    adapter = sft_step(world, batch, tmp_path, micro_batches=6, means=True)
     found = compare_step(adapter, batch, world.student, "sft")
     assert not found[0].same and "mean of the means of micro-batches of 1 rows" in in_words(found, "sft")
 
@@ -123,7 +124,7 @@ def changed(batch, change):
 
 
 def dropped(row, number):
-    return row | {"labels": [-100] * len(row["labels"])} if number == 3 else row
+    return row | {"labels": [-100] * len(row["labels"])} if number == 5 else row
 
 
 MISTAKES = {
@@ -146,6 +147,51 @@ def test_trl_s_dpo_is_dpo_and_not_ipo(world, batch, tmp_path, micro_batches):
     assert compare_step(adapter, batch, world.student, "dpo")[0].same
     other = compare_step(adapter, batch, world.student, "ipo")
     assert not other[0].same and not other[0].cosine > 1 - 1e-4
+
+
+def weighted_step(world, batch, output, weights):
+    """Take a step on a weighted sum of the rows' losses, by hand."""
+    model = model_of(world, batch)
+    rows = list(read_lines(batch / "rows.jsonl"))
+    total = torch.zeros(())
+    for row, weight in zip(rows, weights(rows), strict=True):
+        tokens = torch.tensor([row["prompt_ids"] + row["completion_ids"]])
+        start = len(row["prompt_ids"])
+        logits = model(tokens).logits[0, start - 1 : -1]
+        total = total + weight * torch.nn.functional.cross_entropy(logits, tokens[0, start:], reduction="sum")
+    total.backward()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter -= parameter.grad
+    model.save_pretrained(output)
+    return output
+
+
+def advantages(rows, spread, bias=0.1):
+    """Return r - mean + b, over the standard deviation of the group if `spread`, of every row of the batch, over its tokens."""
+    reward = pd.Series([row["reward"] for row in rows])
+    groups = reward.groupby([row["prompt_id"] for row in rows])
+    values = reward - groups.transform("mean") + bias
+    divisor = groups.transform(lambda group: group.std(ddof=0)) if spread else 1.0
+    return (values / divisor / sum(len(row["completion_ids"]) for row in rows)).tolist()
+
+
+def test_advantages_over_a_standard_deviation_are_named(world, batch, tmp_path):
+    right = weighted_step(world, batch, tmp_path / "right", lambda rows: advantages(rows, spread=False))
+    assert compare_step(right, batch, world.student, "offline_grpo")[0].same
+    wrong = weighted_step(world, batch, tmp_path / "wrong", lambda rows: advantages(rows, spread=True))
+    found = compare_step(wrong, batch, world.student, "offline_grpo")
+    assert not found[0].same and found[0].cosine < 1 - 1e-4, "groups differ in their spread"
+    assert found[1].computed == "advantages over the standard deviation of their group" and found[1].same
+
+
+def test_the_mean_over_the_tokens_of_every_completion_is_named(world, batch, tmp_path):
+    adapter = weighted_step(
+        world, batch, tmp_path, lambda rows: [1 / len(rows) / len(row["completion_ids"]) for row in rows]
+    )
+    said = in_words(compare_step(adapter, batch, world.student, "sft"), "sft")
+    assert "length-normalised: the mean over the tokens of every completion" in said
 
 
 def test_another_learning_rate_has_the_direction_and_another_size(world, batch, tmp_path):

@@ -21,7 +21,7 @@ class Options(Block):
     pairs: str = "one_per_prompt"
 
 def pair_loss(pairs, options):
-    return (1 - pairs.chosen + pairs.rejected).relu()
+    return pairs.rejected - pairs.chosen
 """
 
 

@@ -152,33 +152,29 @@ def _ways(rows: Sequence[BatchRow], method) -> Iterator[tuple[str, np.ndarray]]:
     ends = np.array([row.finish_reason != "length" for row in rows], float)
     number = len(rows)
     paired = is_paired(method)
-    unit = 2 if paired else 1
+    pairs = len({row.prompt_id for row in rows})
+    # The pairs stand first, and rows after them are in none.
+    units, unit = (pairs, 2) if paired else (number, 1)
 
     def of(scale: np.ndarray | float, end: float = 1.0, prompt: float = 0.0) -> np.ndarray:
         return np.stack([np.ones(number), np.full(number, end), np.full(number, prompt)], axis=1) * np.reshape(
             np.broadcast_to(scale, number), (-1, 1)
         )
 
-    right = np.full(number, 2 / number if paired else 1 / lengths.sum())
+    right = np.full(number, 1 / pairs if paired else 1 / lengths.sum())
     yield AS_NAMED, of(right)
-    for size in [size for size in (1, 2, 4, 8, 16) if unit * size < number and number % (unit * size) == 0]:
+    for size in [size for size in (1, 2, 4, 8, 16) if size < units and units % size == 0]:
         parts = np.arange(number) // (unit * size)
         named = f"micro-batches of {size} {'pairs' if paired else 'rows'}"
+        means = np.array([lengths[parts == part].sum() for part in parts])
         if not paired:
-            means = np.array([lengths[parts == part].sum() for part in parts])
-            yield f"mean of the means of {named}", of(unit * size / number / means)
-        for part in dict.fromkeys((0, parts[-1])):
+            yield f"mean of the means of {named}", of(size / units / means)
+        for which, part in (("first", 0), ("last", units // size - 1)):
             kept = parts != part
-            left = 2 / kept.sum() if paired else 1 / lengths[kept].sum()
-            which = "first" if part == 0 else "last"
-            yield f"the {which} of {named} is dropped", of(kept * left)
+            yield f"the {which} of {named} is dropped", of(kept / (units - size if paired else lengths[kept].sum()))
             yield f"the {which} of {named} is dropped, and counted", of(kept * right)
-            only = 2 / (~kept).sum() if paired else 1 / lengths[~kept].sum()
-            yield f"the {which} of {named} alone", of(~kept * only)
-        yield (
-            f"the sum over {named}, each a mean of its own",
-            of(right * number / (unit * size) if paired else 1 / means),
-        )
+            yield f"the {which} of {named} alone", of(~kept / (size if paired else lengths[~kept].sum()))
+        yield f"the sum over {named}, each a mean of its own", of(1 / size if paired else 1 / means)
     yield (
         "length-normalised: the mean over the tokens of every completion",
         of(right / lengths if paired else 1 / (number * lengths)),

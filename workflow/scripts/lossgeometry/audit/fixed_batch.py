@@ -46,7 +46,8 @@ class BatchRow:
 def write_batch(
     folder: Path, rollouts: Path, prompts: Path, initialisation: Path, tokenizer, suffix: str, pairs: int
 ) -> None:
-    """Write the batch: the first right and the first wrong rollout of the first `pairs` prompts that have both.
+    """Write the batch: of the first `pairs` prompts that have both, the first right and the first wrong rollout, and at its end two
+    more right ones of every second prompt, where there are any, so that groups differ in their share of right ones.
 
     Raises
     ------
@@ -55,32 +56,16 @@ def write_batch(
     """
     frame = pd.read_parquet(rollouts)
     problems = {row["id"]: row["problem"] for row in read_lines(prompts)}
-    chosen: list[BatchRow] = []
-    for name, group in frame.groupby("prompt_id", sort=False):
-        sides = [group[group.reward > 0], group[group.reward <= 0]]
-        if min(map(len, sides)) and len(chosen) < 2 * pairs:
-            text = prompt_text(tokenizer, problems[name], suffix)
-            ids = prompt_token_ids(tokenizer, problems[name], suffix)
-            for row in (side.iloc[0] for side in sides):
-                answer = completion_token_ids(tokenizer, row.completion, row.finish_reason != "length")
-                chosen.append(
-                    BatchRow(
-                        str(name),
-                        int(row["sample"]),
-                        problems[name],
-                        suffix,
-                        text,
-                        row.completion,
-                        row.finish_reason,
-                        float(row.reward),
-                        ids,
-                        answer,
-                    )
-                )
-    if len(chosen) < 2 * pairs:
-        raise InputError(
-            f"{rollouts} has {len(chosen) // 2} prompts with a right and a wrong rollout; a batch needs {pairs}"
-        )
+    both = [
+        (group[group.reward > 0], group[group.reward <= 0])
+        for _, group in frame.groupby("prompt_id", sort=False)
+        if group.reward.max() > 0 >= group.reward.min()
+    ][:pairs]
+    if len(both) < pairs:
+        raise InputError(f"{rollouts} has {len(both)} prompts with a right and a wrong rollout; a batch needs {pairs}")
+    paired = [side.iloc[0] for sides in both for side in sides]
+    more = [row for right, _ in both[::2] for _, row in right.iloc[1:3].iterrows()]
+    chosen = [_row(row, problems[row.prompt_id], tokenizer, suffix) for row in (*paired, *more)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "initialisation").mkdir(exist_ok=True)
     for file in (WEIGHTS_FILE, CONFIG_FILE):
@@ -88,8 +73,23 @@ def write_batch(
     write_atomic(folder / ROWS, map(asdict, chosen))
     write_atomic(folder / "tokens.jsonl", map(_tokens, chosen))
     write_atomic(folder / "text.jsonl", ({"prompt": row.prompt, "completion": row.completion} for row in chosen))
-    write_atomic(folder / "preference.jsonl", _preferences(chosen))
+    write_atomic(folder / "preference.jsonl", _preferences(chosen[: 2 * pairs]))
     (folder / "README.txt").write_text(HOW_TO, encoding="utf-8")
+
+
+def _row(rollout: pd.Series, problem: str, tokenizer, suffix: str) -> BatchRow:
+    return BatchRow(
+        prompt_id=str(rollout.prompt_id),
+        sample=int(rollout["sample"]),
+        problem=problem,
+        suffix=suffix,
+        prompt=prompt_text(tokenizer, problem, suffix),
+        completion=rollout.completion,
+        finish_reason=rollout.finish_reason,
+        reward=float(rollout.reward),
+        prompt_ids=prompt_token_ids(tokenizer, problem, suffix),
+        completion_ids=completion_token_ids(tokenizer, rollout.completion, rollout.finish_reason != "length"),
+    )
 
 
 def _tokens(row: BatchRow) -> dict[str, list[int]]:
