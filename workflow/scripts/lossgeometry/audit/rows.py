@@ -1,7 +1,7 @@
 """The rollouts that are audited: tokenised, told apart, and put into folds of prompts."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +36,10 @@ class Rows:
         return {label: values[place] for label, place in self.sequence_of.items()}
 
 
-def fold_of_prompt(prompt_id: str, folds: int) -> int:
-    """Return the fold of a prompt: a function of its id alone."""
-    return int.from_bytes(hashlib.sha256(prompt_id.encode()).digest()[:8], "big") % folds
+def folds_of(names: Iterable[str], folds: int) -> dict[str, int]:
+    """Return the fold of every prompt: in turns, in the order of a hash of their ids, so that folds are equal but for one."""
+    order = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    return {name: place % folds for place, name in enumerate(order)}
 
 
 def rows_of(job: TrainingJob, tokenizer, folds: int) -> Rows:
@@ -66,7 +67,7 @@ def rows_of(job: TrainingJob, tokenizer, folds: int) -> Rows:
     job.skip(f"longer than max_length {job.training.max_length}", len(frame) - len(sequence_of))
     job.require(len(sequences), f"all rows are longer than training.max_length {job.training.max_length}; raise it")
     kept = frame.loc[list(sequence_of)]
-    folds_by_name = {name: fold_of_prompt(name, folds) for name in kept.prompt_id.unique()}
+    folds_by_name = folds_of(kept.prompt_id.unique(), folds)
     sizes = np.bincount(list(folds_by_name.values()), minlength=folds).astype(np.float64)
     if sizes.min() < 2:
         raise InputError(

@@ -13,14 +13,13 @@ from lossgeometry.planning.estimates import (
     forward_hours,
 )
 from lossgeometry.settings.audit import INITIALISATION
-from lossgeometry.stage import RUN_PAIR, Column, Figure, Stage, Table
+from lossgeometry.stage import RUN_PAIR, SMOKE_PROMPTS, Column, Figure, Stage, Table, cut
 
 if TYPE_CHECKING:
     from lossgeometry.experiment.config import Config
 
 FORWARD_EQUIVALENTS = 4
 """One pass for the log-probabilities, one that keeps the graph, and one backwards for each of two directions of coefficients."""
-SMOKE_FOLDS = 4
 
 
 def _asked(config: "Config") -> bool:
@@ -36,8 +35,8 @@ def _on_gpu(config: "Config") -> bool:
 
 
 def _shrink(block: dict[str, Any]) -> dict[str, Any]:
-    # Eight prompts do not fill folds, and runs of other seeds and rates are gone.
-    return block | {"points": ()}
+    # Runs of other seeds and rates are gone.
+    return cut(block, folds=SMOKE_PROMPTS // 2) | {"points": tuple(set(block["points"]) & {INITIALISATION})}
 
 
 def _costs(config: "Config", work: Work) -> Sequence[Cost]:
