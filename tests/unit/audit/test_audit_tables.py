@@ -129,3 +129,11 @@ def test_three_losses_give_no_correlation():
     table = predictions(*made_up(np.random.default_rng(0), 3, 0.1), 0.15, "")
     row = agreement(table).iloc[0]
     assert np.isnan(row.spearman) and "fewer than 3 pairs are left" in row.note
+
+
+def test_noise_that_hides_every_gradient_leaves_the_other_predictors():
+    audit, passes, trained, pairs = made_up(np.random.default_rng(0), 6, 0.1)
+    table = predictions(audit.assign(corrected=np.nan, corrected_se=np.nan), passes, trained, pairs, 0.15, "")
+    found = agreement(table).set_index("predictor")
+    assert found.pairs.to_dict() == {"cosine": 15, "corrected": 0, "adam": 15}
+    assert found.note.corrected and np.isnan(found.spearman.corrected) and found.spearman.cosine > 0.5

@@ -142,10 +142,12 @@ def _noise_in_words(row: pd.Series) -> str:
 def _near(row: pd.Series) -> str:
     if pd.isna(row.corrected):
         sure = f"without noise undefined: {row.note}"
+    elif pd.isna(row.corrected_se):
+        sure = f"without noise {row.corrected:.3f}, {row.note}"
     else:
         half = WIDTH * row.corrected_se
         high = min(row.corrected + half, 1.0)
-        sure = f"without noise {row.corrected:.3f}, 95 % {row.corrected - half:.3f} to {high:.3f}: {row.direction}"
+        sure = f"without noise {row.corrected:.3f}, 95 % {max(row.corrected - half, -1.0):.3f} to {high:.3f}: {row.direction}"
     return f"{row.loss_b}, cosine {row.cosine:.3f} (chance ± {WIDTH * row.null_sd:.3f}; {sure})"
 
 

@@ -130,7 +130,7 @@ def _agreement(pairs: pd.DataFrame, column: str) -> dict:
     difference, missed = (pairs.trained - pairs[column]).abs().mean(), int((pairs.verdict == MISSED).sum())
     found = {"pairs": len(pairs), "losses": len(losses), "mean_difference": float(difference), "missed": missed}
     kept = [pairs[(pairs.loss_a != one) & (pairs.loss_b != one)] for one in losses]
-    if min(map(len, kept)) < LEAST_PAIRS:
+    if min(map(len, kept), default=0) < LEAST_PAIRS:
         return found | {
             "note": f"without one loss, fewer than {LEAST_PAIRS} pairs are left, so that there is no interval"
         }

@@ -54,6 +54,8 @@ def _audit(audit: pd.DataFrame) -> str:
 def _corrected(row) -> str:
     if pd.isna(row.corrected):
         return f"undefined: {row.note}"
+    if pd.isna(row.corrected_se):
+        return f"{row.corrected:.3f} ({row.note})"
     half = WIDTH * row.corrected_se
     return f"{row.corrected:.3f} ({row.corrected - half:.3f} to {min(row.corrected + half, 1):.3f})"
 

@@ -26,6 +26,7 @@ LEAST_COSINE = 0.95
 PRECISIONS = (0.8, 0.95)
 """Cosines between a sample's gradient and the population's, for which the prompts needed are given."""
 HIDDEN = "noise hides a gradient: its squared norm is estimated at or below 0"
+UNSURE = "no standard error: noise hides a gradient where one fold is left out"
 NO_WRONG = "the rollouts hold no wrong row, so that what wrong rows would do is not known"
 NO_RIGHT = "the rollouts hold no right row, so that what right rows would do is not known"
 
@@ -106,7 +107,7 @@ def _pairs(point: str, products: Products) -> list[PairRow]:
                     float(corrected.error),
                     _cosine(adam, a, b),
                     _cosine(placebo, a, b),
-                    HIDDEN if np.isnan(corrected.value) else "",
+                    HIDDEN if np.isnan(corrected.value) else UNSURE if np.isnan(corrected.error) else "",
                 )
             )
     return rows
