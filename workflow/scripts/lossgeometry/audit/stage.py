@@ -72,7 +72,11 @@ def _figures(config: "Config") -> Iterator[Figure]:
 POINT = Column("point", "`initialisation`, or the run at whose adapter gradients are taken")
 LOSSES = (Column("loss_a", "first loss: a key of `methods`"), Column("loss_b", "second loss"))
 CORRECTED = (
-    Column("corrected", "cosine of the population's gradients: products over disjoint folds of prompts only"),
+    Column(
+        "corrected",
+        "cosine of the gradients on all prompts that there could be: products over disjoint folds only, so that noise may take it"
+        " beyond 1",
+    ),
     Column("corrected_se", "its standard error, from leaving out one fold at a time"),
 )
 AUDIT = Table(
