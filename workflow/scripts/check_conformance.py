@@ -37,8 +37,8 @@ def main() -> None:
         start = results / "initialisations" / f"s{config.trained[0].init_seed}"
         _, tokenizer = load_base(student, "float32")
         rollouts, prompts = results / "rollouts" / "rollouts.parquet", results / "prompts" / "train.jsonl"
-        write_batch(arguments.batch, rollouts, prompts, start, tokenizer, config.prompt_suffix, PAIRS)
-        print(printable(f"{arguments.batch}: a batch of {2 * PAIRS} rows; its README.txt says what to do with it"))
+        rows = write_batch(arguments.batch, rollouts, prompts, start, tokenizer, config.prompt_suffix, PAIRS)
+        print(printable(f"{arguments.batch}: a batch of {rows} rows; its README.txt says what to do with it"))
     except InputError as error:
         sys.exit(printable(f"error: {error}"))
 

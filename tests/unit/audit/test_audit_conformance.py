@@ -208,6 +208,8 @@ def test_another_learning_rate_has_the_direction_and_another_size(world, batch, 
 def test_what_cannot_be_compared_is_one_sentence(world, batch, tmp_path):
     with pytest.raises(InputError, match="is its initialisation: the trainer took no step"):
         compare_step(batch / "initialisation", batch, world.student, "sft")
+    with pytest.raises(InputError, match="there is no offline method online_grpo; give METHOD"):
+        compare_step(batch / "initialisation", batch, world.student, "online_grpo")
     with pytest.raises(InputError, match="holds no batch; write one"):
         compare_step(batch / "initialisation", tmp_path, world.student, "sft")
     broken = tmp_path / "broken"

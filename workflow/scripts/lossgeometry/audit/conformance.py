@@ -7,6 +7,7 @@ way to weigh them comes.
 """
 
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,8 +55,11 @@ def compare_step(adapter: Path, batch: Path, student: Path, method: str) -> list
     Raises
     ------
     InputError
-        If the batch is another student's, or the adapter has other modules or another A than its initialisation.
+        If there is no such method, the batch is another student's, or the adapter has other modules or another A than its
+        initialisation.
     """
+    if find_spec(f"lossgeometry.methods.{method}") is None or not method_module(method).OFFLINE:
+        raise InputError(f"there is no offline method {method}; give METHOD the name of a file of lossgeometry/methods")
     base, tokenizer = load_base(student, "float32")
     rows = read_batch(batch, tokenizer)
     model = PeftModel.from_pretrained(base, batch / "initialisation", is_trainable=True).eval()

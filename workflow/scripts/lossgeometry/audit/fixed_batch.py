@@ -45,9 +45,10 @@ class BatchRow:
 
 def write_batch(
     folder: Path, rollouts: Path, prompts: Path, initialisation: Path, tokenizer, suffix: str, pairs: int
-) -> None:
+) -> int:
     """Write the batch: of the first `pairs` prompts that have both, the first right and the first wrong rollout, and at its end two
-    more right ones of every second prompt, where there are any, so that groups differ in their share of right ones.
+    more right ones of every second prompt, where there are any, so that groups differ in their share of right ones. Return how
+    many rows it has.
 
     Raises
     ------
@@ -75,6 +76,7 @@ def write_batch(
     write_atomic(folder / "text.jsonl", ({"prompt": row.prompt, "completion": row.completion} for row in chosen))
     write_atomic(folder / "preference.jsonl", _preferences(chosen[: 2 * pairs]))
     (folder / "README.txt").write_text(HOW_TO, encoding="utf-8")
+    return len(chosen)
 
 
 def _row(rollout: pd.Series, problem: str, tokenizer, suffix: str) -> BatchRow:
