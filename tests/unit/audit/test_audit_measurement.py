@@ -25,7 +25,15 @@ def world(tmp_path_factory):
 
 def run(world, output, names=NAMES, frame=None, **changes):
     losses = [{"label": name, "method": name, "options": {}} for name in names]
-    values = {"losses": losses, "batch_size": 4, "max_length": 128, "prompt_suffix": "", "order_seed": 3, "folds": 2}
+    values = {
+        "losses": losses,
+        "batch_size": 4,
+        "max_length": 128,
+        "prompt_suffix": "",
+        "order_seed": 3,
+        "prompts": 0,
+        "folds": 2,
+    }
     values |= {"precision": "float32", "tokens_per_batch": 256}
     rollouts = world.rollouts
     if frame is not None:
@@ -137,3 +145,8 @@ def test_a_base_in_bfloat16_gives_the_same_cosines_to_its_precision(world, produ
     coarse = run(world, tmp_path / "coarse.safetensors", precision="bfloat16")
     for pair in (("sft", "rft"), ("sft", "dft"), ("rft", "dpo")):
         assert abs(cosine(coarse, *pair) - cosine(products, *pair)) < 0.03
+
+
+def test_fewer_prompts_are_whole_prompts(world, products, tmp_path):
+    few = run(world, tmp_path / "few.safetensors", names=("sft", "offline_grpo"), prompts=2, folds=1)
+    assert few.sizes.tolist() == [2] and few.units.tolist() == [8, 8], "advantages are those of whole groups"

@@ -58,7 +58,7 @@ def audit(task: AuditedLosses, student: Path, point: Path, prompts: Path, rollou
     job = _job(task, student, point, prompts, rollouts)
     base, tokenizer = load_base(student, task.precision)
     model = PeftModel.from_pretrained(base, point, is_trainable=True).eval()
-    rows = rows_of(job, tokenizer, task.folds)
+    rows = rows_of(job, tokenizer, task.prompts, task.folds)
     losses = len(task.losses)
     sums = GroupSums(model, losses * (task.folds * len(VERDICTS) + 1))
     with model.disable_adapter():

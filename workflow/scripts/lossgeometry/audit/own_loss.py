@@ -51,6 +51,7 @@ def audit_method(method: str | Path, rollouts: str | Path) -> tuple[pd.DataFrame
         max_length=config.training.max_length,
         prompt_suffix=config.prompt_suffix,
         order_seed=first.order_seed,
+        prompts=config.audit.prompts,
         folds=config.audit.folds,
         precision=config.audit.precision,
         tokens_per_batch=config.audit.tokens_per_batch,

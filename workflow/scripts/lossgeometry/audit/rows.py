@@ -36,14 +36,13 @@ class Rows:
         return {label: values[place] for label, place in self.sequence_of.items()}
 
 
-def folds_of(names: Iterable[str], folds: int) -> dict[str, int]:
-    """Return the fold of every prompt: in turns, in the order of a hash of their ids, so that folds are equal but for one."""
-    order = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-    return {name: place % folds for place, name in enumerate(order)}
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return prompts in the order of a hash of their ids."""
+    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
 
 
-def rows_of(job: TrainingJob, tokenizer, folds: int) -> Rows:
-    """Return the rollouts of a job.
+def rows_of(job: TrainingJob, tokenizer, prompts: int, folds: int) -> Rows:
+    """Return the rollouts of a job, of so many prompts at most (0 for all), which are dealt to the folds in turns.
 
     Raises
     ------
@@ -51,23 +50,24 @@ def rows_of(job: TrainingJob, tokenizer, folds: int) -> Rows:
         If all are too long, or there are too few prompts for the folds.
     """
     frame = read_rollouts(job)
-    names = frame.prompt_id.unique()
-    prompts = {name: tuple(prompt_token_ids(tokenizer, job.problem_of(name), job.prompt_suffix)) for name in names}
+    names = in_order(frame.prompt_id.unique())[: prompts or None]
+    frame = frame[frame.prompt_id.isin(names)]
+    given = {name: tuple(prompt_token_ids(tokenizer, job.problem_of(name), job.prompt_suffix)) for name in names}
     places: dict[tuple[str, tuple[int, ...]], int] = {}
     sequences: list[TokenSequence] = []
     sequence_of: dict[Any, int] = {}
     for row in frame.itertuples():
         completion = tuple(completion_token_ids(tokenizer, row.completion, row.finish_reason != "length"))
-        if len(prompts[row.prompt_id]) + len(completion) > job.training.max_length:
+        if len(given[row.prompt_id]) + len(completion) > job.training.max_length:
             continue
         place = places.setdefault((row.prompt_id, completion), len(sequences))
         if place == len(sequences):
-            sequences.append(TokenSequence(f"{row.prompt_id}/{row.sample}", prompts[row.prompt_id], completion))
+            sequences.append(TokenSequence(f"{row.prompt_id}/{row.sample}", given[row.prompt_id], completion))
         sequence_of[row.Index] = place
     job.skip(f"longer than max_length {job.training.max_length}", len(frame) - len(sequence_of))
     job.require(len(sequences), f"all rows are longer than training.max_length {job.training.max_length}; raise it")
     kept = frame.loc[list(sequence_of)]
-    folds_by_name = folds_of(kept.prompt_id.unique(), folds)
+    folds_by_name = {name: place % folds for place, name in enumerate(in_order(kept.prompt_id.unique()))}
     sizes = np.bincount(list(folds_by_name.values()), minlength=folds).astype(np.float64)
     if sizes.min() < 2:
         raise InputError(

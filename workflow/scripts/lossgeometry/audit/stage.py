@@ -44,7 +44,8 @@ def _costs(config: "Config", work: Work) -> Sequence[Cost]:
     if not points:
         return ()
     tokens = PROMPT_TOKENS + completion_tokens(config.rollouts.sampling.max_new_tokens)
-    rows = work.problems("train") * config.rollouts.samples_per_prompt
+    prompts = work.problems("train")
+    rows = min(prompts, config.audit.prompts or prompts) * config.rollouts.samples_per_prompt
     hours = FORWARD_EQUIVALENTS * forward_hours(work.shape, rows * tokens, work.device) + LOAD_HOURS
     return [Cost("audit", points, points * hours, points * stored_bytes(config, work))]
 

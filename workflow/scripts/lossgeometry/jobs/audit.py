@@ -14,7 +14,7 @@ def gradients(config: Config) -> Told:
         "prompt_suffix": config.prompt_suffix,
         "order_seed": audited(config)[0].order_seed,
         **only(config.training, "batch_size", "max_length"),
-        **only(config.audit, "folds", "precision", "tokens_per_batch"),
+        **only(config.audit, "prompts", "folds", "precision", "tokens_per_batch"),
     }
 
 

@@ -15,6 +15,9 @@ class Audit(Block):
     points: tuple[str, ...] = ()
     """Where gradients are taken: `initialisation` (that of the first seed, before any training), and ids of runs, at whose
     adapters both factors move. None skips the stage."""
+    prompts: int = Field(0, ge=0)
+    """Prompts whose rollouts are measured: the first by a hash of their ids; 0 takes all. Noise grows as they become fewer, and
+    tables/noise.csv tells how many are needed."""
     folds: int = Field(16, ge=4)
     """Disjoint sets of prompts. Estimates multiply different ones only, so that common noise cancels; errors leave one out."""
     shares: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -25,7 +28,7 @@ class Audit(Block):
     """Type of the base weights in the forward pass; factors and sums are float32, inner products float64."""
     tokens_per_batch: int = Field(1024, ge=64)
     """Padded tokens per forward pass; the result does not depend on it, up to rounding. Small batches stay in a CPU's cache; on
-    a GPU take 16384 or more."""
+    a GPU take as many as fit, which `make preflight` tells."""
     threads: int = Field(1, ge=1)
     """Cores of one job."""
 

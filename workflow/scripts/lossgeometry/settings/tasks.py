@@ -213,6 +213,8 @@ class AuditedLosses(Block):
     prompt_suffix: str
     order_seed: int
     """Draws the shuffled verdicts."""
+    prompts: int
+    """Most prompts that are measured; 0 for all."""
     folds: int
     precision: Literal["float32", "bfloat16"]
     tokens_per_batch: int
