@@ -1,11 +1,11 @@
 """What is checked of a method before anything runs, and how a failed check is told."""
 
-import importlib.util
 import re
+from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-from lossgeometry.methods import method_module
+from lossgeometry.methods import method_module, method_names
 from lossgeometry.settings.training import Method, Training
 
 LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
@@ -16,15 +16,16 @@ def check_method(label: str, method: Method, training: Training) -> None:
     name = label.partition("@")[0]
     if not LABEL.fullmatch(label):
         raise ValueError(f"methods.{label}: write <method> or <method>@<variant>, such as dpo@beta0.05")
-    if importlib.util.find_spec(f"lossgeometry.methods.{name}") is None:
+    if name not in method_names():
         raise ValueError(
-            f"methods.{label}: there is no method {name}; add workflow/scripts/lossgeometry/methods/{name}.py"
+            f"methods.{label}: there is no method {name}; choose one of {', '.join(method_names())}, or add "
+            f"workflow/scripts/lossgeometry/methods/{name}.py"
         )
     module = method_module(name)
     try:
         options = module.Options(**method.options)
     except ValidationError as error:
-        raise ValueError(f"methods.{label}.options.{sentence(error)}") from None
+        raise ValueError(f"methods.{label}.options.{sentence(error, module.Options.model_fields)}") from None
     if method.verdicts == "shuffled" and not module.OFFLINE:
         raise ValueError(
             f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
@@ -35,11 +36,13 @@ def check_method(label: str, method: Method, training: Training) -> None:
         )
 
 
-def sentence(error: ValidationError) -> str:
-    """Return the first problem of a validation as `key: what is wrong; the cure`."""
+def sentence(error: ValidationError, known: Iterable[str]) -> str:
+    """Return the first problem of a validation as `key: what is wrong; the cure`; `known` are the keys at the top."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     more = f" ({len(error.errors()) - 1} more after this one)" if len(error.errors()) > 1 else ""
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        return f"{key}: there is no such key; remove it or choose one of {', '.join(known)} (config/README.md){more}"
     if first["type"] == "extra_forbidden":
         return f"{key}: there is no such key; remove it or look up its spelling in config/README.md{more}"
     if first["type"] == "missing":

@@ -2,6 +2,7 @@
 
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -21,6 +22,7 @@ from lossgeometry.settings.models import Model, Problems
 from lossgeometry.settings.representations import Representations
 from lossgeometry.settings.rollouts import Grading, Rollouts
 from lossgeometry.settings.training import Lora, Method, Seeds, Training
+from lossgeometry.updates.hub import HUB_ID
 
 NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 """A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
@@ -133,9 +135,13 @@ class Config(Block):
             raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
         for label, method in self.methods.items():
             check_method(label, method, self.training)
-        for name in self.adapters:
+        for name, source in self.adapters.items():
             if not NAME.fullmatch(name):
                 raise ValueError(f"adapters.{name!r}: the name is also a folder's: {NAME_RULE}")
+            if not (HUB_ID.fullmatch(source) or Path(source).is_dir()):
+                raise ValueError(
+                    f"adapters.{name}: {source} is neither an existing folder nor a hub id (owner/name@revision); correct it"
+                )
         if self.rollouts.file and self.prompts is not None:
             raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
         if self.methods and self.prompts is None and not self.rollouts.file:
@@ -211,7 +217,7 @@ def load_config(values: dict[str, Any]) -> Config:
             return config
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
     except ValidationError as error:
-        raise ConfigError(sentence(error)) from None
+        raise ConfigError(sentence(error, Config.model_fields)) from None
 
 
 def planned_config(values: dict[str, Any]) -> Config:
