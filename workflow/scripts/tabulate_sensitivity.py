@@ -11,4 +11,4 @@ with job(snakemake):
     from lossgeometry.report.sensitivity import sensitivity_table
 
     tables = {name: read_frame(path) for name, path in snakemake.input.items()}
-    write_csv(snakemake.output[0], sensitivity_table(**tables))
+    write_csv(snakemake.output[0], sensitivity_table(**tables, **snakemake.params.cfg))

@@ -27,7 +27,7 @@ def answer(
     task
         Prompt suffix, decoding, engine and seed.
     adapter
-        PEFT folder, applied unmerged; None for the base.
+        PEFT folder; None for the base.
     prompts, outputs
         Problems and completions, one file per benchmark.
     """

@@ -50,6 +50,8 @@ def _asked(pair: Pair, runs: Mapping[str, Run]) -> tuple[str, str]:
     if a is None:
         if b.origin == "given":
             return "does an adapter change the base's accuracy", ""
+        if b.control:
+            return "does a control change the base's accuracy", f"seed {b.seed}"
         rate = "" if b.default else f"learning rate {b.learning_rate:g}, "
         return "does a loss change the base's accuracy", f"{rate}seed {b.seed}"
     if "given" in (a.origin, b.origin):
@@ -58,6 +60,8 @@ def _asked(pair: Pair, runs: Mapping[str, Run]) -> tuple[str, str]:
         return f"do the seeds of {a.label} differ", f"learning rate {a.learning_rate:g}"
     if a.label == b.label and a.seed == b.seed:
         return f"do the learning rates of {a.label} differ", f"seed {a.seed}"
+    if a.seed == b.seed and (a.control or b.control):
+        return "do the losses differ from a control", f"seed {a.seed}"
     if a.seed == b.seed and a.default and b.default:
         return LOSSES, f"seed {a.seed}"
     if a.seed == b.seed and a.learning_rate == b.learning_rate:

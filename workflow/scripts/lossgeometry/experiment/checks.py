@@ -1,14 +1,41 @@
-"""What is checked of a method before anything runs, and how a failed check is told."""
+"""What is checked of methods, adapters and graders before anything runs, and how a failed check is told."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from pydantic import ValidationError
 
+from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module, method_names
+from lossgeometry.settings.models import Problems
 from lossgeometry.settings.training import Method, Training
+from lossgeometry.updates.hub import HUB_ID
 
 LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
+NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
+"""A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
+NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
+
+
+def check_adapters(adapters: Mapping[str, str]) -> None:
+    """Raise ValueError unless every update has a name that a folder can have, and a place."""
+    for name, source in adapters.items():
+        if not NAME.fullmatch(name):
+            raise ValueError(f"adapters.{name!r}: the name is also a folder's: {NAME_RULE}")
+        if not (HUB_ID.fullmatch(source) or Path(source).is_dir()):
+            raise ValueError(
+                f"adapters.{name}: {source} is neither an existing folder nor a hub id (owner/name@revision); correct it"
+            )
+
+
+def check_graders(sets: Mapping[str, Problems | None]) -> None:
+    """Raise ValueError unless there is the grader of every set of problems, by its key in the configuration."""
+    for key, problems in sets.items():
+        if problems and problems.grader not in grader_names():
+            raise ValueError(
+                f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
+            )
 
 
 def check_method(label: str, method: Method, training: Training) -> None:
