@@ -85,10 +85,6 @@ class Update:
         """Return the number of rows of A."""
         return len(self.factors(module).a)
 
-    def scale(self, module: str) -> float:
-        """Return s of one module."""
-        return self.factors(module).scale
-
     @property
     def source(self) -> str:
         """sha256 of what it was read from; empty for one that was computed."""
@@ -210,9 +206,7 @@ class Update:
             and (kinds is None or projection_of(module) in kinds)
         ]
         if not kept:
-            raise InputError(
-                f"{self.name or 'the update'} has no module of these layers and projections; select others"
-            )
+            raise InputError(f"{self.name or 'the update'} has no such layers and projections; select others")
         left_out = {module: share for module, share in self.left_out.items() if module in kept}
         return Update({module: self.shape(module) for module in kept}, self._read, self.name, self.transposed, left_out)
 
