@@ -18,11 +18,17 @@ NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
 
 
+def check_names(key: str, names: Iterable[str]) -> None:
+    """Raise ValueError unless folders can have these names, which are keys of a block of the configuration."""
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{key}.{name!r}: the name is also a folder's: {NAME_RULE}")
+
+
 def check_adapters(adapters: Mapping[str, str]) -> None:
     """Raise ValueError unless every update has a name that a folder can have, and a place."""
+    check_names("adapters", adapters)
     for name, source in adapters.items():
-        if not NAME.fullmatch(name):
-            raise ValueError(f"adapters.{name!r}: the name is also a folder's: {NAME_RULE}")
         if not (HUB_ID.fullmatch(source) or Path(source).is_dir()):
             raise ValueError(
                 f"adapters.{name}: {source} is neither an existing folder nor a hub id (owner/name@revision); correct it"

@@ -6,14 +6,23 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.checks import NAME, NAME_RULE, check_adapters, check_graders, check_method, sentence
-from lossgeometry.experiment.runs import BASE, Run, control_runs, expand_pairs, expand_runs
+from lossgeometry.experiment.checks import (
+    NAME,
+    NAME_RULE,
+    check_adapters,
+    check_graders,
+    check_method,
+    check_names,
+    sentence,
+)
+from lossgeometry.experiment.runs import BASE, Run, control_runs, edit_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
 from lossgeometry.methods import method_module
 from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.connectivity import Connectivity
+from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.evaluation import Evaluation
 from lossgeometry.settings.geometry import Geometry
 from lossgeometry.settings.models import Model, Problems
@@ -55,6 +64,8 @@ class Config(Block):
     adapters: dict[str, str] = {}
     """Updates supplied by the user: name to PEFT folder or hub id (`owner/name@revision` pins the latter), or to a folder with a
     full fine-tune of the student, which is compared in its weights alone."""
+    edits: dict[str, Edit] = {}
+    """Runs that are computed from others, by name: adapters `edit.<name>`, which everything downstream takes."""
     comparisons: Comparisons = Comparisons()
     """Which pairs are compared."""
     geometry: Geometry = Geometry()
@@ -76,7 +87,8 @@ class Config(Block):
     def _expand_runs(self) -> list[Run]:
         runs = expand_runs(self.methods, self.seeds, self.adapters)
         wanted = self.evaluation.controls and self.evaluation.benchmarks
-        return [*runs, *control_runs(runs, self.geometry.reference)] if wanted else runs
+        runs += control_runs(runs, self.geometry.reference) if wanted else []
+        return [*runs, *edit_runs(runs, self.edits)]
 
     @cached_property
     def trained(self) -> list[Run]:
@@ -147,6 +159,7 @@ class Config(Block):
             raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
         for label, method in self.methods.items():
             check_method(label, method, self.training)
+        check_names("edits", self.edits)
         check_adapters(self.adapters)
         if self.rollouts.file and self.prompts is not None:
             raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
