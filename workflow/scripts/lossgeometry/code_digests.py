@@ -93,13 +93,15 @@ def _names_exports(statement: ast.stmt) -> bool:
 def _written(node: object) -> str:
     """Return a syntax tree as text: without docstrings and without the wording of what is printed or raised.
 
-    Fields that are empty are left out, so that the text is the same in every version of Python that knows the syntax: newer ones
-    add fields to old nodes.
+    Fields that are empty are left out, and so are empty pieces of an f-string, so that the text is the same in every version of
+    Python that knows the syntax: newer ones add fields to old nodes, and 3.12 ends a nested format with an empty piece.
     """
     if isinstance(node, list):
         return f"[{','.join(_written(item) for item in node if not _is_bare_string(item))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
+    if isinstance(node, ast.JoinedStr):
+        node.values = [piece for piece in node.values if not isinstance(piece, ast.Constant) or piece.value != ""]
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         node.exc.args = [_without_wording(argument) for argument in node.exc.args]
     elif isinstance(node, ast.Call) and _is_message(node):
