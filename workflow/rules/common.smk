@@ -10,7 +10,7 @@ LIBRARY = f"{workflow.basedir}/workflow/scripts"
 sys.path.insert(0, LIBRARY)
 
 from lossgeometry import jobs
-from lossgeometry.code_digests import code_digests
+from lossgeometry.code_digests import code_digests, is_package
 from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.runs import BASE, pair_id
@@ -28,6 +28,8 @@ if workflow.is_main_process:
         CONFIG = load_config({key: value for key, value in config.items()})
     except ConfigError as error:
         sys.exit(printable(f"The configuration cannot run. {error}."))
+    parts = jobs.rollouts.finished_parts(Path(f"results/{CONFIG.experiment}/rollouts/shards")) or CONFIG.rollouts.shards
+    CONFIG = CONFIG.model_copy(update={"rollouts": CONFIG.rollouts.model_copy(update={"shards": parts})})
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
     workflow.config_settings.configfiles = []
 else:
@@ -42,9 +44,13 @@ envvars:
     VARIABLE,
 
 
+# Where Snakemake installs the environments of jobs, their files are what it compares, and no package here is what a job uses.
+DEPLOYED = bool(workflow.deployment_settings.deployment_method)
+
+
 def planned_code(*files):
     """Return the digests of the code that a job runs, as they were when it was planned; see `code_digests`."""
-    digests = code_digests(*files)
+    digests = {name: code for name, code in code_digests(*files).items() if not (DEPLOYED and is_package(name))}
     return digests if workflow.is_main_process else {name: PLAN["code"].get(name, "") for name in digests}
 
 
@@ -61,6 +67,7 @@ wildcard_constraints:
     benchmark="[A-Za-z0-9_-]+",
     set="[A-Za-z0-9_-]+",
     seed="[0-9]+",
+    scatteritem="[0-9]+-of-[0-9]+",
 
 
 def results(path):

@@ -78,7 +78,7 @@ BAD = [
         (
             "evaluation.benchmarks",
             {name: GENERATED},
-            rf"the name {name} is taken by the prompts of the rollouts; choose",
+            rf"the name {name} is taken by other problems than a benchmark's; choose",
         )
         for name in ("train", "heldout")
     ),

@@ -45,6 +45,9 @@ class Config(Block):
     """Appended to every problem, after a newline, in rollouts, training and evaluation alike."""
     prompts: Problems | None = None
     """The problems that rollouts are sampled for; none where no method is trained."""
+    probe: Problems | None = None
+    """The problems that connectivity and hidden states are measured on, whatever the benchmarks are. Without it, as many as these
+    stages use of the first of `evaluation.benchmarks`."""
     rollouts: Rollouts = Rollouts()
     """How the rollouts are sampled."""
     grading: Grading = Grading()
@@ -121,9 +124,19 @@ class Config(Block):
         pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
         return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
-    def benchmark_of(self, stage: Connectivity | Representations | Behaviour) -> str:
-        """Return the benchmark that a stage takes its problems from; empty where there is none."""
-        return stage.benchmark or next(iter(self.evaluation.benchmarks), "")
+    @cached_property
+    def probes(self) -> Problems | None:
+        """`probe`, or its default; None where there are no problems at all."""
+        first = next(iter(self.evaluation.benchmarks.values()), None)
+        if self.probe or not first:
+            return self.probe
+        used = (self.connectivity.sequences, self.connectivity.accuracy_problems, self.representations.prompts)
+        return first.model_copy(update={"count": min(first.count, max(used))})
+
+    @property
+    def measured_benchmark(self) -> str:
+        """The benchmark whose answers the stage `behaviour` measures; empty where there is none."""
+        return self.behaviour.benchmark or next(iter(self.evaluation.benchmarks), "")
 
     @property
     def student_name(self) -> str:
@@ -173,7 +186,7 @@ class Config(Block):
         if self.training.batch_size % self.training.processes:
             raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
         sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
-        for key, problems in {"prompts": self.prompts, **sets}.items():
+        for key, problems in {"prompts": self.prompts, "probe": self.probe, **sets}.items():
             if problems and problems.grader not in grader_names():
                 raise ValueError(
                     f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
@@ -210,10 +223,13 @@ class Config(Block):
         )
         if needs_solutions and self.prompts is None and not self.rollouts.file:
             raise ValueError(f"{key}comparisons: this stage needs held-out solutions of the teacher; configure prompts")
-        if stage.benchmark and stage.benchmark not in self.evaluation.benchmarks:
-            raise ValueError(f"{key}benchmark: there is no {stage.benchmark}; name one of evaluation.benchmarks")
-        if stage.needs_benchmark and not self.benchmark_of(stage):
-            raise ValueError(f"{key}benchmark: this stage needs problems; configure one of evaluation.benchmarks")
+        if isinstance(stage, Behaviour):
+            if self.measured_benchmark not in self.evaluation.benchmarks:
+                raise ValueError(
+                    f"{key}benchmark: there is no {stage.benchmark or 'benchmark'}; name one of evaluation.benchmarks"
+                )
+        elif stage.needs_probe and not self.probes:
+            raise ValueError("probe: this stage needs problems; set probe, or configure one of evaluation.benchmarks")
 
 
 def _check_method(label: str, method: Method, training: Training) -> None:

@@ -37,6 +37,8 @@ def shrink(values: dict[str, Any], runs: Sequence[Run]) -> dict[str, Any]:
         values["experiment"] += SUFFIX
     if values["prompts"]:
         values["prompts"] = values["prompts"] | {"count": PROMPTS}
+    if values["probe"]:
+        values["probe"] = values["probe"] | {"count": PROMPTS}
     for stage in STAGES:
         if stage.block:
             values[stage.block] = stage.shrink(values[stage.block])

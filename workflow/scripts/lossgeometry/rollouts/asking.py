@@ -31,7 +31,7 @@ def ask_teacher(
     cfg: dict[str, Any],
     speed: dict[str, Any],
     student: Path,
-    prompts: list[Path],
+    prompts: Path,
     shard: tuple[int, int],
     output: Path,
 ) -> None:
@@ -45,27 +45,20 @@ def ask_teacher(
     cfg
         `ASKED`, and `samples_per_prompt`, `reasoning` and, where it is kept, `reasoning_template`.
     speed
-        Keys of the engine on which no answer depends: requests in flight over all shards, deadline, the key's variable, the
+        Keys of the engine on which no answer depends: requests in flight from this job, deadline, the key's variable, the
         share that may be refused.
     student
         Model folder whose tokenizer counts the tokens.
     prompts
-        Files of problems; the samples of all of them are drawn alike.
+        File of problems.
     """
-    problems = [row for path in prompts for row in read_lines(path)][shard[0] :: shard[1]]
+    problems = list(read_lines(prompts))[shard[0] :: shard[1]]
     requests = rollout_requests(problems, cfg["samples_per_prompt"], cfg["seed"])
     folder = output.parent.parent / "answers" / digest_of({key: cfg[key] for key in ASKED})
-    share = in_flight_of_shard(speed["batch_size"], shard)
     told = {key: cfg[key] for key in ("base_url", "body", "reasoning")}
-    engine = Engine(name="openai", **told, **speed | {"batch_size": share})
+    engine = Engine(name="openai", **told, **speed)
     failed = _ask(requests, Sampling(**cfg["sampling"]), engine, cfg, folder, output.name)
     write_atomic(output, _rows(requests, folder, failed, cfg, AutoTokenizer.from_pretrained(student)))
-
-
-def in_flight_of_shard(total: int, shard: tuple[int, int]) -> int:
-    """Return a shard's share of the requests in flight, so that all shards together have `total` of them at most."""
-    number, shards = shard
-    return total // shards + (number < total % shards)
 
 
 def identity(request: Request) -> str:

@@ -60,10 +60,10 @@ class Training(Block):
     def speed_keys(self) -> tuple[str, ...]:
         """The keys that change no result but for rounding, which bfloat16 on a GPU does not repeat anyway.
 
-        In float32 results are compared byte for byte, and there only the number of processes is among them.
+        In float32 results are compared byte for byte, and there fewer are among them.
         """
         if self.precision == "float32":
-            return ("processes",)
+            return ("processes", "checkpoint_every")
         return ("micro_batch_size", "tokens_per_micro_batch", "gradient_checkpointing", "processes", "checkpoint_every")
 
 
