@@ -4,12 +4,15 @@ CORES ?= 8
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?=
-CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+# Whatever else snakemake takes, for all, plan, preflight and accept: make plan ARGS="--config seeds=[1]"
+ARGS ?=
+CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
 .PHONY: all environment test browser slurm preflight plan accept lint reference clean
 
 all: $(VENV)/installed
-	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
+	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
+	$(BIN)/snakemake --cores $(CORES) all $(CONFIGFILE)
 
 # The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
 environment: $(VENV)/installed

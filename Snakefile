@@ -3,13 +3,6 @@ from snakemake.utils import min_version
 min_version("9.27.1")
 
 
-# A configuration file given on the command line stands alone; Snakemake would otherwise merge it into the default one.
-# A job is handed the configuration that was planned.
-if "experiment" not in config and workflow.is_main_process:
-
-    configfile: "config/config.yaml"
-
-
 include: "workflow/rules/common.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/rollouts.smk"

@@ -138,4 +138,4 @@ def test_local_problems_are_inputs(project):
     os.utime(project.root / "mine.jsonl", (2e9, 2e9))
     (project.root / "mine.jsonl").write_text("{}\n")
     os.utime(project.root / "mine.jsonl", (2e9, 2e9))
-    assert project.plan()["fetch_prompts"] == ["easy"]
+    assert project.plan()["fetch_prompts"] == ["easy", "probe"]

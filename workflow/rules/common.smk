@@ -5,6 +5,8 @@ import sys
 from os.path import relpath
 from pathlib import Path
 
+from snakemake.logging import logger
+
 # The library beside these rules, even where another copy of it is installed.
 LIBRARY = f"{workflow.basedir}/workflow/scripts"
 sys.path.insert(0, LIBRARY)
@@ -13,8 +15,10 @@ from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests, is_package
 from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.config import load_config, planned_config
+from lossgeometry.experiment.layers import DEFAULT, over_default, read_layer
 from lossgeometry.experiment.runs import BASE, pair_id
 from lossgeometry.files.text import printable
+from lossgeometry.planning.reasons import shorten_logged
 from lossgeometry.planned import VARIABLE, freeze, search_first, thaw
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.students.files import model_files
@@ -22,14 +26,39 @@ from lossgeometry.updates.folders import update_files
 
 search_first(LIBRARY)
 
+
+def refuse(error):
+    sys.exit(printable(f"The configuration cannot run. {error}."))
+
+
+def partial():
+    """Return whether the default configuration lies under what the command line gives: files that are no whole experiment."""
+    files = [read_layer(file) for file in workflow.config_settings.configfiles]
+    own = {key: config[key] for key in config if key not in workflow.config_settings.overwrite_config}
+    return over_default([own, *files]) and bool(read_layer(DEFAULT))
+
+
 # Only the main process reads the configuration; its jobs, wherever and whenever they start, are handed what it planned.
+try:
+    PARTIAL = workflow.is_main_process and partial()
+except ConfigError as error:
+    refuse(error)
+
+if PARTIAL:
+
+    configfile: str(DEFAULT)
+
+
 if workflow.is_main_process:
     try:
         CONFIG = load_config({key: value for key, value in config.items()})
     except ConfigError as error:
-        sys.exit(printable(f"The configuration cannot run. {error}."))
+        refuse(error)
     parts = jobs.rollouts.finished_parts(Path(f"results/{CONFIG.experiment}/rollouts/shards")) or CONFIG.rollouts.shards
     CONFIG = CONFIG.model_copy(update={"rollouts": CONFIG.rollouts.model_copy(update={"shards": parts})})
+    logger.addFilter(shorten_logged)
+    for note in CONFIG.notes:
+        logger.warning(f"Note: {note}.")
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
     workflow.config_settings.configfiles = []
 else:

@@ -68,16 +68,16 @@ elif CONFIG.teacher.source == "endpoint":
 
     HELDOUT = results("rollouts/shards/heldout.jsonl")
 
-    use rule ask_teacher as ask_teacher_for_heldout with:
+    use rule ask_teacher as fetch_heldout with:
         input:
             **model("student", student_folder()),
             prompts=results("prompts/heldout.jsonl"),
         output:
             HELDOUT,
         log:
-            log_of("ask_teacher_for_heldout"),
+            log_of("fetch_heldout"),
         benchmark:
-            benchmark_of("ask_teacher_for_heldout")
+            benchmark_of("fetch_heldout")
         message:
             "Asking {params.cfg[model]} at {params.cfg[base_url]} for held-out solutions"
 

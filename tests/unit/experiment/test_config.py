@@ -58,7 +58,7 @@ BAD = [
     (
         "comparisons",
         {"pairs": [["sft.lr1.s1", "rft.lr0.001.s42"]]},
-        r"comparisons: there is no run sft\.lr1\.s1; the runs are",
+        r"comparisons: there is no sft\.lr1\.s1; name one of sft, ",
     ),
     ("student.source", "endpoint", r"student"),
     ("evaluation.engine", {"name": "openai"}, r"evaluation.*endpoint cannot serve the adapters"),

@@ -139,6 +139,16 @@ class Config(Block):
         return self.behaviour.benchmark or next(iter(self.evaluation.benchmarks), "")
 
     @property
+    def notes(self) -> list[str]:
+        """What the user should know of keys that can be kept, but not as they stand."""
+        k, rank = self.geometry.k, self.lora.rank
+        if not self.trained or k <= rank:
+            return []
+        return [
+            f"geometry.k is {k}, above lora.rank: angles are undefined there, and given for {rank} directions instead"
+        ]
+
+    @property
     def student_name(self) -> str:
         """The student in words: its hub id, its folder, or what it is."""
         return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
@@ -211,9 +221,8 @@ class Config(Block):
         ):
             try:
                 pairs = expand_pairs(runs, stage.comparisons) if stage.comparisons else []
-            except KeyError as error:
-                known = ", ".join(ids)
-                raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None
+            except ValueError as error:
+                raise ValueError(f"{key}comparisons: {error}") from None
             if (pairs or stage is self.behaviour and stage.problems) and stage is not self:
                 self._check_function_space(key, stage)
 
@@ -265,6 +274,11 @@ def load_config(values: dict[str, Any]) -> Config:
     """
     try:
         config = Config(**values)
+        labels = [*config.methods, *config.adapters]
+        if "reference" in config.geometry.model_fields_set and config.geometry.reference not in labels:
+            raise ConfigError(
+                f"geometry.reference: there is no method or adapter {config.geometry.reference}; name one of {', '.join(labels)}"
+            )
         if not config.smoke:
             return config
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))

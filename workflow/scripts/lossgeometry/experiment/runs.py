@@ -78,19 +78,37 @@ def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, s
 
     Raises
     ------
-    KeyError
-        If an explicit pair or an exclusion names a run that does not exist; the message is that run id.
+    ValueError
+        If an explicit pair or an exclusion names nothing that there is.
     """
     position = {run.id: index for index, run in enumerate(runs)}
-    for run_id in [*sum(comparisons.pairs, ()), *comparisons.exclude]:
-        if run_id not in position:
-            raise KeyError(run_id)
-    explicit = {tuple(sorted(pair, key=position.__getitem__)) for pair in comparisons.pairs}
+    excluded = {run.id for name in comparisons.exclude for run in _named(name, runs)}
+    explicit = {tuple(sorted(_pair_of(names, runs), key=position.__getitem__)) for names in comparisons.pairs}
     return [
         (a.id, b.id)
         for a, b in combinations(runs, 2)
-        if not {a.id, b.id} & set(comparisons.exclude) and (_compared(a, b, comparisons) or (a.id, b.id) in explicit)
+        if not {a.id, b.id} & excluded and (_compared(a, b, comparisons) or (a.id, b.id) in explicit)
     ]
+
+
+def _named(name: str, runs: list[Run]) -> list[Run]:
+    """Return the runs that a name stands for: a label (at its default learning rate), `<label>.lr<rate>`, or a run id."""
+    found = [run for run in runs if name in (run.id, run.id.rpartition(".s")[0]) or (name == run.label and run.default)]
+    if not found:
+        labels = ", ".join(dict.fromkeys(run.label for run in runs))
+        raise ValueError(f"there is no {name}; name one of {labels}, at another rate as <method>.lr<rate>, or a run id")
+    return found
+
+
+def _pair_of(names: tuple[str, str], runs: list[Run]) -> tuple[str, str]:
+    """Return the pair of run ids that two names stand for: at the first seed that both have."""
+    first, second = (_named(name, runs) for name in names)
+    for a in first:
+        for b in second:
+            apart = len(first) == len(second) == 1 or a.seed == b.seed or a.external or b.external
+            if apart and a.id != b.id:
+                return a.id, b.id
+    raise ValueError(f"pairs: {names[0]} and {names[1]} are no two runs of one seed; name two methods, or two run ids")
 
 
 def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
