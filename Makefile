@@ -8,7 +8,7 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all environment test browser slurm preflight plan accept lint reference clean
+.PHONY: all environment test browser slurm preflight plan accept verify lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
@@ -29,6 +29,10 @@ plan: $(VENV)/installed
 accept: $(VENV)/installed
 	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
 
+# Compute the digests that results claim again, here or in a copy: make verify RESULTS=/somewhere/results/tiny
+verify: $(VENV)/installed
+	$(BIN)/python workflow/scripts/verify_results.py $(RESULTS)
+
 test: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit
 	$(BIN)/pytest tests/plan tests/integration
@@ -39,7 +43,10 @@ browser slurm: $(VENV)/installed
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
+	$(BIN)/mypy
+	mkdir -p build && cat resources/explorer/*.js > build/page.js  # one scope in the page, so one file here
+	$(BIN)/oxlint --no-ignore build/page.js
 	$(BIN)/snakemake --lint
 
 # config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions; docs/tables.md, from the stages.

@@ -35,10 +35,11 @@ EXPERIMENT: dict[str, Any] = {
     "connectivity": {"comparisons": EVERY_PAIR},
     "representations": {"comparisons": EVERY_PAIR},
     "evaluation": {
+        "controls": False,
         "benchmarks": {
             "easy": {"source": "generated", "difficulty": "reachable", "count": 8, "seed": 2},
             "hard": {"source": "generated", "difficulty": "hard", "count": 8, "seed": 2},
-        }
+        },
     },
 }
 

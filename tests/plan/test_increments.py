@@ -65,6 +65,17 @@ def test_a_finished_experiment_runs_nothing_and_every_job_was_recorded(finished)
     assert len(list((finished.root / ".snakemake" / "metadata").iterdir())) == len(finished.outputs)
 
 
+def test_controls_cost_their_answers_and_one_adapter_without_training(project):
+    project.set("evaluation.controls", True)
+    controls = ["control.untrained", "control.random"]
+    tables = ("tabulate_accuracy", "tabulate_geometry", "tabulate_runs", "tabulate_sensitivity")
+    assert project.plan() == CHANGED_CONFIG | single(*tables) | jobs(
+        derive_adapter=["control.random"],
+        generate_answers=on_benchmarks(controls),
+        grade_answers=on_benchmarks(controls),
+    )
+
+
 # One method's hyper-parameter, loss module, learning rate.
 
 

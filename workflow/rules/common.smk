@@ -2,14 +2,9 @@
 
 import os
 import sys
-from os.path import relpath
 from pathlib import Path
 
 from snakemake.logging import logger
-
-# The library beside these rules, even where another copy of it is installed.
-LIBRARY = f"{workflow.basedir}/workflow/scripts"
-sys.path.insert(0, LIBRARY)
 
 from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests, is_package
@@ -19,34 +14,37 @@ from lossgeometry.experiment.layers import DEFAULT, over_default, read_layer
 from lossgeometry.experiment.runs import BASE, pair_id
 from lossgeometry.files.text import printable
 from lossgeometry.planning.reasons import shorten_logged
-from lossgeometry.planned import VARIABLE, freeze, search_first, thaw
-from lossgeometry.provenance import digest_of_file
+from lossgeometry.planned import freeze, search_first, thaw, variable_of
 from lossgeometry.students.files import model_files
 from lossgeometry.updates.folders import update_files
 
 search_first(LIBRARY)
+# Named by the module that includes this workflow, so that a workflow can include it twice.
+VARIABLE = variable_of(__name__)
 
 
 def refuse(error):
     sys.exit(printable(f"The configuration cannot run. {error}."))
 
 
-def partial():
-    """Return whether the default configuration lies under what the command line gives: files that are no whole experiment."""
-    files = [read_layer(file) for file in workflow.config_settings.configfiles]
-    own = {key: config[key] for key in config if key not in workflow.config_settings.overwrite_config}
-    return over_default([own, *files]) and bool(read_layer(DEFAULT))
+def lies_over_default():
+    """Return whether the default configuration lies under what is given: files that are no whole experiment."""
+    if __name__ is not None:  # a module is given its configuration
+        return "experiment" not in config
+    return over_default(map(read_layer, workflow.config_settings.configfiles)) and bool(
+        read_layer(Path(HOME) / DEFAULT)
+    )
 
 
 # Only the main process reads the configuration; its jobs, wherever and whenever they start, are handed what it planned.
 try:
-    PARTIAL = workflow.is_main_process and partial()
+    PARTIAL = workflow.is_main_process and lies_over_default()
 except ConfigError as error:
     refuse(error)
 
 if PARTIAL:
 
-    configfile: str(DEFAULT)
+    configfile: workflow.source_path("../../config/config.yaml")
 
 
 if workflow.is_main_process:
@@ -60,7 +58,8 @@ if workflow.is_main_process:
     for note in CONFIG.notes:
         logger.warning(f"Note: {note}.")
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
-    workflow.config_settings.configfiles = []
+    if __name__ is None:  # no module: the files of a workflow around this one are its own
+        workflow.config_settings.configfiles = []
 else:
     try:
         PLAN = thaw(os.environ[VARIABLE])
@@ -126,6 +125,11 @@ def teacher_folder():
     return results("models/teacher")
 
 
+def given(file):
+    """Return a file of the user's as an input: it lies where its name says, below no module's prefix and in no storage."""
+    return local(str(file))
+
+
 def manifest(folder):
     """Return the file that lists the digests of a model folder. Jobs depend on it: a folder's date changes with every copy."""
     return f"{folder}.json"
@@ -144,18 +148,22 @@ def model_manifests():
 
 def source_files(source):
     """Return the files that a model is linked from, where it is a folder: its weights may change in place."""
-    return list(map(str, model_files(source.name))) if source.source == "folder" else []
-
-
-def adapter_folder(run):
-    """Return the folder of a run's adapter: the user's own where it exists, else trained here or fetched from the hub."""
-    folder = CONFIG.runs[run].folder
-    return folder if folder and Path(folder).is_dir() else results(f"adapters/{run}")
+    return list(map(given, model_files(source.name))) if source.source == "folder" else []
 
 
 def adapter_inputs(run):
-    """Return the files that a job which uses a run's update depends on; none for the base."""
-    return [] if run == BASE else list(map(str, update_files(adapter_folder(run))))
+    """Return the files that a job which uses a run's update depends on; none for the base.
+
+    They are the user's own where the folder exists, else trained or made here, or fetched from the hub.
+    """
+    if run == BASE:
+        return []
+    if CONFIG.runs[run].origin == "untrained":
+        return list(map(str, update_files(results(f"initialisations/s{CONFIG.runs[run].init_seed}"))))
+    folder = CONFIG.runs[run].folder
+    if folder and Path(folder).is_dir():
+        return list(map(given, update_files(folder)))
+    return list(map(str, update_files(results(f"adapters/{run}"))))
 
 
 def adapter_files():
@@ -189,7 +197,7 @@ def one_of(names):
 def problem_file(name):
     """Return the user's file that a set of problems is read from; none for a data set of the hub."""
     source = jobs.grading.problem_source(CONFIG, name)
-    return source.name if source.source == "file" else []
+    return given(source.name) if source.source == "file" else []
 
 
 def initialisation(run, name):

@@ -1,8 +1,8 @@
 """The update of every run as a compact singular value decomposition, and its relation to the weights that it changes."""
 
 
-# `external.<name>` is also a possible run id in the eyes of the rule that trains.
-ruleorder: fetch_adapter > train_adapter
+# `external.<name>` and `control.random` are also possible run ids in the eyes of the rule that trains.
+ruleorder: fetch_adapter > derive_adapter > train_adapter
 
 
 rule fetch_adapter:
@@ -23,6 +23,32 @@ rule fetch_adapter:
         "Fetching the adapter {wildcards.name}"
     script:
         "../scripts/fetch_adapter.py"
+
+
+rule derive_adapter:
+    input:
+        lambda wildcards: adapter_inputs(CONFIG.runs[wildcards.run].source),
+    output:
+        weights=results("adapters/{run}/adapter_model.safetensors"),
+        config=results("adapters/{run}/adapter_config.json"),
+    log:
+        log_of("derive_adapter/{run}"),
+    benchmark:
+        benchmark_of("derive_adapter/{run}")
+    wildcard_constraints:
+        run=one_of(run.id for run in CONFIG.runs.values() if run.origin == "derived"),
+    conda:
+        CPU
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        cfg=lambda wildcards: {"seed": CONFIG.runs[wildcards.run].init_seed},
+        code=planned_code("derive_adapter.py"),
+    message:
+        "Drawing random directions for {wildcards.run}"
+    script:
+        "../scripts/derive_adapter.py"
 
 
 rule reduce_adapter:

@@ -23,6 +23,7 @@ WITHOUT_EFFECT = frozenset(
         "script",
         "planned",
         "code_digests",
+        "records",
         "files/atomic",
         "files/locks",
         "files/resuming",

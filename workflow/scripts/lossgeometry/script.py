@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from lossgeometry.errors import CannotWrite, ChangedCode, DamagedInput, InputError, SecondWriter
 from lossgeometry.files.damage import require_whole
 from lossgeometry.planned import require_planned_code
+from lossgeometry.records import record_outputs
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -31,11 +32,12 @@ def job(snakemake, network: bool = False) -> Iterator[None]:
     log = os.open(snakemake.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
-    sys.stdout.reconfigure(line_buffering=True)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # typeshed allows for any stand-in
     try:
         require_planned_code(snakemake.params.code)
         require_whole(snakemake.input)
         yield
+        record_outputs(snakemake.log[0], snakemake.output)
     except (ChangedCode, InputError, DamagedInput, CannotWrite, SecondWriter) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

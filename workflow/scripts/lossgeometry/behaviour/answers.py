@@ -1,6 +1,5 @@
 """The answers that models are compared on, as teacher-forced sequences."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -43,7 +42,7 @@ def first_answers(
     InputError
         If fewer than two answers hold a token: no standard error follows from one.
     """
-    chosen: dict[str, Mapping] = {}
+    chosen: dict[str, dict] = {}
     for row in read_lines(graded):
         if row["decoding"] == decoding:
             chosen.setdefault(row["problem_id"], row)

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from lossgeometry.behaviour.answers import Answer, first_answers
 from lossgeometry.behaviour.divergence import MEASURES, divergences
+from lossgeometry.files.parquet import write_parquet
 from lossgeometry.forward.adapted_model import attached, load_base
 from lossgeometry.forward.losses import check_losses
-from lossgeometry.geometry.tidy import write_parquet
 from lossgeometry.settings.tasks import Divergences
 from lossgeometry.updates.peft import Adapter
 

@@ -14,6 +14,7 @@ TOP_SHARE = 0.05
 """The tokens that move most, as a share of all."""
 BASE_TEXT, OWN_TEXT = "base", "own"
 EMPTY = "no such token"
+UNDEFINED = (float("nan"), float("nan"), float("nan"), float("nan"))
 
 
 class Row(NamedTuple):
@@ -108,10 +109,10 @@ def per_token(values: pd.Series, problems: pd.Series) -> tuple[float, float, flo
     sums = values.groupby(problems, sort=False).agg(["sum", "count"])
     count, total = len(sums), sums["count"].sum()
     if not count:
-        return float("nan"), float("nan"), float("nan"), float("nan")
+        return UNDEFINED
     mean = float(sums["sum"].sum() / total)
     if count < 2:
-        return mean, float("nan"), float("nan"), float("nan")
+        return mean, *UNDEFINED[1:]
     residuals = sums["sum"] - mean * sums["count"]
     error = float(np.sqrt(count / (count - 1) * (residuals**2).sum()) / total)
     half = student_quantile(count) * error
@@ -125,7 +126,7 @@ def _top_row(run: str, text: str, tokens: pd.DataFrame) -> Row:
     count = int(problems.max()) + 1
     value = top_share(kl)
     if np.isnan(value):
-        return Row(run, text, "all", "top_share", *[float("nan")] * 4, count, len(tokens), "nothing moved")
+        return Row(run, text, "all", "top_share", *UNDEFINED, count, len(tokens), "nothing moved")
     without = np.array([top_share(kl[problems != problem]) for problem in range(count)])
     error = float(np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum()))
     half = student_quantile(count) * error

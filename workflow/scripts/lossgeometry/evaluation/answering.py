@@ -31,12 +31,12 @@ def answer(
     speed
         Keys of the engine on which no result depends: they may change while a job is continued.
     adapter
-        PEFT folder, applied unmerged; None for the base.
+        PEFT folder; None for the base.
     prompts, outputs
         Problems and completions, one file per benchmark.
     """
     sampling, engine = task.sampling, Engine.from_told({**task.engine, **speed})
-    loaded = []
+    loaded: list[Any] = []
 
     def load_engine():
         if not loaded:

@@ -1,6 +1,5 @@
 """The configuration: its models composed, its cross-checks, and errors that name the key and the cure."""
 
-import importlib.util
 import re
 from functools import cached_property
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
+from lossgeometry.experiment.checks import check_method, sentence
+from lossgeometry.experiment.runs import BASE, Run, control_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
@@ -23,10 +23,11 @@ from lossgeometry.settings.representations import Representations
 from lossgeometry.settings.rollouts import Grading, Rollouts
 from lossgeometry.settings.training import Lora, Method, Seeds, Training
 
-LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
 NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 """A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
 NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
+
+FunctionSpace = Connectivity | Representations | Behaviour
 
 
 class Config(Block):
@@ -79,7 +80,12 @@ class Config(Block):
     @cached_property
     def runs(self) -> dict[str, Run]:
         """Every run by its id, in the order of the configuration."""
-        return {run.id: run for run in expand_runs(self.methods, self.seeds, self.adapters)}
+        return {run.id: run for run in self._expand_runs()}
+
+    def _expand_runs(self) -> list[Run]:
+        runs = expand_runs(self.methods, self.seeds, self.adapters)
+        wanted = self.evaluation.controls and self.evaluation.benchmarks
+        return [*runs, *control_runs(runs, self.geometry.reference)] if wanted else runs
 
     @cached_property
     def trained(self) -> list[Run]:
@@ -120,7 +126,7 @@ class Config(Block):
         """The pairs of run ids whose texts are compared."""
         return self._pairs_of(self.behaviour) if self.behaviour.problems else []
 
-    def _pairs_of(self, stage: Connectivity | Representations | Behaviour) -> list[tuple[str, str]]:
+    def _pairs_of(self, stage: FunctionSpace) -> list[tuple[str, str]]:
         pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
         return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
@@ -153,7 +159,7 @@ class Config(Block):
         """The student in words: its hub id, its folder, or what it is."""
         return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
 
-    def options_of(self, run: Run) -> Block:
+    def options_of(self, run: Run) -> Any:
         """Return the checked hyper-parameters of a run's method."""
         return method_module(run.method).Options(**self.methods[run.label].options)
 
@@ -169,7 +175,7 @@ class Config(Block):
         if not self.methods and not self.adapters:
             raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
         for label, method in self.methods.items():
-            _check_method(label, method, self.training)
+            check_method(label, method, self.training)
         for name in self.adapters:
             if not NAME.fullmatch(name):
                 raise ValueError(f"adapters.{name!r}: the name is also a folder's: {NAME_RULE}")
@@ -205,7 +211,7 @@ class Config(Block):
         return self
 
     def _check_runs(self) -> None:
-        runs = expand_runs(self.methods, self.seeds, self.adapters)
+        runs = self._expand_runs()
         ids = [run.id for run in runs]
         for run_id in ids:
             if ids.count(run_id) > 1:
@@ -213,20 +219,20 @@ class Config(Block):
                 raise ValueError(
                     f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate"
                 )
-        for key, stage in (
-            ("", self),
-            ("connectivity.", self.connectivity),
-            ("representations.", self.representations),
-            ("behaviour.", self.behaviour),
-        ):
+        stages: dict[str, FunctionSpace] = {
+            "connectivity.": self.connectivity,
+            "representations.": self.representations,
+            "behaviour.": self.behaviour,
+        }
+        for key, comparisons in {"": self.comparisons, **{key: of.comparisons for key, of in stages.items()}}.items():
             try:
-                pairs = expand_pairs(runs, stage.comparisons) if stage.comparisons else []
+                pairs = expand_pairs(runs, comparisons) if comparisons else []
             except ValueError as error:
                 raise ValueError(f"{key}comparisons: {error}") from None
-            if (pairs or stage is self.behaviour and stage.problems) and stage is not self:
-                self._check_function_space(key, stage)
+            if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
+                self._check_function_space(key, stages[key])
 
-    def _check_function_space(self, key: str, stage: Connectivity | Representations | Behaviour) -> None:
+    def _check_function_space(self, key: str, stage: FunctionSpace) -> None:
         needs_solutions = isinstance(stage, Representations) or (
             isinstance(stage, Connectivity) and "reference_solution" in stage.losses
         )
@@ -241,29 +247,6 @@ class Config(Block):
             raise ValueError("probe: this stage needs problems; set probe, or configure one of evaluation.benchmarks")
 
 
-def _check_method(label: str, method: Method, training: Training) -> None:
-    name = label.partition("@")[0]
-    if not LABEL.fullmatch(label):
-        raise ValueError(f"methods.{label}: write <method> or <method>@<variant>, such as dpo@beta0.05")
-    if importlib.util.find_spec(f"lossgeometry.methods.{name}") is None:
-        raise ValueError(
-            f"methods.{label}: there is no method {name}; add workflow/scripts/lossgeometry/methods/{name}.py"
-        )
-    module = method_module(name)
-    try:
-        options = module.Options(**method.options)
-    except ValidationError as error:
-        raise ValueError(f"methods.{label}.options.{_sentence(error)}") from None
-    if method.verdicts == "shuffled" and not module.OFFLINE:
-        raise ValueError(
-            f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
-        )
-    if not module.OFFLINE and training.batch_size % options.generations:
-        raise ValueError(
-            f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"
-        )
-
-
 def load_config(values: dict[str, Any]) -> Config:
     """Return the checked configuration.
 
@@ -275,7 +258,8 @@ def load_config(values: dict[str, Any]) -> Config:
     try:
         config = Config(**values)
         labels = [*config.methods, *config.adapters]
-        if "reference" in config.geometry.model_fields_set and config.geometry.reference not in labels:
+        told = config.methods and "reference" in config.geometry.model_fields_set
+        if told and config.geometry.reference not in labels:
             raise ConfigError(
                 f"geometry.reference: there is no method or adapter {config.geometry.reference}; name one of {', '.join(labels)}"
             )
@@ -283,27 +267,12 @@ def load_config(values: dict[str, Any]) -> Config:
             return config
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
     except ValidationError as error:
-        raise ConfigError(_sentence(error)) from None
+        raise ConfigError(sentence(error)) from None
 
 
 def planned_config(values: dict[str, Any]) -> Config:
     """Return the configuration that `Config.model_dump` resolved before, smoke variant or not."""
     return Config(**values)
-
-
-def _sentence(error: ValidationError) -> str:
-    """Return the first problem of a validation as `key: what is wrong; the cure`."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    more = f" ({len(error.errors()) - 1} more after this one)" if len(error.errors()) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return f"{key}: there is no such key; remove it or look up its spelling in config/README.md{more}"
-    if first["type"] == "missing":
-        return f"{key}: this key is missing; add it as config/README.md describes{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error":
-        return f"{key + ': ' if key else ''}{message}{more}"
-    return f"{key}: {message[0].lower() + message[1:]}, but it is {first['input']!r}; correct it{more}"
 
 
 def json_schema() -> dict[str, Any]:

@@ -13,9 +13,13 @@ BASE = "base"
 """The run without an adapter, in evaluation."""
 
 
+SHUFFLED, UNTRAINED, RANDOM = "shuffled verdicts", "untrained", "random directions"
+"""What a control is; an untrained adapter is an update of zero, and random directions keep a run's singular values."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """One update: a method at one learning rate and seed, or one that the user supplied."""
+    """One update: a method at one learning rate and seed, one that the user supplied, or one made without training."""
 
     id: str
     label: str
@@ -29,13 +33,13 @@ class Run:
     """Whether it runs at its method's default learning rate."""
     folder: str = ""
     """Where a given update lies: a folder or a hub id."""
-    origin: Literal["trained", "given"] = "trained"
-    """Where the update comes from: trained here, or given by the user."""
-
-    @property
-    def external(self) -> bool:
-        """Whether the user supplied the update."""
-        return self.origin == "given"
+    origin: Literal["trained", "given", "untrained", "derived"] = "trained"
+    """Where the update comes from: trained here, given by the user, an initialisation as it was drawn, or computed from
+    another run's."""
+    control: str = ""
+    """What kind of control it is, such as `SHUFFLED`; empty for a run that is none."""
+    source: str = ""
+    """Run that a derived update is computed from."""
 
     @property
     def whole_model(self) -> bool:
@@ -52,10 +56,11 @@ def _seed_name(init: int, order: int) -> str:
     return f"{init}" if init == order else f"{init}-o{order}"
 
 
-def _training_run(label: str, learning_rate: float, seed: int | Seeds, default: bool) -> Run:
+def _training_run(label: str, method: Method, learning_rate: float, seed: int | Seeds, default: bool) -> Run:
     init, order = (seed.init, seed.order) if isinstance(seed, Seeds) else (seed, seed)
     run_id = f"{label}.lr{learning_rate:g}.s{_seed_name(init, order)}"
-    return Run(run_id, label, label.partition("@")[0], learning_rate, init, order, default)
+    control = SHUFFLED if method.verdicts == "shuffled" else ""
+    return Run(run_id, label, label.partition("@")[0], learning_rate, init, order, default, control=control)
 
 
 def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapters: dict[str, str]) -> list[Run]:
@@ -67,10 +72,28 @@ def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapte
     runs = []
     for label, method in methods.items():
         method_seeds = method.seeds or tuple(seeds)
-        runs += [_training_run(label, method.learning_rate, seed, default=True) for seed in method_seeds]
-        runs += [_training_run(label, rate, method_seeds[0], default=False) for rate in method.learning_rates]
+        runs += [_training_run(label, method, method.learning_rate, seed, default=True) for seed in method_seeds]
+        runs += [_training_run(label, method, rate, method_seeds[0], default=False) for rate in method.learning_rates]
     runs += [Run(f"external.{name}", name, "", folder=str(folder), origin="given") for name, folder in adapters.items()]
     return runs
+
+
+def control_runs(runs: list[Run], reference: str) -> list[Run]:
+    """Return the controls that need no training: the first trained run's initialisation as it was drawn, and random
+    directions with the singular values of the first run of the reference method, or of the first run where it has none."""
+    trained = [run for run in runs if run.origin == "trained"]
+    if not trained:
+        return []
+    source = next((run for run in trained if run.label == reference), trained[0])
+    seeds = source.init_seed, source.order_seed
+    untrained = Run(
+        "control.untrained", f"control: {UNTRAINED}", "", 0.0, *seeds, origin="untrained", control=UNTRAINED
+    )
+    named = f"control: {RANDOM}"
+    return [
+        untrained,
+        Run("control.random", named, "", 0.0, *seeds, origin="derived", control=RANDOM, source=source.id),
+    ]
 
 
 def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, str]]:
@@ -82,7 +105,9 @@ def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, s
         If an explicit pair or an exclusion names nothing that there is.
     """
     position = {run.id: index for index, run in enumerate(runs)}
-    excluded = {run.id for name in comparisons.exclude for run in _named(name, runs)}
+    excluded = {
+        run.id for name in comparisons.exclude for run in runs if run in _named(name, runs) or run.label == name
+    }
     explicit = {tuple(sorted(_pair_of(names, runs), key=position.__getitem__)) for names in comparisons.pairs}
     return [
         (a.id, b.id)
@@ -105,14 +130,16 @@ def _pair_of(names: tuple[str, str], runs: list[Run]) -> tuple[str, str]:
     first, second = (_named(name, runs) for name in names)
     for a in first:
         for b in second:
-            apart = len(first) == len(second) == 1 or a.seed == b.seed or a.external or b.external
+            apart = len(first) == len(second) == 1 or a.seed == b.seed or "given" in (a.origin, b.origin)
             if apart and a.id != b.id:
                 return a.id, b.id
     raise ValueError(f"pairs: {names[0]} and {names[1]} are no two runs of one seed; name two methods, or two run ids")
 
 
 def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
-    if a.external or b.external:
+    if {a.origin, b.origin} & {"untrained", "derived"}:
+        return False
+    if "given" in (a.origin, b.origin):
         return comparisons.adapters and a.default and b.default
     if a.label == b.label:
         if a.learning_rate == b.learning_rate:

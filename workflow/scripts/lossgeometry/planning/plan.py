@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from lossgeometry.experiment.layers import parse_arguments, read_or_exit
 from lossgeometry.planning.reasons import shorten, why
@@ -60,7 +61,7 @@ def plan(project: Path, arguments: Sequence[str] = ()) -> list[PlannedJob]:
 
     jobs: list[PlannedJob] = []
 
-    def collect(record: logging.LogRecord) -> bool:
+    def collect(record: Any) -> bool:
         if getattr(record, "event", None) == LogEvent.JOB_INFO and record.output:
             jobs.append(_planned(record))
         return record.levelno >= logging.WARNING  # what a dry run prints is not the plan that is asked for
@@ -76,7 +77,7 @@ def plan(project: Path, arguments: Sequence[str] = ()) -> list[PlannedJob]:
     return sorted(jobs, key=lambda job: (job.rule, job.wildcards, job.outputs))
 
 
-def _planned(job: logging.LogRecord) -> PlannedJob:
+def _planned(job: Any) -> PlannedJob:
     return PlannedJob(
         rule=job.rule_name,
         wildcards=tuple(str(value) for value in job.wildcards.values()),
@@ -113,12 +114,12 @@ def _cost(rule: str, jobs: list[PlannedJob], project: Path) -> Cost:
     )
 
 
-def _recorded_seconds(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path, float]:
+def _recorded_seconds(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path | None, float]:
     """Return the seconds in every benchmark file of the rule that these jobs belong to."""
-    folders = {_rule_folder(job) for job in jobs if job.benchmark}
+    folders = {_rule_folder(job.rule, job.benchmark) for job in jobs if job.benchmark}
     files = sorted({file for folder in folders for file in (project / folder).rglob("*.tsv")})
     files += [project / job.benchmark for job in jobs if job.benchmark and (project / job.benchmark).is_file()]
-    seconds = {}
+    seconds: dict[Path | None, float] = {}
     for file in files:
         with file.open(newline="", encoding="utf-8") as lines:
             repeats = [float(row["s"]) for row in csv.DictReader(lines, delimiter="\t")]
@@ -127,10 +128,10 @@ def _recorded_seconds(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path
     return seconds
 
 
-def _rule_folder(job: PlannedJob) -> Path:
+def _rule_folder(rule: str, benchmark: Path) -> Path:
     """Return benchmarks/<rule>, which holds the files of a rule with wildcards."""
-    parts = job.benchmark.with_suffix("").parts
-    return Path(*parts[: parts.index(job.rule) + 1]) if job.rule in parts else job.benchmark.parent / job.rule
+    parts = benchmark.with_suffix("").parts
+    return Path(*parts[: parts.index(rule) + 1]) if rule in parts else benchmark.parent / rule
 
 
 def format_plan(jobs: Sequence[PlannedJob], project: Path) -> str:

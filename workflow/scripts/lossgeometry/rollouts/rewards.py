@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lossgeometry.errors import InputError
-from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import write_frame
 from lossgeometry.files.jsonl import read_at, read_lines, read_positions, write_atomic
+from lossgeometry.files.parquet import growing_parquet
 from lossgeometry.files.text import well_formed
 from lossgeometry.grading.grader import Answer, grade
 from lossgeometry.grading.graders import DEFAULT
@@ -95,7 +94,7 @@ def grade_rollouts(
     golds = {row["id"]: row["answer"] for row in problems}
     schema = pa.schema([*ROLLOUTS, *COLUMNS]) if bought.told else ROLLOUTS
     described: list[dict] = []
-    with atomic_file(rollouts) as path, pq.ParquetWriter(path, schema) as parquet:
+    with growing_parquet(rollouts, schema, "snappy") as parquet:
         group, characters = [], 0
         for row in _graded(rows, golds, workers, deadline_seconds, grader):
             rollout = _rollout(row) | {name: row[name] for name in schema.names[len(ROLLOUTS) :]}

@@ -22,4 +22,4 @@ class Comparisons(Block):
     """Further pairs, each of two methods (`sft`, at its default learning rate), rates (`sft.lr0.001`), adapters or run ids: at the
     first seed that both have."""
     exclude: tuple[str, ...] = Field(())
-    """Methods, adapters or run ids that take part in no pair."""
+    """Run ids, rates or adapters, or keys of `methods` for all runs of a method, that take part in no pair."""

@@ -1,5 +1,6 @@
 """What the summary says about the training runs."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import pandas as pd
@@ -42,13 +43,14 @@ def surroundings(runs: pd.DataFrame) -> list[str]:
     """Return what the runs were trained on, and a warning where a comparison of two of them spans several kinds of it."""
     lines = []
     for column, kinds in SURROUNDINGS.items():
-        counts = runs[column].dropna().value_counts() if column in runs else []
+        found = [str(kind) for kind in runs[column].dropna()] if column in runs else []
+        counts = Counter(found)
         if len(counts) > 1:
-            listed = "; ".join(f"{escape(str(kind))}: {count} runs" for kind, count in sorted(counts.items()))
+            listed = "; ".join(f"{escape(kind)}: {count} runs" for kind, count in sorted(counts.items()))
             lines.append(
                 f"**Warning: the runs were trained on {len(counts)} {kinds}** ({listed}). Rounding differs between them, so a"
                 " comparison across them is not of the losses alone."
             )
-        elif len(counts) and column == "device":
-            lines.append(f"Every run was trained on the same kind of device: {escape(str(counts.index[0]))}.")
+        elif counts and column == "device":
+            lines.append(f"Every run was trained on the same kind of device: {escape(found[0])}.")
     return lines
