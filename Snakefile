@@ -56,3 +56,34 @@ rule pairs:
 rule evaluations:
     input:
         evaluation_files(),
+
+
+# The tables of a stage, and what they are made of, by the name of its block of the configuration.
+for stage in STAGES:
+    if stage.block not in ("", "rollouts"):
+
+        rule:
+            name:
+                stage.block
+            input:
+                [TABLES[table.name] for table in stage.tables if table.name in TABLES],
+
+
+rule tables:
+    input:
+        TABLES.values(),
+
+
+rule figures:
+    input:
+        figure_files(),
+
+
+rule summary:
+    input:
+        results("summary.md"),
+
+
+rule explorer:
+    input:
+        results("explorer.html"),

@@ -114,7 +114,7 @@ def test_a_broken_default_is_told_with_its_line(tmp_path):
 
 
 def test_directions_above_the_rank_are_told(fresh):
-    said = say(fresh, "-m", "snakemake", "-n", "-q", "--config", "geometry={k: 9}")
+    said = say(fresh, "-m", "snakemake", "-n", "--config", "geometry={k: 9}")
     assert "geometry.k is 9, above lora.rank: angles are undefined there, and given for 8 directions" in said.stderr
 
 

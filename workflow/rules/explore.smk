@@ -7,16 +7,6 @@ FIGURES = [figure for stage in STAGES for figure in stage.figures(CONFIG)]
 CHARTS = [stage.charts for stage in STAGES if stage.charts]
 
 
-rule explorer:
-    input:
-        results("explorer.html"),
-
-
-rule figures:
-    input:
-        figure_files(),
-
-
 rule write_bundle:
     input:
         **{name: TABLES[name] for name in EXPLORED},

@@ -53,27 +53,6 @@ EXPLORED = {table.name: table.on_page for stage in STAGES for table in stage.tab
 EXPLORED = {name: EXPLORED[name] for name in EXPLORED if name in TABLES}
 
 
-# One target per stage, by the name of its block of the configuration: its tables, and what they are made of.
-for stage in STAGES:
-    if stage.block and not hasattr(rules, stage.block):
-
-        rule:
-            name:
-                stage.block
-            input:
-                [TABLES[table.name] for table in stage.tables if table.name in TABLES],
-
-
-rule tables:
-    input:
-        TABLES.values(),
-
-
-rule summary:
-    input:
-        results("summary.md"),
-
-
 rule tabulate_sensitivity:
     input:
         **{name: path for name, path in TABLES.items() if name in ("geometry", "barriers", "accuracy")},

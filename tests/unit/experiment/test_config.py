@@ -52,7 +52,7 @@ BAD = [
         r"methods\.online_grpo\.options\.generations: .*divisor of training\.batch_size",
     ),
     ("methods", {}, r"methods: there is nothing to compare; name at least one method, or adapters"),
-    ("seeds", [42, 42], r"methods\.rft: run rft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
+    ("seeds", [42, 42], r"methods\.sft: run sft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
     ("methods.sft", {"learning_rate": 1e-3, "learning_rates": [1e-3]}, r"methods\.sft: run .* appears twice"),
     ("methods.sft@", {"learning_rate": 1e-3}, r"methods\.sft@: write <method> or <method>@<variant>"),
     (

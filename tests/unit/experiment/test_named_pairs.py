@@ -38,8 +38,11 @@ def test_a_method_is_left_out_with_all_its_runs():
     ("named", "sentence"),
     [
         (("sft", "dpp"), "there is no dpp; name one of sft, dpo, dpo@beta0.5, mine, at another rate as"),
-        (("sft", "dpo@beta0.5"), "pairs: sft and dpo@beta0.5 are no two runs of one seed; name two methods"),
-        (("sft", "sft"), "pairs: sft and sft are no two runs of one seed"),
+        (
+            ("sft", "dpo@beta0.5"),
+            r"pairs: sft \(seed 1, 2\) and dpo@beta0.5 \(seed 7\) are no two runs of one seed; let their seeds agree",
+        ),
+        (("sft", "sft"), r"pairs: sft \(seed 1, 2\) and sft \(seed 1, 2\) are no two runs of one seed"),
     ],
 )
 def test_what_names_no_pair_is_told(named, sentence):

@@ -71,7 +71,7 @@ def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapte
     """
     runs = []
     for label, method in methods.items():
-        method_seeds = method.seeds or tuple(seeds)
+        method_seeds = (method.seeds or tuple(seeds)) + method.further_seeds
         runs += [_training_run(label, method, method.learning_rate, seed, default=True) for seed in method_seeds]
         runs += [_training_run(label, method, rate, method_seeds[0], default=False) for rate in method.learning_rates]
     runs += [Run(f"external.{name}", name, "", folder=str(folder), origin="given") for name, folder in adapters.items()]
@@ -133,7 +133,9 @@ def _pair_of(names: tuple[str, str], runs: list[Run]) -> tuple[str, str]:
             apart = len(first) == len(second) == 1 or a.seed == b.seed or "given" in (a.origin, b.origin)
             if apart and a.id != b.id:
                 return a.id, b.id
-    raise ValueError(f"pairs: {names[0]} and {names[1]} are no two runs of one seed; name two methods, or two run ids")
+    seeds = (", ".join(dict.fromkeys(run.seed for run in runs)) for runs in (first, second))
+    listed = " and ".join(f"{name} (seed {numbers})" for name, numbers in zip(names, seeds, strict=True))
+    raise ValueError(f"pairs: {listed} are no two runs of one seed; let their seeds agree, or name two run ids")
 
 
 def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:

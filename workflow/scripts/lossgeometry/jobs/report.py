@@ -31,7 +31,9 @@ def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
         teacher=named.get(config.teacher.source, config.teacher.name),
         tiny_student=config.student.source == "tiny",
         trained=bool(config.methods),
-        one_seed=all(len(method.seeds or config.seeds) < 2 for method in config.methods.values()),
+        one_seed=all(
+            len((method.seeds or config.seeds) + method.further_seeds) < 2 for method in config.methods.values()
+        ),
         rank=config.lora.rank,
         targets=config.lora.target_modules,
     )
