@@ -1,5 +1,7 @@
 """Pairs are named by methods, at whatever seeds and rates these are trained."""
 
+import re
+
 import pytest
 
 from lossgeometry.experiment.runs import expand_pairs, expand_runs
@@ -34,17 +36,17 @@ def test_a_method_is_left_out_with_all_its_runs():
     assert pairs([], methods=True, seeds=True, exclude=("dpo",)) == [("sft.lr0.001.s1", "sft.lr0.001.s2")]
 
 
+OF_ONE_SEED = "are no two runs of one seed; let their seeds agree, or name two run ids"
+
+
 @pytest.mark.parametrize(
     ("named", "sentence"),
     [
         (("sft", "dpp"), "there is no dpp; name one of sft, dpo, dpo@beta0.5, mine, at another rate as"),
-        (
-            ("sft", "dpo@beta0.5"),
-            r"pairs: sft \(seed 1, 2\) and dpo@beta0.5 \(seed 7\) are no two runs of one seed; let their seeds agree",
-        ),
-        (("sft", "sft"), r"pairs: sft \(seed 1, 2\) and sft \(seed 1, 2\) are no two runs of one seed"),
+        (("sft", "dpo@beta0.5"), f"pairs: sft (seed 1, 2) and dpo@beta0.5 (seed 7) {OF_ONE_SEED}"),
+        (("sft", "sft"), f"pairs: sft (seed 1, 2) and sft (seed 1, 2) {OF_ONE_SEED}"),
     ],
 )
 def test_what_names_no_pair_is_told(named, sentence):
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
         pairs([named])

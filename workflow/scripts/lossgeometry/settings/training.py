@@ -85,7 +85,7 @@ class Method(Block):
     """Further learning rates, each run at the first seed."""
     seeds: tuple[int | Seeds, ...] = ()
     """Seeds of this method; empty takes the experiment's."""
-    further_seeds: tuple[int | Seeds, ...] = Field((), json_schema_extra={"neutral": ()})
+    further_seeds: tuple[int | Seeds, ...] = Field((), json_schema_extra={"neutral": ()})  # type: ignore[dict-item]
     """Seeds of this method beside those, such as `{init: 42, order: 123}` for the same start with the data in another order."""
     steps: int = Field(0, ge=0)
     """Optimiser steps of this method; 0 takes `training.steps`."""
