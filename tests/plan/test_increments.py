@@ -3,6 +3,7 @@
 import ast
 import copy
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -462,3 +463,13 @@ def test_nothing_shared_imports_what_is_loaded_by_name(room):
             for name in names:
                 package = room.replace("/", ".")
                 assert not any(f"{package}.{module}" in str(name) for module in named), f"{path} imports {name}"
+
+
+def test_no_rule_depends_on_the_date_of_a_folder():
+    """A copy renews it. Rules read models as `model(...)` gives them, by their manifest."""
+    for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        named = [line for line in lines if re.search(r"(student|teacher)_folder\(\)", line)]
+        assert all(re.search(r"def |manifest|model\(|ancient\(|directory\(", line) for line in named), (
+            f"{path}: {named}"
+        )
