@@ -166,4 +166,15 @@ def test_a_method_of_one_seed_that_is_removed_drops_out_of_every_table(tmp_path)
     project = Project.create(tmp_path / "project", EXPERIMENT | {"seeds": [42]})
     project.finish()
     project.set("methods", {name: method for name, method in EXPERIMENT["methods"].items() if name != "dft"})
-    assert project.plan() == CHANGED_CONFIG | single(*(table for table in TABLES if table != "compare_sweeps"))
+    assert project.plan() == CHANGED_CONFIG | single(*(set(TABLES) - {"compare_sweeps", "tabulate_sensitivity"}))
+
+
+def test_a_table_that_is_no_longer_asked_for_is_removed(finished, tmp_path):
+    project = finished.clone(tmp_path / "project")
+    sweeps = project.root / "results/plan/tables/seeds.csv"
+    runs = sweeps.with_name("runs.csv")
+    assert sweeps.exists() and runs.exists()
+    project.set("seeds", [42])
+    done = say(project, "-m", "snakemake", "results/plan/config.yaml", "--cores", "1", "--configfile", CONFIG)
+    assert done.returncode == 0, done.stderr
+    assert not sweeps.exists() and runs.exists()

@@ -56,7 +56,7 @@ if workflow.is_main_process:
     CONFIG = CONFIG.model_copy(update={"rollouts": CONFIG.rollouts.model_copy(update={"shards": parts})})
     logger.addFilter(shorten_logged)
     for note in CONFIG.notes:
-        logger.warning(f"Note: {note}.")
+        print(f"Note: {note}.", file=sys.stderr)
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
     if __name__ is None:  # no module: the files of a workflow around this one are its own
         workflow.config_settings.configfiles = []

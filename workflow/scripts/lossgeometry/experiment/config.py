@@ -148,7 +148,7 @@ class Config(Block):
     def notes(self) -> list[str]:
         """What the user should know of keys that can be kept, but not as they stand."""
         k, rank = self.geometry.k, self.lora.rank
-        if not self.trained or k <= rank:
+        if not self.trained or k <= rank or "k" not in self.geometry.model_fields_set:
             return []
         return [
             f"geometry.k is {k}, above lora.rank: angles are undefined there, and given for {rank} directions instead"
