@@ -9,6 +9,7 @@ from snakemake.logging import logger
 from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests, is_package
 from lossgeometry.errors import ChangedCode, ConfigError
+from lossgeometry.experiment.checks import note_on_directions
 from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.layers import DEFAULT, over_default, read_layer
 from lossgeometry.experiment.runs import BASE, pair_id
@@ -55,7 +56,7 @@ if workflow.is_main_process:
     parts = jobs.rollouts.finished_parts(Path(f"results/{CONFIG.experiment}/rollouts/shards")) or CONFIG.rollouts.shards
     CONFIG = CONFIG.model_copy(update={"rollouts": CONFIG.rollouts.model_copy(update={"shards": parts})})
     logger.addFilter(shorten_logged)
-    for note in CONFIG.notes:
+    if CONFIG.trained and (note := note_on_directions(CONFIG.geometry, CONFIG.lora)):
         print(f"Note: {note}.", file=sys.stderr)
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
     if __name__ is None:  # no module: the files of a workflow around this one are its own

@@ -7,10 +7,9 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.checks import check_method, sentence
+from lossgeometry.experiment.checks import check_grader, check_method, check_reference, check_training, sentence
 from lossgeometry.experiment.runs import BASE, Run, control_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
-from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
 from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.block import Block
@@ -145,16 +144,6 @@ class Config(Block):
         return self.behaviour.benchmark or next(iter(self.evaluation.benchmarks), "")
 
     @property
-    def notes(self) -> list[str]:
-        """What the user should know of keys that can be kept, but not as they stand."""
-        k, rank = self.geometry.k, self.lora.rank
-        if not self.trained or k <= rank or "k" not in self.geometry.model_fields_set:
-            return []
-        return [
-            f"geometry.k is {k}, above lora.rank: angles are undefined there, and given for {rank} directions instead"
-        ]
-
-    @property
     def student_name(self) -> str:
         """The student in words: its hub id, its folder, or what it is."""
         return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
@@ -191,22 +180,12 @@ class Config(Block):
             raise ValueError(
                 "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
             )
-        budget = self.rollouts.sampling.max_new_tokens
-        if self.methods and self.rollouts.engine.reasoning == "keep" and budget >= self.training.max_length:
-            raise ValueError(
-                f"training.max_length: kept reasoning is trained on, and completions of up to {budget} tokens "
-                "(rollouts.sampling.max_new_tokens) do not fit; raise it, or set rollouts.engine.reasoning to drop"
-            )
-        if self.training.batch_size % self.training.micro_batch_size:
-            raise ValueError("training.micro_batch_size: it must divide training.batch_size")
-        if self.training.batch_size % self.training.processes:
-            raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
+        if self.methods:
+            check_training(self.training, self.rollouts)
         sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
         for key, problems in {"prompts": self.prompts, "probe": self.probe, **sets}.items():
-            if problems and problems.grader not in grader_names():
-                raise ValueError(
-                    f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
-                )
+            if problems:
+                check_grader(key, problems)
         self._check_runs()
         return self
 
@@ -257,12 +236,8 @@ def load_config(values: dict[str, Any]) -> Config:
     """
     try:
         config = Config(**values)
-        labels = [*config.methods, *config.adapters]
-        told = config.methods and "reference" in config.geometry.model_fields_set
-        if told and config.geometry.reference not in labels:
-            raise ConfigError(
-                f"geometry.reference: there is no method or adapter {config.geometry.reference}; name one of {', '.join(labels)}"
-            )
+        if config.methods:
+            check_reference(config.geometry, [*config.methods, *config.adapters])
         if not config.smoke:
             return config
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
