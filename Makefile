@@ -4,12 +4,15 @@ CORES ?= 8
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?=
-CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+# Whatever else snakemake takes, for all, plan, preflight and accept: make plan ARGS="--config seeds=[1]"
+ARGS ?=
+CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all environment test test-quick test-slow browser slurm preflight plan accept lint reference clean
+.PHONY: all environment test test-quick test-slow browser slurm preflight plan accept verify lint reference clean
 
 all: $(VENV)/installed
-	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
+	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
+	$(BIN)/snakemake --cores $(CORES) all $(CONFIGFILE)
 
 # The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
 environment: $(VENV)/installed
@@ -25,6 +28,10 @@ plan: $(VENV)/installed
 # After a change that you judge to be without effect: record the results as current instead of computing them again.
 accept: $(VENV)/installed
 	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
+
+# Compute the digests that results claim again, here or in a copy: make verify RESULTS=/somewhere/results/tiny
+verify: $(VENV)/installed
+	$(BIN)/python workflow/scripts/verify_results.py $(RESULTS)
 
 test: test-quick test-slow
 

@@ -1,11 +1,11 @@
 """How far every run moves what the base writes, and pairs of runs from each other."""
 
-MEASURED = CONFIG.benchmark_of(CONFIG.behaviour)
+MEASURED = CONFIG.measured_benchmark
 
 
 rule measure_behaviour:
     input:
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
         base=results(f"evaluation/{BASE}/{MEASURED}.jsonl"),
         own=lambda wildcards: [] if wildcards.run == BASE else results(f"evaluation/{wildcards.run}/{MEASURED}.jsonl"),
@@ -32,7 +32,7 @@ rule measure_behaviour:
 
 rule compare_behaviour:
     input:
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
         adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
         base=results(f"evaluation/{BASE}/{MEASURED}.jsonl"),

@@ -1,6 +1,6 @@
 """Linear mode connectivity: the ends once per run, the path once per pair."""
 
-PROBLEMS = results(f"prompts/{CONFIG.benchmark_of(CONFIG.connectivity)}.jsonl")
+PROBLEMS = results("prompts/probe.jsonl")
 
 # What each loss is measured on.
 LOSS_FILES = {
@@ -83,9 +83,7 @@ rule measure_path_accuracy:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=lambda wildcards: jobs.function_space.path_accuracy(CONFIG),
-        code=lambda wildcards: planned_code(
-            "measure_path_accuracy.py", jobs.grading.module(CONFIG, CONFIG.benchmark_of(CONFIG.connectivity))
-        ),
+        code=lambda wildcards: planned_code("measure_path_accuracy.py", jobs.grading.module(CONFIG, "probe")),
     message:
         "Answering problems between {wildcards.a} and {wildcards.b}"
     script:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from lossgeometry.errors import CannotWrite, ChangedCode, DamagedInput, InputError, SecondWriter
 from lossgeometry.files.damage import require_whole
 from lossgeometry.planned import require_planned_code
+from lossgeometry.records import record_outputs
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -36,6 +37,7 @@ def job(snakemake, network: bool = False) -> Iterator[None]:
         require_planned_code(snakemake.params.code)
         require_whole(snakemake.input)
         yield
+        record_outputs(snakemake.log[0], snakemake.output)
     except (ChangedCode, InputError, DamagedInput, CannotWrite, SecondWriter) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
