@@ -55,7 +55,7 @@ rule deltas:
 
 rule pairs:
     input:
-        pair_files("geometry.parquet"),
+        row_files("geometry", CONFIG.pairs),
 
 
 rule evaluations:

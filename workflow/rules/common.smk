@@ -13,7 +13,7 @@ from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests
 from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.config import load_config, planned_config
-from lossgeometry.experiment.runs import BASE, pair_id
+from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.text import printable
 from lossgeometry.planned import VARIABLE, freeze, search_first, thaw
 from lossgeometry.provenance import digest_of_file
@@ -110,9 +110,9 @@ def adapter_files():
     return [results(f"adapters/{run}/adapter_model.safetensors") for run in TRAINED]
 
 
-def pair_files(name, pairs=None):
-    """Return one file of every given pair; by default of every pair of the experiment."""
-    return [results(f"pairs/{pair_id(a, b)}/{name}") for a, b in (CONFIG.pairs if pairs is None else pairs)]
+def row_files(stage, pairs):
+    """Return the archives of the rows that hold some pairs; a job makes the row of a run with the runs before it."""
+    return [results(f"rows/{run}/{stage}.zip") for run in jobs.pairs.rows(pairs)]
 
 
 def evaluation_files(runs=None):

@@ -7,12 +7,16 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     from lossgeometry.files.atomic import atomic_file
+    from lossgeometry.files.rows import files_of, unpacked
     from lossgeometry.geometry.tabulation import gather_maps, gather_pairs, write_csv
 
     cfg = snakemake.params.cfg
-    tables = gather_pairs(cfg["pairs"], cfg["runs"], snakemake.input.geometry)
+    pairs = [(pair["a"], pair["b"]) for pair in cfg["pairs"]]
+    with unpacked(snakemake.input) as folder:
+        tables = gather_pairs(cfg["pairs"], cfg["runs"], files_of(folder, pairs, "geometry.parquet"))
+        grassmann = gather_maps(cfg["pairs"], files_of(folder, pairs, "grassmann.parquet"))
     write_csv(snakemake.output.geometry, tables["geometry"])
     write_csv(snakemake.output.layers, tables["layers"])
-    write_csv(snakemake.output.grassmann, gather_maps(cfg["pairs"], snakemake.input.grassmann))
+    write_csv(snakemake.output.grassmann, grassmann)
     with atomic_file(snakemake.output.modules) as partial:
         tables["modules"].to_parquet(partial, index=False, compression="zstd")
