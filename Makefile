@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONFIG ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: all environment test browser slurm preflight plan accept lint reference clean
+.PHONY: all environment test browser slurm preflight plan resources accept lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
@@ -21,6 +21,10 @@ preflight: $(VENV)/installed
 # Jobs that a change would run, and what they are expected to cost.
 plan: $(VENV)/installed
 	$(BIN)/python workflow/scripts/print_plan.py $(CONFIGFILE)
+
+# What SLURM is to be asked for, from what the jobs of an experiment took: RESULTS=results/tiny.
+resources: $(VENV)/installed
+	$(BIN)/python workflow/scripts/print_resources.py $(RESULTS)
 
 # After a change that you judge to be without effect: record the results as current instead of computing them again.
 accept: $(VENV)/installed
@@ -37,6 +41,9 @@ browser slurm: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+	mkdir -p build && cat resources/explorer/*.js > build/page.js  # one scope in the page, so one file here
+	$(BIN)/oxlint --no-ignore build/page.js
 	$(BIN)/snakemake --lint
 
 # config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions; docs/tables.md, from the stages.

@@ -51,9 +51,9 @@ def write_adapters(folder: Path, layers: int, count: int) -> list[Path]:
 
 def measure_ours(folders: list[Path], out: Path) -> dict[str, float]:
     """Reduce the adapters and compare all pairs in this process; return computing seconds by step."""
+    from lossgeometry.files.parquet import table_of, write_parquet
     from lossgeometry.geometry.pairs import MapRow, compare_pair
     from lossgeometry.geometry.scopes import Row
-    from lossgeometry.geometry.tidy import table_of, write_parquet
     from lossgeometry.updates.peft import Adapter
     from lossgeometry.updates.reduction import write_delta
     from lossgeometry.updates.stored import Delta
@@ -229,7 +229,7 @@ def main(options: argparse.Namespace, folder: Path) -> None:
     )
     shutil.rmtree(folder / "all")
     flow = run_workflow(folders, folder / "work")
-    jobs = options.adapters + pairs
+    jobs = 2 * options.adapters - 1  # a decomposition each, and a row of pairs for all but the first
     extra = flow["computing"] - flow["planningcomputing"] - one_go["adapters"] - one_go["pairs"]
     print(
         f"the same as {jobs} jobs of the workflow: {flow['computing']:.1f} s, "

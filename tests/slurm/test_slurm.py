@@ -100,7 +100,7 @@ def test_the_small_experiment_completes_and_trainings_get_their_gpu(finished, sl
     assert (finished.results / "summary.md").exists()
     calls = submissions(finished.said())
     training = [call for call in calls if "--comment rule_train_adapter" in call]
-    assert len(training) == len(finished.config.runs)
+    assert len(training) == len(finished.config.trained)
     assert all("--gpus=1" in call and "--signal=TERM@120" in call for call in training)
     assert not any("--gpus" in call for call in calls if call not in training)
 
@@ -171,11 +171,11 @@ def test_a_cancelled_a_timed_out_and_a_preempted_training_continue_and_end_with_
 
 def test_a_job_that_exceeds_its_memory_gets_more_at_each_attempt(workflow):
     """Without cgroups it is SLURM's accounting that samples the memory of a job, every second, and kills it."""
-    table = workflow.results / "tables" / "runs.csv"
+    table = workflow.results / "tables" / "geometry.csv"
     expected = table.read_bytes()
     table.unlink()
-    ask(workflow, "tabulate_runs", mem_mb="120 * attempt ** 2")
-    calls = submissions(workflow.run(workflow.path("tables/runs.csv"), *ON_SLURM))
+    ask(workflow, "tabulate_geometry", mem_mb="120 * attempt ** 2")
+    calls = submissions(workflow.run(workflow.path("tables/geometry.csv"), *ON_SLURM))
     assert len(calls) > 1, "the first limit sufficed: lower it"
     assert all(f"--mem {120 * attempt**2} " in call for attempt, call in enumerate(calls, 1))
     assert table.read_bytes() == expected

@@ -14,7 +14,7 @@ CONNECTED = list(dict.fromkeys(run for pair in CONFIG.connectivity_pairs for run
 rule measure_endpoints:
     input:
         **LOSS_FILES,
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
     output:
         results("connectivity/{run}.csv"),
@@ -36,17 +36,14 @@ rule measure_endpoints:
         "../scripts/measure_endpoints.py"
 
 
-def connected_adapters(wildcards):
-    """Return the files of the updates in a run's row, by run."""
-    return {run: adapter_inputs(run) for run in [*CONNECTED_ROWS[wildcards.run], wildcards.run]}
-
-
 rule interpolate_pairs:
     input:
-        unpack(connected_adapters),
+        unpack(lambda wildcards: row_adapters(CONNECTED_ROWS, wildcards.run)),
         **LOSS_FILES,
-        student=student_folder(),
-        endpoints=lambda wildcards: [results(f"connectivity/{run}.csv") for run in connected_adapters(wildcards)],
+        **model("student", student_folder()),
+        endpoints=lambda wildcards: [
+            results(f"connectivity/{run}.csv") for run in [*CONNECTED_ROWS[wildcards.run], wildcards.run]
+        ],
     output:
         results("rows/{run}/connectivity.zip"),
     log:
@@ -70,8 +67,8 @@ rule interpolate_pairs:
 
 rule measure_path_accuracy:
     input:
-        unpack(connected_adapters),
-        student=student_folder(),
+        unpack(lambda wildcards: row_adapters(CONNECTED_ROWS, wildcards.run)),
+        **model("student", student_folder()),
         problems=PROBLEMS,
     output:
         results("rows/{run}/path_accuracy.zip"),

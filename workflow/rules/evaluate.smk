@@ -14,7 +14,7 @@ else:
 
 rule generate_answers:
     input:
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
         prompts=[results(f"prompts/{benchmark}.jsonl") for benchmark in ANSWERED],
     output:
@@ -69,6 +69,7 @@ rule tabulate_contamination:
         log_of("tabulate_contamination"),
     benchmark:
         benchmark_of("tabulate_contamination")
+    localrule: True
     conda:
         CPU
     params:

@@ -10,6 +10,7 @@ rule write_config:
         log_of("write_config"),
     benchmark:
         benchmark_of("write_config")
+    localrule: True
     conda:
         CPU
     params:
@@ -31,6 +32,7 @@ rule tabulate_runs:
         log_of("tabulate_runs"),
     benchmark:
         benchmark_of("tabulate_runs")
+    localrule: True
     conda:
         CPU
     params:
@@ -60,10 +62,11 @@ rule tabulate_sensitivity:
         log_of("tabulate_sensitivity"),
     benchmark:
         benchmark_of("tabulate_sensitivity")
+    localrule: True
     conda:
         CPU
     params:
-        cfg={},
+        cfg={"controls": sorted({run.label for run in CONFIG.trained if run.control})},
         code=planned_code("tabulate_sensitivity.py"),
     message:
         "Setting seeds and learning rates beside the losses"
@@ -87,6 +90,7 @@ rule tabulate_claims:
         log_of("tabulate_claims"),
     benchmark:
         benchmark_of("tabulate_claims")
+    localrule: True
     conda:
         CPU
     params:
@@ -111,6 +115,7 @@ rule write_summary:
         log_of("write_summary"),
     benchmark:
         benchmark_of("write_summary")
+    localrule: True
     conda:
         CPU
     params:

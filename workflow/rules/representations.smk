@@ -13,7 +13,7 @@ SIMILAR_ROWS = jobs.pairs.rows(CONFIG.representation_pairs)
 
 rule extract_representations:
     input:
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
         solutions=results("rollouts/heldout.jsonl"),
         problems=(
@@ -98,6 +98,7 @@ rule tabulate_representations:
         log_of("tabulate_representations"),
     benchmark:
         benchmark_of("tabulate_representations")
+    localrule: True
     conda:
         CPU
     params:

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
 with job(snakemake):
     from functools import cache
 
+    from lossgeometry.files.parquet import table_of, write_parquet
     from lossgeometry.files.rows import make_row
     from lossgeometry.geometry.pairs import MapRow, compare_pair
     from lossgeometry.geometry.scopes import Row
-    from lossgeometry.geometry.tidy import table_of, write_parquet
     from lossgeometry.provenance import digest_of_file
     from lossgeometry.updates.stored import Delta
 

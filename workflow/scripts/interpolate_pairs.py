@@ -19,7 +19,7 @@ with job(snakemake):
     digests = cache(lambda *paths: digest_of_files(paths))
 
     def made_of(a, b):
-        files = [(inputs.student, *sources.values()), *((*inputs[end], ends[end]) for end in (a, b))]
+        files = [(inputs.student_manifest, *sources.values()), *((*inputs[end], ends[end]) for end in (a, b))]
         return [told, *(digests(*paths) for paths in files)]
 
     @cache

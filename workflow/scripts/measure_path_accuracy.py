@@ -19,7 +19,7 @@ with job(snakemake):
     digests = cache(lambda *paths: digest_of_files(paths))
 
     def made_of(a, b):
-        files = [(inputs.student, inputs.problems), inputs[a], inputs[b]]
+        files = [(inputs.student_manifest, inputs.problems), inputs[a], inputs[b]]
         return [told, *(digests(*paths) for paths in files)]
 
     @cache

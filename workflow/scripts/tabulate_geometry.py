@@ -6,7 +6,9 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
-    from lossgeometry.files.atomic import atomic_file
+    import pyarrow as pa
+
+    from lossgeometry.files.parquet import write_parquet
     from lossgeometry.files.rows import files_of, unpacked
     from lossgeometry.geometry.tabulation import gather_maps, gather_pairs, write_csv
 
@@ -18,5 +20,4 @@ with job(snakemake):
     write_csv(snakemake.output.geometry, tables["geometry"])
     write_csv(snakemake.output.layers, tables["layers"])
     write_csv(snakemake.output.grassmann, grassmann)
-    with atomic_file(snakemake.output.modules) as partial:
-        tables["modules"].to_parquet(partial, index=False, compression="zstd")
+    write_parquet(snakemake.output.modules, pa.Table.from_pandas(tables["modules"], preserve_index=False))
