@@ -32,7 +32,7 @@ class Base:
     def __init__(self, student: str | Path, sources: Mapping[str, str | Path], task: Losses) -> None:
         self._model, tokenizer = load_base(student, task.precision)
         self._tokens_per_batch = task.tokens_per_batch
-        self._sequences: dict[str, list[TokenSequence]] = {}
+        self._sequences: dict[str, Sequence[TokenSequence]] = {}
         for loss, path in sources.items():
             found = SEQUENCES_OF[loss](path, tokenizer, task.prompt_suffix)
             self._sequences[loss] = at_least_two(list(islice(found, task.sequences)), path)

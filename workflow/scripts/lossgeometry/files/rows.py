@@ -48,7 +48,7 @@ def make_row(
     """
     row = Path(row)
     folder = row.parents[2] / "pairs"
-    packed = {}
+    packed: dict[str, Path] = {}
     for a, b in pairs:
         files = {name: folder / pair_id(a, b) / name for name in names}
         record = folder / pair_id(a, b) / f".{row.stem}.json"
