@@ -8,7 +8,7 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all environment test test-quick test-slow browser slurm preflight plan accept verify lint reference clean
+.PHONY: all environment test test-quick test-slow browser slurm preflight plan resources accept verify lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
@@ -24,6 +24,10 @@ preflight: $(VENV)/installed
 # Jobs that a change would run, and what they are expected to cost.
 plan: $(VENV)/installed
 	$(BIN)/python workflow/scripts/print_plan.py $(CONFIGFILE)
+
+# What SLURM is to be asked for, from what the jobs of an experiment took: RESULTS=results/tiny.
+resources: $(VENV)/installed
+	$(BIN)/python workflow/scripts/print_resources.py $(RESULTS)
 
 # After a change that you judge to be without effect: record the results as current instead of computing them again.
 accept: $(VENV)/installed

@@ -51,7 +51,7 @@ rule deltas:
 
 rule pairs:
     input:
-        pair_files("geometry.parquet"),
+        row_files("geometry", CONFIG.pairs),
 
 
 rule evaluations:

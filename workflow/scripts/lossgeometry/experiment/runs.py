@@ -198,8 +198,3 @@ def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
     if comparisons.methods and a.default and b.default:
         return True
     return a.learning_rate == b.learning_rate and a.learning_rate in comparisons.matched
-
-
-def pair_id(a: str, b: str) -> str:
-    """Return the name of a pair's folder."""
-    return f"{a}--{b}"
