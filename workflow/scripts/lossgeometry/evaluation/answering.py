@@ -1,6 +1,7 @@
 """Answers of the base or of one adapter to the benchmarks."""
 
 from pathlib import Path
+from typing import Any
 
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.resuming import checkpoint_root
@@ -31,7 +32,7 @@ def answer(
         Problems and completions, one file per benchmark.
     """
     sampling, engine = task.sampling, task.engine
-    loaded = []
+    loaded: list[Any] = []
 
     def load_engine():
         if not loaded:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from peft import PeftModel
 
-from lossgeometry.generation.engines import engine_module, make_engine
+from lossgeometry.generation.engines import engine_module
 from lossgeometry.generation.requests import Request
 from lossgeometry.generation.tokenization import Tokenization
 from lossgeometry.settings.rollouts import Engine, Sampling
@@ -41,7 +41,7 @@ class TransformersSampler:
         was_training = model.training
         model.eval()
         generate_ids = engine_module("transformers").generate_ids
-        samples = []
+        samples: list[Sample] = []
         for start in range(0, len(requests), self.chunk):
             chunk = slice(start, start + self.chunk)
             ids = generate_ids(model.get_base_model(), self.tokens, requests[chunk], prompts[chunk], self.sampling)
@@ -64,7 +64,9 @@ class VllmSampler:
 
     def __init__(self, job: TrainingJob, sampling: Sampling, memory: float):
         settings = Engine(name="vllm", gpu_memory_utilization=memory)
-        self.engine = make_engine(settings, job.student, job.initialisation, job.prompt_suffix, sampling.max_new_tokens)
+        self.engine = engine_module("vllm").load(
+            job.student, job.initialisation, job.prompt_suffix, settings, sampling.max_new_tokens
+        )
         self.tokens, self.sampling, self.calls = self.engine.tokens, sampling, 0
 
     def sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
