@@ -68,7 +68,8 @@ class TokenLossTrainer(MicroBatchTrainer, SFTTrainer):
 
     def __init__(self, *args, token_loss: TokenLoss, options: Any, needs_reference: bool, **kwargs):
         super().__init__(*args, **kwargs)
-        add_fused_lm_head(self.model.get_base_model())  # the one of SFTTrainer computes entropies and accuracies as well
+        # The one that SFTTrainer adds computes entropies and accuracies as well.
+        add_fused_lm_head(self.model.get_base_model())
         self.token_loss, self.options, self.needs_reference = token_loss, options, needs_reference
         self._sums = torch.zeros(len(SUMS), dtype=torch.float64)
 
