@@ -1,4 +1,4 @@
-# `make all`: the environment, then the default experiment. `make test`: the environment, then the tests.
+# `make all`: the environment, then the default experiment; `make quick`: a smaller one. `make test`: the environment, then the tests.
 PYTHON ?= python3.11
 CORES ?= 8
 VENV := .venv
@@ -6,10 +6,14 @@ BIN := $(VENV)/bin
 CONFIG ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: all environment test browser slurm preflight plan accept lint reference clean
+.PHONY: all quick environment test browser slurm preflight plan accept lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
+
+# A first page: student, rollouts, three losses, tables and summary, all real and all small.
+quick: $(VENV)/installed
+	$(BIN)/snakemake --configfile config/quick.yaml --cores $(CORES) all
 
 # The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
 environment: $(VENV)/installed

@@ -6,12 +6,14 @@
 The first reads what the run left behind: the CPU seconds that each job wrote at the end of its log (where an older run has none,
 Snakemake's samples of them, which miss the end of a job), and start, end and inputs of every job in `.snakemake/metadata`.
 The critical path is the chain of jobs, each an input of the next, that takes longest: with any number of cores the experiment
-takes no less. The second answers the same requests with each engine and with transformers' `generate`.
+takes no less. CPU seconds mean something on a busy machine too, so what idle cores would take is reckoned from them. The second
+answers the same requests with each engine and with transformers' `generate`.
 """
 
 import argparse
 import base64
 import csv
+import heapq
 import json
 import re
 import sys
@@ -84,6 +86,22 @@ def critical_path(jobs: dict[str, Job]) -> list[Job]:
     return max((until(job) for job in jobs.values()), key=lambda one: one[0])[1]
 
 
+def idle_seconds(jobs: dict[str, Job], cores: int) -> float:
+    """Return what the run takes on idle cores if each job takes its CPU seconds and the longest that is ready starts first."""
+    waiting = {job: {jobs[name] for name in job.inputs if name in jobs} for job in set(jobs.values())}
+    running: list[tuple[float, int, Job]] = []
+    clock = 0.0
+    while waiting or running:
+        ready = sorted((job for job, before in waiting.items() if not before), key=lambda job: -job.cpu)
+        for job in ready[: cores - len(running)]:
+            heapq.heappush(running, (clock + job.cpu, id(job), job))
+            del waiting[job]
+        clock, _, done = heapq.heappop(running)
+        for before in waiting.values():
+            before.discard(done)
+    return clock
+
+
 def by_rule(jobs: dict[str, Job]) -> dict[str, tuple[int, float]]:
     """Return {rule: (jobs, CPU seconds)}."""
     found: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
@@ -109,8 +127,9 @@ def print_table(results: Path, before: Path | None) -> None:
         f"{'all':28}{totals[0][0]:>6}{totals[0][1]:>9.1f}"
         + (f"{totals[1][0]:>6}{totals[1][1]:>9.1f}" if before else "")
     )
+    print(f"\non two idle cores: {idle_seconds(jobs, 2):.0f} s and what Snakemake adds")
     path = critical_path(jobs)
-    print(f"\ncritical path: {sum(job.seconds for job in path):.0f} s")
+    print(f"critical path: {sum(job.seconds for job in path):.0f} s")
     for job in path:
         print(f"  {job.rule:26}{job.seconds:>9.1f} s")
 
