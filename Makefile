@@ -40,7 +40,7 @@ browser slurm: $(VENV)/installed
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/mypy
 	mkdir -p build && cat resources/explorer/*.js > build/page.js  # one scope in the page, so one file here
 	$(BIN)/oxlint --no-ignore build/page.js

@@ -7,9 +7,10 @@ min_version("9.27.1")
 # A job is handed the configuration that was planned.
 if "experiment" not in config and workflow.is_main_process:
 
-    configfile: "config/config.yaml"
+    configfile: workflow.source_path("config/config.yaml")
 
 
+include: "workflow/rules/library.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/rollouts.smk"

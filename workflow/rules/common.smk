@@ -2,12 +2,7 @@
 
 import os
 import sys
-from os.path import relpath
 from pathlib import Path
-
-# The library beside these rules, even where another copy of it is installed.
-LIBRARY = f"{workflow.basedir}/workflow/scripts"
-sys.path.insert(0, LIBRARY)
 
 from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests
@@ -15,12 +10,13 @@ from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.runs import BASE, pair_id
 from lossgeometry.files.text import printable
-from lossgeometry.planned import VARIABLE, freeze, search_first, thaw
-from lossgeometry.provenance import digest_of_file
+from lossgeometry.planned import freeze, search_first, thaw, variable_of
 from lossgeometry.students.files import model_files
 from lossgeometry.updates.folders import update_files
 
 search_first(LIBRARY)
+# Named by the module that includes this workflow, so that a workflow can include it twice.
+VARIABLE = variable_of(__name__)
 
 # Only the main process reads the configuration; its jobs, wherever and whenever they start, are handed what it planned.
 if workflow.is_main_process:
@@ -29,7 +25,8 @@ if workflow.is_main_process:
     except ConfigError as error:
         sys.exit(printable(f"The configuration cannot run. {error}."))
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
-    workflow.config_settings.configfiles = []
+    if __name__ is None:  # no module: the files of a workflow around this one are its own
+        workflow.config_settings.configfiles = []
 else:
     try:
         PLAN = thaw(os.environ[VARIABLE])
@@ -90,6 +87,11 @@ def teacher_folder():
     return results("models/teacher")
 
 
+def given(file):
+    """Return a file of the user's as an input: it lies where its name says, below no module's prefix and in no storage."""
+    return local(str(file))
+
+
 def manifest(folder):
     """Return the file that lists the digests of a model folder. Jobs depend on it: a folder's date changes with every copy."""
     return f"{folder}.json"
@@ -108,20 +110,22 @@ def model_manifests():
 
 def source_files(source):
     """Return the files that a model is linked from, where it is a folder: its weights may change in place."""
-    return list(map(str, model_files(source.name))) if source.source == "folder" else []
-
-
-def adapter_folder(run):
-    """Return the folder of a run's adapter: the user's own where it exists, else trained or made here, or fetched from the hub."""
-    if CONFIG.runs[run].origin == "untrained":
-        return results(f"initialisations/s{CONFIG.runs[run].init_seed}")
-    folder = CONFIG.runs[run].folder
-    return folder if folder and Path(folder).is_dir() else results(f"adapters/{run}")
+    return list(map(given, model_files(source.name))) if source.source == "folder" else []
 
 
 def adapter_inputs(run):
-    """Return the files that a job which uses a run's update depends on; none for the base."""
-    return [] if run == BASE else list(map(str, update_files(adapter_folder(run))))
+    """Return the files that a job which uses a run's update depends on; none for the base.
+
+    They are the user's own where the folder exists, else trained or made here, or fetched from the hub.
+    """
+    if run == BASE:
+        return []
+    if CONFIG.runs[run].origin == "untrained":
+        return list(map(str, update_files(results(f"initialisations/s{CONFIG.runs[run].init_seed}"))))
+    folder = CONFIG.runs[run].folder
+    if folder and Path(folder).is_dir():
+        return list(map(given, update_files(folder)))
+    return list(map(str, update_files(results(f"adapters/{run}"))))
 
 
 def adapter_files():
@@ -155,7 +159,7 @@ def one_of(names):
 def problem_file(name):
     """Return the user's file that a set of problems is read from; none for a data set of the hub."""
     source = jobs.grading.problem_source(CONFIG, name)
-    return source.name if source.source == "file" else []
+    return given(source.name) if source.source == "file" else []
 
 
 def initialisation(run, name):

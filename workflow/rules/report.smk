@@ -1,5 +1,7 @@
 """What a person reads: the tables that gather every stage, and the summary."""
 
+from lossgeometry.provenance import digest_of_file
+from lossgeometry.resources import PAPER
 from lossgeometry.stages import STAGES
 
 
@@ -71,16 +73,12 @@ rule tabulate_sensitivity:
         "../scripts/tabulate_sensitivity.py"
 
 
-# Its content counts, not its date, which a fresh clone renews.
-# Relative, so that a moved clone plans the same jobs; and found from any folder that Snakemake is called in.
-PAPER = relpath(f"{workflow.basedir}/resources/paper_reference.yaml")
 CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "differences")
 
 
 rule tabulate_claims:
     input:
         **{name: path for name, path in TABLES.items() if name in CLAIM_TABLES},
-        reference=ancient(PAPER),
     output:
         reported("claims"),
     log:
@@ -90,6 +88,7 @@ rule tabulate_claims:
     conda:
         CPU
     params:
+        # What the paper reports counts by content, not by date, which a fresh clone renews.
         cfg=jobs.report.claims(CONFIG, digest_of_file(PAPER)),
         code=planned_code("tabulate_claims.py"),
     message:
@@ -104,7 +103,6 @@ SECTIONS = [stage.section for stage in STAGES if stage.section]
 rule write_summary:
     input:
         **{name: path for name, path in TABLES.items() if name in EXPLORED and path.endswith(".csv")},
-        reference=ancient(PAPER),
     output:
         results("summary.md"),
     log:

@@ -12,7 +12,7 @@ if CONFIG.rollouts.file:
     rule import_rollouts:
         input:
             **model("student", student_folder()),
-            file=CONFIG.rollouts.file,
+            file=given(CONFIG.rollouts.file),
         output:
             train=results("prompts/train.jsonl"),
             heldout=results("prompts/heldout.jsonl"),

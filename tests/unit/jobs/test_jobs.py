@@ -1,6 +1,7 @@
 """What each job is told holds what it reads, in built-in types, and no key of another job."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,19 @@ import yaml
 from lossgeometry import jobs
 from lossgeometry.experiment.config import load_config
 from lossgeometry.experiment.runs import BASE
+from lossgeometry.provenance import SCRIPTS
 from lossgeometry.settings.rollouts import Engine, Sampling
 from lossgeometry.settings.tasks import (
     Answers,
     EndPointLosses,
     HiddenStates,
     ImportedRollouts,
+    Page,
     PathAccuracy,
     PathLosses,
     ProblemSet,
     SampledRollouts,
+    Summary,
     TrainedAdapter,
 )
 from lossgeometry.settings.training import Training
@@ -57,6 +61,8 @@ def told(config):
         "answers": jobs.evaluation.answers(config),
         "verdicts": jobs.grading.verdicts(config, next(iter(config.evaluation.benchmarks))),
         "accuracy": jobs.evaluation.accuracy_table(config),
+        "summary": jobs.report.summary(config, "paper", ["a.section"])["run"],
+        "page": jobs.report.page(config, {"runs": ("run",), "claims": None}, ["a.chart"]),
     }
 
 
@@ -69,8 +75,9 @@ def test_blocks_are_built_in_types_that_survive_json():
     ("change", "concerned"),
     [
         ({"lora": {"dropout": 0.1}}, set()),
+        ({"lora": {"rank": 3}}, {"summary", "page"}),
         ({"geometry": {"k": 3}}, {"pair"}),
-        ({"geometry": {"reference": "dft"}}, {"pairs", "accuracy"}),
+        ({"geometry": {"reference": "dft"}}, {"pairs", "page", "accuracy"}),
         ({"connectivity": {"sequences": 17}}, {"end", "path"}),
         ({"connectivity": {"shrink_points": [0.5]}}, {"end"}),
         ({"connectivity": {"accuracy_problems": 17}}, {"path accuracy"}),
@@ -101,6 +108,8 @@ TASKS = {
     "path accuracy": PathAccuracy,
     "hidden states": HiddenStates,
     "answers": Answers,
+    "summary": Summary,
+    "page": Page,
 }
 
 
@@ -184,3 +193,18 @@ def test_problems_of_imported_rollouts_have_no_source_of_their_own():
     config = load_config(values | {"rollouts": {"file": "mine.jsonl"}})
     assert jobs.rollouts.problem_sets(config, "generated") == list(config.evaluation.benchmarks)
     assert jobs.rollouts.problem_sets(config, "hub", "file") == []
+
+
+@pytest.mark.parametrize(
+    ("seeds", "of_dpo", "alone"), [([1], [], True), ([1, 2], [], False), ([1], [1, 2], False), ([1, 2], [1], True)]
+)
+def test_the_summary_warns_of_one_seed_where_no_method_has_two(seeds, of_dpo, alone):
+    methods = {"dpo": {"learning_rate": 1e-3, "seeds": of_dpo}}
+    kept = {key: DEFAULT[key] for key in ("experiment", "prompts", "evaluation")}
+    config = load_config({**kept, "seeds": seeds, "methods": methods})
+    assert jobs.report.summary(config, "paper", [])["run"]["one_seed"] is alone
+
+
+def test_settings_reach_the_library_typed():
+    untyped = re.compile(r"\bcfg\[")
+    assert not [path for path in (SCRIPTS / "lossgeometry").rglob("*.py") if untyped.search(path.read_text())]

@@ -16,6 +16,7 @@ from lossgeometry.generation.templating import completion_token_ids
 from lossgeometry.rollouts.asking import ask_teacher, in_flight_of_shard
 from lossgeometry.rollouts.bought import Bought
 from lossgeometry.rollouts.rewards import ROLLOUTS, grade_rollouts
+from lossgeometry.settings.tasks import TeacherAnswers
 
 KEY = "sk-secret-qwvzjxkqpw"
 PROBLEMS = [{"id": f"p{index}", "problem": f"What is {index} + 1?", "answer": str(index + 1)} for index in range(12)]
@@ -59,7 +60,7 @@ class World:
         output = self.root / "rollouts" / "shards" / f"{shard[0] + 1}-of-{shard[1]}.jsonl"
         prompts = [self.root / "prompts" / "train.jsonl"]
         before = len(self.endpoint.requests)
-        ask_teacher(self.cfg | changes, self.speed, self.student, prompts, shard, output)
+        ask_teacher(TeacherAnswers.from_told(self.cfg | changes), self.speed, self.student, prompts, shard, output)
         return list(read_lines(output)), len(self.endpoint.requests) - before
 
     def grade(self, shards=("1-of-1",), **told):

@@ -21,6 +21,11 @@ PLANNING = tuple(f"lossgeometry/{name}" for name in ("jobs/", "experiment/", "se
 """What decides which jobs there are, and what they are told."""
 
 
+def variable_of(module: str | None) -> str:
+    """Return the environment variable that hands on the plan of this workflow, or of it as a module of another."""
+    return f"{VARIABLE}_{module}" if module else VARIABLE
+
+
 def search_first(folder: str) -> None:
     """Let every job find its modules in a folder before all others: Snakemake itself only appends the folder of a script."""
     known = os.environ.get("PYTHONPATH", "").split(os.pathsep)

@@ -1,6 +1,5 @@
 """The configuration: its models composed, its cross-checks, and errors that name the key and the cure."""
 
-import importlib.util
 import re
 from functools import cached_property
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
+from lossgeometry.experiment.checks import check_method, sentence
 from lossgeometry.experiment.runs import BASE, Run, control_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
 from lossgeometry.grading.graders import grader_names
@@ -23,7 +23,6 @@ from lossgeometry.settings.representations import Representations
 from lossgeometry.settings.rollouts import Grading, Rollouts
 from lossgeometry.settings.training import Lora, Method, Seeds, Training
 
-LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
 NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 """A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
 NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
@@ -153,7 +152,7 @@ class Config(Block):
         if not self.methods and not self.adapters:
             raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
         for label, method in self.methods.items():
-            _check_method(label, method, self.training)
+            check_method(label, method, self.training)
         for name in self.adapters:
             if not NAME.fullmatch(name):
                 raise ValueError(f"adapters.{name!r}: the name is also a folder's: {NAME_RULE}")
@@ -223,29 +222,6 @@ class Config(Block):
             raise ValueError(f"{key}benchmark: this stage needs problems; configure one of evaluation.benchmarks")
 
 
-def _check_method(label: str, method: Method, training: Training) -> None:
-    name = label.partition("@")[0]
-    if not LABEL.fullmatch(label):
-        raise ValueError(f"methods.{label}: write <method> or <method>@<variant>, such as dpo@beta0.05")
-    if importlib.util.find_spec(f"lossgeometry.methods.{name}") is None:
-        raise ValueError(
-            f"methods.{label}: there is no method {name}; add workflow/scripts/lossgeometry/methods/{name}.py"
-        )
-    module = method_module(name)
-    try:
-        options = module.Options(**method.options)
-    except ValidationError as error:
-        raise ValueError(f"methods.{label}.options.{_sentence(error)}") from None
-    if method.verdicts == "shuffled" and not module.OFFLINE:
-        raise ValueError(
-            f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
-        )
-    if not module.OFFLINE and training.batch_size % options.generations:
-        raise ValueError(
-            f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"
-        )
-
-
 def load_config(values: dict[str, Any]) -> Config:
     """Return the checked configuration.
 
@@ -260,27 +236,12 @@ def load_config(values: dict[str, Any]) -> Config:
             return config
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
     except ValidationError as error:
-        raise ConfigError(_sentence(error)) from None
+        raise ConfigError(sentence(error)) from None
 
 
 def planned_config(values: dict[str, Any]) -> Config:
     """Return the configuration that `Config.model_dump` resolved before, smoke variant or not."""
     return Config(**values)
-
-
-def _sentence(error: ValidationError) -> str:
-    """Return the first problem of a validation as `key: what is wrong; the cure`."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    more = f" ({len(error.errors()) - 1} more after this one)" if len(error.errors()) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return f"{key}: there is no such key; remove it or look up its spelling in config/README.md{more}"
-    if first["type"] == "missing":
-        return f"{key}: this key is missing; add it as config/README.md describes{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error":
-        return f"{key + ': ' if key else ''}{message}{more}"
-    return f"{key}: {message[0].lower() + message[1:]}, but it is {first['input']!r}; correct it{more}"
 
 
 def json_schema() -> dict[str, Any]:

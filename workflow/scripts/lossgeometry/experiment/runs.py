@@ -42,11 +42,6 @@ class Run:
     """Run that a derived update is computed from."""
 
     @property
-    def external(self) -> bool:
-        """Whether the user supplied the update."""
-        return self.origin == "given"
-
-    @property
     def whole_model(self) -> bool:
         """Whether it is a full fine-tune, which is compared in its weights alone: it cannot be attached to the student."""
         return bool(self.folder) and is_checkpoint(self.folder)
@@ -126,7 +121,7 @@ def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, s
 def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
     if {a.origin, b.origin} & {"untrained", "derived"}:
         return False
-    if a.external or b.external:
+    if "given" in (a.origin, b.origin):
         return comparisons.adapters and a.default and b.default
     if a.label == b.label:
         if a.learning_rate == b.learning_rate:

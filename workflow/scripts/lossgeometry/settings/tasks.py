@@ -45,6 +45,21 @@ class SampledRollouts(Block):
     seed: int
 
 
+class TeacherAnswers(Block):
+    """The answers of a teacher behind an endpoint, and what becomes of their reasoning."""
+
+    model: str
+    base_url: str
+    prompt_suffix: str
+    sampling: Sampling
+    body: dict[str, Any]
+    seed: int
+    samples_per_prompt: int
+    reasoning: Literal["refuse", "keep", "drop"]
+    reasoning_template: str = ""
+    """Told only where reasoning is kept."""
+
+
 class Reward(Block):
     """How an on-policy method's completions are graded."""
 
@@ -135,3 +150,40 @@ class Answers(Block):
     sampling: Sampling
     engine: Engine
     seed: int
+
+
+class Summary(Block):
+    """What the summary says of the experiment."""
+
+    experiment: str
+    student: str
+    teacher: str
+    tiny_student: bool
+    trained: bool
+    """Whether anything was trained here."""
+    one_seed: bool
+    """Whether every method was trained with one seed alone."""
+    rank: int
+    targets: tuple[str, ...]
+
+
+class MethodInWords(Block):
+    """A method as the page names it."""
+
+    title: str
+    objective: str
+    citation: str
+
+
+class Page(Block):
+    """What the page shows beside the tables' numbers."""
+
+    experiment: str
+    reference: str
+    facts: dict[str, str]
+    """Name to text, for the head of the page."""
+    methods: dict[str, MethodInWords]
+    charts: tuple[str, ...]
+    """Modules of the stages' charts."""
+    tables: dict[str, tuple[str, ...] | None]
+    """For every table of the page its columns, or None for all of them."""
