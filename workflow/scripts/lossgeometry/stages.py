@@ -3,6 +3,7 @@
 from lossgeometry.audit.stage import STAGE as AUDIT
 from lossgeometry.behaviour.stage import STAGE as BEHAVIOUR
 from lossgeometry.connectivity.stage import STAGE as CONNECTIVITY
+from lossgeometry.edits.stage import STAGE as EDITS
 from lossgeometry.evaluation.claims_stage import STAGE as CLAIMS
 from lossgeometry.evaluation.stage import STAGE as EVALUATION
 from lossgeometry.geometry.stage import STAGE as GEOMETRY
@@ -20,6 +21,7 @@ STAGES = (
     REPRESENTATIONS,
     BEHAVIOUR,
     EVALUATION,
+    EDITS,
     SENSITIVITY,
     CLAIMS,
 )

@@ -7,7 +7,7 @@ from pydantic import Field
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.composition import Composition
 from lossgeometry.settings.models import Problems
-from lossgeometry.settings.rollouts import Engine, Sampling
+from lossgeometry.settings.rollouts import Sampling
 
 COMPOSITION = Field(None, json_schema_extra={"neutral": None})
 GRADER = Field("math_verify", json_schema_extra={"neutral": "math_verify"})
@@ -151,7 +151,8 @@ class Answers(Block):
     greedy: bool
     samples: int
     sampling: Sampling
-    engine: Engine
+    engine: dict[str, Any]
+    """The `Engine` without the keys that change the speed alone."""
     seed: int
 
 
