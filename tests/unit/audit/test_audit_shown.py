@@ -82,7 +82,7 @@ def test_the_summary_says_the_tables_verdicts(given):
         assert f"| {row.loss_a} - {row.loss_b} | {row.cosine:.3f} |" in text and f"| {row.direction} |" in text
     for row in frames["predictions"].itertuples():
         assert f"| {row.run_a} - {row.run_b} | {row.predicted:.3f} | {row.trained:.3f} |" in text
-    assert "undefined: without one loss, fewer than 3 pairs are left" in text
+    assert "no interval: without one loss, fewer than 6 pairs are left" in text
     assert section.section({}, {}) == "" and section.in_short(frames) == []
 
 

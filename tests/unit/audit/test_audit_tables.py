@@ -125,10 +125,13 @@ def test_agreement_is_one_for_what_was_foretold_and_calibrated_for_what_was_not(
     assert 0.35 < np.mean(levels) < 0.65 and np.mean(np.array(levels) < 0.1) < 0.25
 
 
-def test_three_losses_give_no_correlation():
-    table = predictions(*made_up(np.random.default_rng(0), 3, 0.1), 0.15, "")
-    row = agreement(table).iloc[0]
-    assert np.isnan(row.spearman) and "fewer than 3 pairs are left" in row.note
+def test_few_losses_give_no_interval_and_fewer_no_correlation():
+    """Three pairs agree in their ranks too easily for a jackknife: it would give an interval of no width."""
+    four = agreement(predictions(*made_up(np.random.default_rng(0), 4, 0.1), 0.15, "")).iloc[0]
+    assert four.pairs == 6 and np.isfinite([four.spearman, four.p]).all() and np.isnan(four.spearman_low)
+    assert four.note == "no interval: without one loss, fewer than 6 pairs are left"
+    two = agreement(predictions(*made_up(np.random.default_rng(0), 2, 0.1), 0.15, "")).iloc[0]
+    assert np.isnan(two.spearman) and two.note == "a correlation takes 3 pairs" and two.missed in (0, 1)
 
 
 def test_noise_that_hides_every_gradient_leaves_the_other_predictors():

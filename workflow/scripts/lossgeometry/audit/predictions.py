@@ -16,7 +16,7 @@ PREDICTORS = ("cosine", "corrected", "adam")
 MANY_PASSES = 4
 """Passes over its rows from which a loss is said to have gone far beyond its first gradient."""
 MOST_PERMUTATIONS = 5040
-LEAST_PAIRS = 3
+LEAST_PAIRS, LEAST_LEFT = 3, 6
 COMPOSITION_COLUMNS = [
     "run_a",
     "run_b",
@@ -129,24 +129,30 @@ def _agreement(pairs: pd.DataFrame, column: str) -> dict:
     losses = sorted({*pairs.loss_a, *pairs.loss_b})
     difference, missed = (pairs.trained - pairs[column]).abs().mean(), int((pairs.verdict == MISSED).sum())
     found = {"pairs": len(pairs), "losses": len(losses), "mean_difference": float(difference), "missed": missed}
-    kept = [pairs[(pairs.loss_a != one) & (pairs.loss_b != one)] for one in losses]
-    if min(map(len, kept), default=0) < LEAST_PAIRS:
-        return found | {
-            "note": f"without one loss, fewer than {LEAST_PAIRS} pairs are left, so that there is no interval"
-        }
+    if len(pairs) < LEAST_PAIRS:
+        return found | {"note": f"a correlation takes {LEAST_PAIRS} pairs"}
     value = _spearman(pairs, column)
+    low, high = _interval(pairs, column, losses, value)
+    return found | {
+        "spearman": value,
+        "spearman_low": low,
+        "spearman_high": high,
+        "p": _mantel(pairs, column, losses, value),
+        "pearson": float(stats.pearsonr(pairs[column], pairs.trained)[0]),
+        "note": "" if np.isfinite(low) else f"no interval: without one loss, fewer than {LEAST_LEFT} pairs are left",
+    }
+
+
+def _interval(pairs: pd.DataFrame, column: str, losses: Sequence[str], value: float) -> tuple[float, float]:
+    """Return the 95 % interval of Spearman's correlation; NaN where too few pairs are left without one loss."""
+    kept = [pairs[(pairs.loss_a != one) & (pairs.loss_b != one)] for one in losses]
+    if min(map(len, kept)) < LEAST_LEFT:
+        return np.nan, np.nan
     left_out = np.array([_spearman(rest, column) for rest in kept])
     number = len(losses)
     error = np.sqrt((number - 1) / number * np.sum((left_out - left_out.mean()) ** 2))
     half = stats.t.ppf(0.975, number - 1) * error
-    return found | {
-        "spearman": value,
-        "spearman_low": max(value - half, -1.0),
-        "spearman_high": min(value + half, 1.0),
-        "p": _mantel(pairs, column, losses, value),
-        "pearson": float(stats.pearsonr(pairs[column], pairs.trained)[0]),
-        "note": "",
-    }
+    return max(value - half, -1.0), min(value + half, 1.0)
 
 
 def _spearman(pairs: pd.DataFrame, column: str) -> float:

@@ -34,7 +34,7 @@ def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return the findings in short."""
     if "agreement" not in frames:
         return []
-    own = frames["agreement"].query("kind == 'own rates' and predictor == 'cosine'").dropna(subset="spearman")
+    own = frames["agreement"].query("kind == 'own rates' and predictor == 'cosine'").dropna(subset="spearman_low")
     return [f"**Before training**: {_agreement(row)}" for row in own.itertuples()]
 
 
@@ -95,8 +95,8 @@ def _agreements(agreement: pd.DataFrame) -> str:
             lines.append(f"| {row.pairs} at {row.kind} | {row.predictor} | undefined: {row.note} | | | | |")
             continue
         lines.append(
-            f"| {row.pairs} at {row.kind} | {row.predictor} | {row.spearman:.3f} ({row.spearman_low:.3f} to"
-            f" {row.spearman_high:.3f}) | {row.p:.2g} | {row.pearson:.3f} | {row.mean_difference:.3f} | {row.missed:.0f} |"
+            f"| {row.pairs} at {row.kind} | {row.predictor} | {row.spearman:.3f} ({_interval(row)})"
+            f" | {row.p:.2g} | {row.pearson:.3f} | {row.mean_difference:.3f} | {row.missed:.0f} |"
         )
     return "\n".join(lines)
 
@@ -104,6 +104,10 @@ def _agreements(agreement: pd.DataFrame) -> str:
 def _agreement(row) -> str:
     return (
         f"gradients at the initialisation predicted the cosines of {row.pairs} pairs of {row.losses} losses with Spearman"
-        f" {row.spearman:.2f} ({row.spearman_low:.2f} to {row.spearman_high:.2f}, p {row.p:.2g}); {row.missed:.0f} missed, the"
+        f" {row.spearman:.2f} ({_interval(row)}, p {row.p:.2g}); {row.missed:.0f} missed, the"
         f" mean difference is {row.mean_difference:.2f}"
     )
+
+
+def _interval(row) -> str:
+    return row.note if pd.isna(row.spearman_low) else f"{row.spearman_low:.2f} to {row.spearman_high:.2f}"
