@@ -21,7 +21,7 @@ EDITS = {
     ],
     f"{LIBRARY}/stages.py": [
         ("from lossgeometry.training.stage", "from lossgeometry.sparsity.stage import STAGE as SPARSITY\n{}"),
-        (")\n", ", SPARSITY)\n"),
+        ("    CLAIMS,\n", "{}    SPARSITY,\n"),
     ],
     "Snakefile": [('include: "workflow/rules/report.smk"', 'include: "workflow/rules/sparsity.smk"\n{}')],
 }
