@@ -7,7 +7,7 @@ from pathlib import Path
 from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests
 from lossgeometry.errors import ChangedCode, ConfigError
-from lossgeometry.experiment.config import load_config, planned_config
+from lossgeometry.experiment.loading import load_config, planned_config
 from lossgeometry.experiment.runs import BASE, pair_id
 from lossgeometry.files.text import printable
 from lossgeometry.planned import freeze, search_first, thaw, variable_of

@@ -1,8 +1,8 @@
 """The stages, in the order in which the summary tells of them."""
 
 from lossgeometry.behaviour.stage import STAGE as BEHAVIOUR
+from lossgeometry.claims.stage import STAGE as CLAIMS
 from lossgeometry.connectivity.stage import STAGE as CONNECTIVITY
-from lossgeometry.evaluation.claims_stage import STAGE as CLAIMS
 from lossgeometry.evaluation.stage import STAGE as EVALUATION
 from lossgeometry.geometry.stage import STAGE as GEOMETRY
 from lossgeometry.report.stage import STAGE as SENSITIVITY

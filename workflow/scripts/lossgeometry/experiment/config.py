@@ -3,12 +3,10 @@
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.checks import NAME, NAME_RULE, check_adapters, check_graders, check_method, sentence
+from lossgeometry.experiment.checks import NAME, NAME_RULE, check_adapters, check_graders, check_method
 from lossgeometry.experiment.runs import BASE, Run, control_runs, expand_pairs, expand_runs
-from lossgeometry.experiment.smoke import shrink
 from lossgeometry.methods import method_module
 from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.block import Block
@@ -208,28 +206,6 @@ class Config(Block):
             raise ValueError(f"{key}benchmark: there is no {stage.benchmark}; name one of evaluation.benchmarks")
         if stage.needs_benchmark and not self.benchmark_of(stage):
             raise ValueError(f"{key}benchmark: this stage needs problems; configure one of evaluation.benchmarks")
-
-
-def load_config(values: dict[str, Any]) -> Config:
-    """Return the checked configuration.
-
-    Raises
-    ------
-    ConfigError
-        With one sentence that names the first offending key and the cure.
-    """
-    try:
-        config = Config(**values)
-        if not config.smoke:
-            return config
-        return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
-    except ValidationError as error:
-        raise ConfigError(sentence(error, Config.model_fields)) from None
-
-
-def planned_config(values: dict[str, Any]) -> Config:
-    """Return the configuration that `Config.model_dump` resolved before, smoke variant or not."""
-    return Config(**values)
 
 
 def json_schema() -> dict[str, Any]:
