@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.checks import sentence
+from lossgeometry.experiment.checks import check_reference, sentence
 from lossgeometry.experiment.config import Config
 from lossgeometry.experiment.smoke import shrink
 
@@ -20,6 +20,8 @@ def load_config(values: dict[str, Any]) -> Config:
     """
     try:
         config = Config(**values)
+        if config.methods:
+            check_reference(config.geometry, [*config.methods, *config.adapters])
         if not config.smoke:
             return config
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
