@@ -13,6 +13,7 @@ from lossgeometry.evaluation.outcomes import Outcomes, read_outcomes
 from lossgeometry.evaluation.questions import Question
 from lossgeometry.evaluation.statistics import student_quantile
 from lossgeometry.experiment.runs import BASE
+from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.updates.stored import Delta
 
 NAN = float("nan")
