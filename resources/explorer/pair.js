@@ -48,7 +48,7 @@ function sentence(pair) {
   const both = `${runs.get(pair.a).name} and ${runs.get(pair.b).name}`;
   const parts = [["cosine", `The weight changes of ${both}`], ["gram_alignment.output", "Their output Grams"]].flatMap(([key, what]) => {
     const [found, metric] = [measured(key, pair), bundle.metrics[key]];
-    return isNumber(found.value) ? [`${what} are ${metric.words[found.verdict]} (${metric.title.toLowerCase()} ${write(found.value, metric)}, chance ${chanceText(found, metric)}).`] : [];
+    return isNumber(found.value) ? [`${what} are ${metric.words[found.verdict]} (${metric.title[0].toLowerCase()}${metric.title.slice(1)} ${write(found.value, metric)}, chance ${chanceText(found, metric)}).`] : [];
   });
   const barriers = barriersOf(pair).map((row) => `${row.verdict} (${row.loss.replaceAll("_", " ")})`);
   if (barriers.length) parts.push(`Loss barrier between them: ${barriers.join(", ")}.`);

@@ -10,8 +10,8 @@ from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests, is_package
 from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.checks import note_on_directions
-from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.layers import DEFAULT, over_default, read_layer
+from lossgeometry.experiment.loading import load_config, planned_config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.text import printable
 from lossgeometry.planning.reasons import shorten_logged

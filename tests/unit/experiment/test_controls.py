@@ -4,9 +4,9 @@ from pathlib import Path
 
 import yaml
 
-from lossgeometry.evaluation.evidence import Evidence
+from lossgeometry.claims.evidence import Evidence
 from lossgeometry.evaluation.questions import LOSSES, questions
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.experiment.runs import RANDOM, SHUFFLED, UNTRAINED
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[3] / "config" / "config.yaml").read_text(encoding="utf-8"))

@@ -21,9 +21,9 @@ from collections.abc import Iterator
 import ml_dtypes
 import numpy as np
 
+from lossgeometry.base_relations.spectra import BaseSpectra
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFolder
-from lossgeometry.geometry.base_spectra import BaseSpectra
 from lossgeometry.geometry.nulls import UNDEFINED, Null
 from lossgeometry.geometry.pooling import Mean, Measurement
 from lossgeometry.geometry.scopes import Key, Row, places, rows_of
