@@ -8,7 +8,7 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all environment test browser slurm preflight plan accept verify lint reference clean
+.PHONY: all environment test test-quick test-slow browser slurm preflight plan resources accept verify lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
@@ -25,6 +25,10 @@ preflight: $(VENV)/installed
 plan: $(VENV)/installed
 	$(BIN)/python workflow/scripts/print_plan.py $(CONFIGFILE)
 
+# What SLURM is to be asked for, from what the jobs of an experiment took: RESULTS=results/tiny.
+resources: $(VENV)/installed
+	$(BIN)/python workflow/scripts/print_resources.py $(RESULTS)
+
 # After a change that you judge to be without effect: record the results as current instead of computing them again.
 accept: $(VENV)/installed
 	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
@@ -33,9 +37,15 @@ accept: $(VENV)/installed
 verify: $(VENV)/installed
 	$(BIN)/python workflow/scripts/verify_results.py $(RESULTS)
 
-test: $(VENV)/installed
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit
-	$(BIN)/pytest tests/plan tests/integration
+test: test-quick test-slow
+
+# The inner loop of an edit: unit and plan tests, in under two minutes on two cores.
+test-quick: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/plan
+
+test-slow: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadfile -m slow tests/unit tests/plan
+	$(BIN)/pytest tests/integration
 
 # Tests that need a browser, and SLURM's packages; they say what is missing.
 browser slurm: $(VENV)/installed

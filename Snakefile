@@ -14,6 +14,7 @@ include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/representations.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/behaviour.smk"
+include: "workflow/rules/edits.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/explore.smk"
 
@@ -50,7 +51,7 @@ rule deltas:
 
 rule pairs:
     input:
-        pair_files("geometry.parquet"),
+        row_files("geometry", CONFIG.pairs),
 
 
 rule evaluations:

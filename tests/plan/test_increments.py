@@ -22,7 +22,7 @@ from expected_jobs import (
     TABLES,
     jobs,
     on_benchmarks,
-    pairs_of,
+    rows_of,
     run,
     runs_of,
     single,
@@ -30,6 +30,8 @@ from expected_jobs import (
 )
 from planning import CONFIG, EXPERIMENT, METHODS, SEEDS, Project
 from workflow_copy import REPOSITORY, SOURCES
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -116,17 +118,17 @@ def test_a_shared_training_setting(project):
     assert project.plan() == trained(RUNS) | CHANGED_CONFIG
 
 
-@pytest.mark.parametrize("module", ["geometry/angles.py", "geometry/pairs.py", "compare_pair.py"])
+@pytest.mark.parametrize("module", ["geometry/angles.py", "geometry/pairs.py", "compare_pairs.py"])
 def test_a_module_of_pair_metrics(project, module):
     edit(project.module(module))
-    assert project.plan() == jobs(compare_pair=pairs_of(RUNS)) | single(
+    assert project.plan() == jobs(compare_pairs=rows_of(RUNS)) | single(
         "tabulate_geometry", "tabulate_sensitivity", *REPORT
     )
 
 
 def test_a_module_of_the_decomposition(project):
     edit(project.module("updates/stored.py"))
-    expected = jobs(reduce_adapter=RUNS, compare_pair=pairs_of(RUNS)) | single(
+    expected = jobs(reduce_adapter=RUNS, compare_pairs=rows_of(RUNS)) | single(
         "compare_sweeps", "tabulate_geometry", "tabulate_sensitivity", *REPORT
     )
     assert project.plan() == expected
@@ -134,13 +136,13 @@ def test_a_module_of_the_decomposition(project):
 
 def test_a_module_of_the_representations(project):
     edit(project.module("representations/cka.py"))
-    expected = jobs(compare_representations=pairs_of(RUNS)) | single("tabulate_representations", *REPORT)
+    expected = jobs(compare_representations=rows_of(RUNS)) | single("tabulate_representations", *REPORT)
     assert project.plan() == expected
 
 
 def test_a_module_of_the_interpolation(project):
-    edit(project.module("interpolate_pair.py"))
-    assert project.plan() == jobs(interpolate_pair=pairs_of(RUNS)) | single(
+    edit(project.module("interpolate_pairs.py"))
+    assert project.plan() == jobs(interpolate_pairs=rows_of(RUNS)) | single(
         "tabulate_connectivity", "tabulate_sensitivity", *REPORT
     )
 
@@ -183,6 +185,16 @@ def test_a_method_added(project):
     assert project.plan() == trained(new, pairs) | CHANGED_CONFIG
 
 
+def test_a_method_inserted(project):
+    """Its pairs with later runs belong to their rows, in which nothing else is measured."""
+    sft, *others = project.experiment["methods"].items()
+    project.set("methods", dict([sft, ("rft", {"learning_rate": 1e-3}), *others]))
+    new = runs_of("rft")
+    pairs = [(run("sft", seed), run("rft", seed)) for seed in SEEDS] + [tuple(new)]
+    pairs += [(run("rft", seed), run(method, seed)) for method in ("dft", "dpo") for seed in SEEDS]
+    assert project.plan() == trained(new, pairs) | CHANGED_CONFIG
+
+
 def test_a_seed_added(project):
     project.set("seeds", [42, 43, 44])
     new = [run(method, "44") for method in METHODS]
@@ -200,7 +212,7 @@ def test_a_pair_added(project):
     project.set("comparisons.pairs", [[run("dpo", "43"), run("sft", "42")]])
     assert project.plan() == CHANGED_CONFIG | single(
         "tabulate_accuracy", "tabulate_geometry", "tabulate_sensitivity"
-    ) | jobs(compare_pair=[f"{run('sft', '42')} {run('dpo', '43')}"])
+    ) | jobs(compare_pairs=[run("dpo", "43")])
 
 
 def test_a_benchmark_added(project):
@@ -310,6 +322,16 @@ def test_the_teacher(project):
 
 def test_a_method_removed_leaves_the_others_alone_and_drops_out_of_the_tables(project):
     methods = {name: method for name, method in project.experiment["methods"].items() if name != "dft"}
+    project.set("methods", methods)
+    # Rows that held its pairs are packed without them; the pairs that stay are current, see tests/unit/files/test_rows.py.
+    packed = rows_of(runs_of("dpo"), [(run("sft", seed), run("dpo", seed)) for seed in SEEDS])
+    assert project.plan() == CHANGED_CONFIG | single(*TABLES) | jobs(
+        compare_pairs=packed, interpolate_pairs=packed, compare_representations=packed
+    )
+
+
+def test_the_last_method_removed_concerns_no_other_row(project):
+    methods = {name: method for name, method in project.experiment["methods"].items() if name != "dpo"}
     project.set("methods", methods)
     assert project.plan() == CHANGED_CONFIG | single(*TABLES)
 
@@ -437,7 +459,7 @@ def test_nothing_runs_after(project, change):
 def test_a_result_that_was_replaced_counts_as_new(project):
     path = project.root / "results/plan/deltas" / f"{run('dpo')}.safetensors"
     path.write_text("another update", encoding="utf-8")
-    assert project.plan() == jobs(compare_pair=pairs_of([run("dpo")])) | single(
+    assert project.plan() == jobs(compare_pairs=rows_of([run("dpo")])) | single(
         "compare_sweeps", "tabulate_geometry", "tabulate_sensitivity", *REPORT
     )
 

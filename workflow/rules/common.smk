@@ -12,7 +12,7 @@ from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.checks import note_on_directions
 from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.layers import DEFAULT, over_default, read_layer
-from lossgeometry.experiment.runs import BASE, pair_id
+from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.text import printable
 from lossgeometry.planning.reasons import shorten_logged
 from lossgeometry.planned import freeze, search_first, thaw, variable_of
@@ -171,9 +171,14 @@ def adapter_files():
     return [results(f"adapters/{run}/adapter_model.safetensors") for run in TRAINED]
 
 
-def pair_files(name, pairs=None):
-    """Return one file of every given pair; by default of every pair of the experiment."""
-    return [results(f"pairs/{pair_id(a, b)}/{name}") for a, b in (CONFIG.pairs if pairs is None else pairs)]
+def row_files(stage, pairs):
+    """Return the archives of the rows that hold some pairs; a job makes the row of a run with the runs before it."""
+    return [results(f"rows/{run}/{stage}.zip") for run in jobs.pairs.rows(pairs)]
+
+
+def row_adapters(rows, run):
+    """Return the files of the updates in a run's row, by run."""
+    return {end: adapter_inputs(end) for end in [*rows[run], run]}
 
 
 def evaluation_files(runs=None):

@@ -71,6 +71,7 @@ rule tabulate_contamination:
         log_of("tabulate_contamination"),
     benchmark:
         benchmark_of("tabulate_contamination")
+    localrule: True
     conda:
         CPU
     params:

@@ -14,6 +14,7 @@ rule write_config:
         log_of("write_config"),
     benchmark:
         benchmark_of("write_config")
+    localrule: True
     conda:
         CPU
     params:
@@ -37,6 +38,7 @@ rule tabulate_runs:
         log_of("tabulate_runs"),
     benchmark:
         benchmark_of("tabulate_runs")
+    localrule: True
     conda:
         CPU
     params:
@@ -66,6 +68,7 @@ rule tabulate_sensitivity:
         log_of("tabulate_sensitivity"),
     benchmark:
         benchmark_of("tabulate_sensitivity")
+    localrule: True
     conda:
         CPU
     params:
@@ -89,6 +92,7 @@ rule tabulate_claims:
         log_of("tabulate_claims"),
     benchmark:
         benchmark_of("tabulate_claims")
+    localrule: True
     conda:
         CPU
     params:
@@ -113,6 +117,7 @@ rule write_summary:
         log_of("write_summary"),
     benchmark:
         benchmark_of("write_summary")
+    localrule: True
     conda:
         CPU
     params:

@@ -1,7 +1,5 @@
 """What the jobs of the answers are told."""
 
-from dataclasses import asdict
-
 from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told, decisive, engine_path, only
 
@@ -25,7 +23,7 @@ def modules(config: Config) -> list[str]:
 def accuracy_table(config: Config) -> Told:
     """Return what the tables of accuracies depend on beside the verdicts."""
     return {
-        "runs": [asdict(run) for run in config.runs.values()],
+        "runs": [run.told() for run in config.runs.values()],
         "benchmarks": list(config.evaluation.benchmarks),
         "pairs": [list(pair) for pair in config.pairs],
         "margin": config.evaluation.margin,
