@@ -1,4 +1,4 @@
-# `make all`: the environment, then the default experiment. `make test`: the environment, then the tests.
+# `make all`: the environment, then the default experiment; `make quick`: a smaller one. `make test`: the environment, then the tests.
 PYTHON ?= python3.11
 CORES ?= 8
 VENV := .venv
@@ -8,11 +8,15 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all environment test test-quick test-slow browser slurm preflight plan resources accept verify lint reference clean
+.PHONY: all quick environment test test-quick test-slow browser slurm preflight plan resources accept verify lint reference clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
 	$(BIN)/snakemake --cores $(CORES) all $(CONFIGFILE)
+
+# A first page: student, rollouts, three losses, tables and summary, all real and all small.
+quick: $(VENV)/installed
+	$(BIN)/snakemake --configfile config/quick.yaml --cores $(CORES) all
 
 # The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
 environment: $(VENV)/installed

@@ -37,7 +37,7 @@ def write_delta(update: Update, path: str | Path) -> None:
 
 def _largest(update: Update) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
     """Return type and shape of what `split_precision` makes of every module, were its factors of full rank."""
-    found = {}
+    found: dict[str, tuple[np.dtype, tuple[int, ...]]] = {}
     for module in update.modules:
         m, n = update.shape(module)
         rank = min(update.adapter_rank(module), m, n)
