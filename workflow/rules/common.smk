@@ -1,6 +1,7 @@
 """The checked configuration, and what the rules share: paths, parameters and lists of files."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
