@@ -20,14 +20,38 @@ def cosines(*values: float) -> pd.DataFrame:
     rows = [("global", "cosine", f"a{i}", f"b{i}", value, 0.0, 0.05) for i, value in enumerate(values)]
     rows += [("layer", "cosine", "other", "scope", 1.0, 0.0, 0.05), ("global", "norm_a", "x", "y", 9.0, 0.0, 0.05)]
     frame = pd.DataFrame(rows, columns=["scope", "metric", "run_a", "run_b", "value", "null_mean", "null_sd"])
-    return frame.assign(verdict=verdicts(frame.value, frame.null_mean, frame.null_sd))
+    beside = {"control": float("nan"), "replicate": float("nan"), "replicate_of": None, "reshuffle": None}
+    return frame.assign(verdict=verdicts(frame.value, frame.null_mean, frame.null_sd), **beside)
+
+
+def runs(controls: tuple[str, ...] = ()) -> pd.DataFrame:
+    return pd.DataFrame({"run": ["a0", *controls], "control": [None, *("shuffled verdicts" for _ in controls)]})
 
 
 def test_the_ends_and_the_pairs_within_chance_are_those_of_the_whole_model():
-    text = in_short({"geometry": cosines(0.3, -0.2, float("nan"), 0.09, 0.9)})
+    text = in_short({"runs": runs(), "geometry": cosines(0.3, -0.2, float("nan"), 0.09, 0.9)})
     assert "most alike are a4 and b4, cosine 0.900 (chance 0.000 ± 0.098)" in text
     assert "least a1 and b1, cosine -0.200" in text
     assert "1 of 4 pairs are no more alike than chance" in text
+
+
+def test_controls_are_no_finding_and_stand_beside_one():
+    table = cosines(0.3, -0.2, 0.95).assign(control=[0.25, float("nan"), float("nan"), float("nan"), float("nan")])
+    text = in_short({"runs": runs(("b2",)), "geometry": table})
+    assert "most alike are a0 and b0, cosine 0.300 (chance 0.000 ± 0.098; a control's 0.250)" in text
+    assert "of 2 pairs" in text and "b2" not in text
+
+
+def test_what_a_reshuffle_does_and_allows_to_say_is_counted():
+    table = cosines(0.95, 0.4, 0.1)
+    table.loc[:2, ["replicate", "replicate_of"]] = [0.91, "sft"]
+    table.loc[:2, "reshuffle"] = ["within a reshuffle", "cannot tell", "beyond a reshuffle"]
+    text = in_short({"runs": runs(), "geometry": table})
+    assert (
+        "leaves a cosine of 0.910 (sft): of 3 pairs from one initialisation 1 are no further apart, 1 are, 1 cannot"
+        in text
+    )
+    assert "Reshuffling" not in in_short({"runs": runs(), "geometry": cosines(0.95)})
 
 
 def test_barriers_are_those_of_the_verdicts_and_the_highest_is_named():

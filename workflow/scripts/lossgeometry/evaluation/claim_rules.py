@@ -56,6 +56,10 @@ def colinear(evidence: Evidence, entry: Entry, matched: bool) -> Finding:
         found = cosines(evidence, members, combinations(members, 2))
         least = np.min([value.value for value in found.values()])
         one = reading(group, least, entry, found.values(), listed(plain(found)))
+        least_alike = min(found, key=lambda name: found[name].value)
+        if one.verdict == DIFFERS and found[least_alike].within_reshuffle:
+            why = f"reshuffling the data sets a run as far from itself as {least_alike}"
+            one = one._replace(verdict=CANNOT_TELL, reason=why)
         absent = [label for label in EQUAL_FAMILY if label not in members]
         if absent and one.verdict == SAME:  # the smallest of fewer cosines may be too large, never too small
             one = one._replace(verdict=CANNOT_TELL, reason=f"{' and '.join(absent)} lack this seed (methods.*.seeds)")
@@ -75,7 +79,12 @@ def dft_distance(evidence: Evidence, entry: Entry, matched: bool) -> Finding:
         far = cosines(evidence, members, [("sft", "dft")])
         gap = np.min([value.value for value in near.values()]) - far["sft-dft"].value
         found = far | near
-        return [reading(group, gap, entry, found.values(), f"{gap:+.3f} ({listed(plain(found))})")]
+        one = reading(group, gap, entry, found.values(), f"{gap:+.3f} ({listed(plain(found))})")
+        if one.verdict == SAME and far["sft-dft"].within_reshuffle:
+            one = one._replace(
+                verdict=CANNOT_TELL, reason="reshuffling the data sets a run as far from itself as sft-dft"
+            )
+        return [one]
 
     groups = evidence.groups(("sft", "dft", *REWARD_WEIGHTED), matched, required=("sft", "dft"))
     caveat = f"Without {', '.join(absent)}, which was not run." if absent else ""
@@ -101,6 +110,9 @@ def partly_orthogonal(evidence: Evidence, entry: Entry, group: str, sft: Run, gr
         one = one._replace(verdict=CANNOT_TELL, reason="the cosine has no chance level")
     elif one.verdict == SAME and not cosine.above_chance:
         one = one._replace(verdict=DIFFERS)
+    elif one.verdict == SAME and cosine.value <= cosine.control:
+        why = f"the cosine is no larger than a control's, {cosine.control:.3f}, which knows no reward"
+        one = one._replace(verdict=CANNOT_TELL, reason=why)
     return [one]
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from lossgeometry.evaluation.questions import groups, matched_groups
 from lossgeometry.experiment.runs import Run
+from lossgeometry.geometry.beside import WITHIN
 from lossgeometry.geometry.chance import ABOVE, verdicts
 
 Members = dict[str, Run]
@@ -23,11 +24,18 @@ class Unsupported(Missing):
 
 
 class Value(NamedTuple):
-    """A measurement with its chance level (NaN where there is none)."""
+    """A measurement with its chance level, and what it is read beside (NaN where there is none)."""
 
     value: float
     null_mean: float
     null_sd: float
+    control: float = math.nan
+    """The same of a control."""
+    replicate: float = math.nan
+    """The same of a reshuffle, of the method or methods in `replicate_of`."""
+    replicate_of: str = ""
+    within_reshuffle: bool = False
+    """Whether reshuffling the data sets a run as far from itself; not where that cannot be told."""
 
     @property
     def above_chance(self) -> bool:
@@ -105,7 +113,9 @@ class Evidence:
             raise Missing(f"{metric} of {a} and {b} is not in geometry")
         rows = rows.assign(undefined=rows.value.isna()).sort_values(["undefined", "k"], ascending=[True, False])
         row = rows.iloc[0]
-        return Value(float(row.value), float(row.null_mean), float(row.null_sd))
+        numbers = (float(row[name]) for name in ("value", "null_mean", "null_sd", "control", "replicate"))
+        of = "" if pd.isna(row.replicate_of) else row.replicate_of
+        return Value(*numbers, of, row.reshuffle == WITHIN)
 
     def both(self, a: str, b: str, metric: str) -> tuple[float, float]:
         """Global values of a metric of single runs (norm, effective_rank) of two runs, over the modules they share."""

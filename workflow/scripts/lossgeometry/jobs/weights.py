@@ -31,7 +31,9 @@ def pairs_table(config: Config) -> Told:
 def _identity(run: Run) -> Told:
     """Return what tells a run apart in the tables; one that was not trained here has no learning rate or seed."""
     learning_rate, seed = (run.learning_rate, run.seed) if run.origin == "trained" else (None, "")
-    return {"method": run.label, "learning_rate": learning_rate, "seed": seed}
+    init, order = (run.init_seed, run.order_seed) if run.origin == "trained" else (None, None)
+    identity = {"method": run.label, "learning_rate": learning_rate, "seed": seed}
+    return identity | {"init": init, "order": order, "control": bool(run.control)}
 
 
 def swept_runs(config: Config) -> list[Run]:
