@@ -162,5 +162,5 @@ def _touch(root: Path) -> None:
             snakefile=root / "Snakefile",
             workdir=root,
         )
-        settings = DAGSettings(forceall=True, max_checksum_file_size=10**9)
+        settings = DAGSettings(forceall=True, max_checksum_file_size=10**11)
         workflow.dag(settings).execute_workflow(executor="touch")

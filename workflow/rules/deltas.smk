@@ -54,7 +54,8 @@ rule derive_adapter:
 rule reduce_adapter:
     input:
         weights=lambda wildcards: adapter_inputs(wildcards.run),
-        base=lambda wildcards: student_folder() if CONFIG.runs[wildcards.run].whole_model else [],
+        base=lambda wildcards: ancient(student_folder()) if CONFIG.runs[wildcards.run].whole_model else [],
+        base_manifest=lambda wildcards: manifest(student_folder()) if CONFIG.runs[wildcards.run].whole_model else [],
     output:
         results("deltas/{run}.safetensors"),
     log:
@@ -77,7 +78,7 @@ rule reduce_adapter:
 
 rule decompose_base:
     input:
-        student_folder(),
+        **model("student", student_folder()),
     output:
         results("base/spectra.safetensors"),
     log:
@@ -98,9 +99,9 @@ rule decompose_base:
 
 rule relate_to_base:
     input:
+        **model("student", student_folder()),
         delta=results("deltas/{run}.safetensors"),
         spectra=results("base/spectra.safetensors"),
-        student=student_folder(),
     output:
         results("base/relations/{run}.parquet"),
     log:

@@ -9,17 +9,17 @@ from pathlib import Path
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 from lossgeometry.errors import CannotWrite, InputError  # noqa: E402
+from lossgeometry.files.parquet import table_of, write_parquet  # noqa: E402
 from lossgeometry.files.text import printable, printable_lines  # noqa: E402
 from lossgeometry.geometry.comparison import compare  # noqa: E402
 from lossgeometry.geometry.pairs import MapRow  # noqa: E402
 from lossgeometry.geometry.scopes import Row  # noqa: E402
-from lossgeometry.geometry.tidy import table_of, write_parquet  # noqa: E402
-from lossgeometry.updates.full import FineTune, read_fine_tunes  # noqa: E402
+from lossgeometry.updates.full import read_fine_tunes  # noqa: E402
 from lossgeometry.updates.hub import fetch_adapter  # noqa: E402
 from lossgeometry.updates.loading import RANK, load  # noqa: E402
-from lossgeometry.updates.peft import Adapter  # noqa: E402
 from lossgeometry.updates.reduction import write_delta  # noqa: E402
 from lossgeometry.updates.stored import Delta  # noqa: E402
+from lossgeometry.updates.update import Update  # noqa: E402
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -63,7 +63,7 @@ def local_folder(source: Path, out: Path) -> Path:
     return fetched
 
 
-def reduce(update: Adapter | FineTune, path: Path) -> None:
+def reduce(update: Update, path: Path) -> None:
     """Write an update's delta file, and say what is no part of it."""
     write_delta(update, path)
     if update.skipped:

@@ -113,9 +113,11 @@ class Evidence:
             raise Missing(f"{metric} of {a} and {b} is not in geometry")
         rows = rows.assign(undefined=rows.value.isna()).sort_values(["undefined", "k"], ascending=[True, False])
         row = rows.iloc[0]
-        numbers = (float(row[name]) for name in ("value", "null_mean", "null_sd", "control", "replicate"))
-        of = "" if pd.isna(row.replicate_of) else row.replicate_of
-        return Value(*numbers, of, row.reshuffle == WITHIN)
+        return Value(
+            *(float(row.value), float(row.null_mean), float(row.null_sd), float(row.control), float(row.replicate)),
+            replicate_of="" if pd.isna(row.replicate_of) else row.replicate_of,
+            within_reshuffle=row.reshuffle == WITHIN,
+        )
 
     def both(self, a: str, b: str, metric: str) -> tuple[float, float]:
         """Global values of a metric of single runs (norm, effective_rank) of two runs, over the modules they share."""

@@ -39,7 +39,7 @@ def questions(runs: Iterable[Run], pairs: Iterable[Pair]) -> list[Question]:
     """
     known = {run.id: run for run in runs}
     found: dict[tuple[str, str], dict[Pair, None]] = {}
-    for pair in [*((BASE, run) for run in known), *map(tuple, pairs)]:
+    for pair in [*((BASE, run) for run in known), *((a, b) for a, b in pairs)]:
         found.setdefault(_asked(pair, known), {})[pair] = None
     return [Question(*key, tuple(tested)) for key, tested in found.items()] + _of_the_paper(list(known.values()))
 
@@ -70,7 +70,7 @@ def _asked(pair: Pair, runs: Mapping[str, Run]) -> tuple[str, str]:
 
 
 def _of_the_paper(runs: Sequence[Run]) -> list[Question]:
-    asked = []
+    asked: list[tuple[str, str, Iterable[tuple[Run | str, Run]]]] = []
     for group, members in groups(runs).items():
         equal = [members[label] for label in EQUAL_FAMILY if label in members]
         asked.append((CLAIM_EQUAL, group, combinations(equal, 2)))
@@ -79,7 +79,8 @@ def _of_the_paper(runs: Sequence[Run]) -> list[Question]:
     for group, members in matched_groups(runs).items():
         asked.append((CLAIM_BEST_MATCHED, group, _against_dpo(members)))
     named = [
-        Question(name, group, tuple((getattr(a, "id", a), b.id) for a, b in tested)) for name, group, tested in asked
+        Question(name, group, tuple((a if isinstance(a, str) else a.id, b.id) for a, b in tested))
+        for name, group, tested in asked
     ]
     return [question for question in named if question.pairs]
 

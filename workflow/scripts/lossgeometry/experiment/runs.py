@@ -90,10 +90,14 @@ def control_runs(runs: list[Run], reference: str) -> list[Run]:
     if not trained:
         return []
     source = next((run for run in trained if run.label == reference), trained[0])
-    seeds = {"init_seed": source.init_seed, "order_seed": source.order_seed}
+    seeds = source.init_seed, source.order_seed
+    untrained = Run(
+        "control.untrained", f"control: {UNTRAINED}", "", 0.0, *seeds, origin="untrained", control=UNTRAINED
+    )
+    named = f"control: {RANDOM}"
     return [
-        Run("control.untrained", f"control: {UNTRAINED}", "", **seeds, origin="untrained", control=UNTRAINED),
-        Run("control.random", f"control: {RANDOM}", "", **seeds, origin="derived", control=RANDOM, source=source.id),
+        untrained,
+        Run("control.random", named, "", 0.0, *seeds, origin="derived", control=RANDOM, source=source.id),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -106,15 +106,11 @@ def _with_spread(
     shown = near.replicates or near.stand_ins
     ends = [depth_interval(draws[other][COSINE]) for other in shown if COSINE in draws[other]]
     low, high = (min(low for low, _ in ends), max(high for _, high in ends)) if ends else nothing
-    added = {
-        "replicate_of": ";".join(dict.fromkeys(runs[run]["method"] for run, _ in shown)),
-        "replicate_low": low,
-        "replicate_high": high,
-        "reshuffle": verdict,
-        "reshuffle_reason": reason,
-    }
-    for name, value in added.items():
-        whole[name] = np.where(cosine, value, "" if isinstance(value, str) else np.nan)
+    for name, number in {"replicate_low": low, "replicate_high": high}.items():
+        whole[name] = np.where(cosine, number, np.nan)
+    methods = ";".join(dict.fromkeys(runs[run]["method"] for run, _ in shown))
+    for name, text in {"replicate_of": methods, "reshuffle": verdict, "reshuffle_reason": reason}.items():
+        whole[name] = np.where(cosine, text, "")
     return whole.assign(depth_low=[low for low, _ in spread], depth_high=[high for _, high in spread])
 
 
@@ -135,7 +131,7 @@ def gather_relations(runs: Sequence[str], files: Sequence[Path]) -> pd.DataFrame
     return table[["run", "scope", "module", "layer", "projection", *VALUE, "note"]]
 
 
-def frame_of(rows: Sequence[tuple], row_type: type) -> pd.DataFrame:
+def frame_of(rows: Sequence[tuple], row_type: Any) -> pd.DataFrame:
     """Return a table with one column per field of a NamedTuple class, also where there are no rows."""
     return pd.DataFrame(rows, columns=list(row_type._fields))
 
@@ -146,8 +142,9 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def _identity(pair: PairEntry, runs: Mapping[str, RunEntry]) -> dict[str, object]:
-    fields = {f"{key}_{side}": runs[pair[side]][key] for side in ("a", "b") for key in RUN}
-    return {**fields, "reference": pair["ab"[pair["reference"]]]}
+    ends = {"a": dict(runs[pair["a"]]), "b": dict(runs[pair["b"]])}
+    fields = {f"{key}_{side}": ends[side][key] for side in ends for key in RUN}
+    return {**fields, "reference": (pair["a"], pair["b"])[pair["reference"]]}
 
 
 def _depth(rows: pd.DataFrame, measured: str) -> dict[Key, np.ndarray]:

@@ -136,6 +136,8 @@ def _reference_runs(whole: pd.DataFrame) -> dict[str, str]:
 def _cosine(values: dict[tuple[str, str, str], float], run: str, reference: str | None) -> float:
     if run == reference:
         return 1.0
+    if reference is None:
+        return math.nan
     return values.get((reference, run, "cosine"), values.get((run, reference, "cosine"), math.nan))
 
 

@@ -49,26 +49,27 @@ class Adapter(Update):
         self.folder = Path(folder)
         self._config = read_config(self.folder)
         self._file = TensorFile(self.folder / WEIGHTS_FILE)
-        self.skipped: dict[str, str] = {}
-        self._tensors = self._pair_tensors()
+        skipped: dict[str, str] = {}
+        self._tensors = self._pair_tensors(skipped)
         shapes = {
             module: (self._file.shapes[sides["B"]][0], self._file.shapes[sides["A"]][1])
             for module, sides in self._tensors.items()
         }
         transposed = shapes if self._config.transposed else ()
         super().__init__(shapes, self._read_factors, self.folder.resolve().name, transposed)
+        self.skipped = skipped
 
-    def _pair_tensors(self) -> dict[str, dict[str, str]]:
-        """Return {module: {"A": tensor name, "B": tensor name}}, having checked every tensor."""
+    def _pair_tensors(self, skipped: dict[str, str]) -> dict[str, dict[str, str]]:
+        """Return {module: {"A": tensor name, "B": tensor name}}, having checked every tensor; add to what is skipped."""
         pairs: dict[str, dict[str, str]] = {}
         adapters = set()
         for name in self._file.shapes:
             if name.endswith(_BASE_LAYER):
-                self.skipped[name] = FROZEN
+                skipped[name] = FROZEN
                 continue
             match = _FACTOR.fullmatch(_WRAPPER.sub("", name))
             if match is None and ".lora_" not in name:
-                self.skipped[name] = "trained or saved whole, beside the low-rank update"
+                skipped[name] = "trained or saved whole, beside the low-rank update"
                 continue
             if match is None:
                 raise InputError(

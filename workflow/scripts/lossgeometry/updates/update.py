@@ -40,6 +40,8 @@ class Update:
     ----------
     modules
         Names of the modules, in natural order (layer 2 before layer 10).
+    skipped
+        {tensor: reason} of what lies beside the update and is no part of it.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Update:
         self.modules = sorted(shapes, key=natural_order)
         self.name = name
         self.left_out = dict(left_out or {})
+        self.skipped: dict[str, str] = {}
         self.transposed = frozenset(transposed)
         self._shapes, self._read = dict(shapes), read
 
@@ -81,6 +84,15 @@ class Update:
     def adapter_rank(self, module: str) -> int:
         """Return the number of rows of A."""
         return len(self.factors(module).a)
+
+    def scale(self, module: str) -> float:
+        """Return s of one module."""
+        return self.factors(module).scale
+
+    @property
+    def source(self) -> str:
+        """sha256 of what it was read from; empty for one that was computed."""
+        return ""
 
     @property
     def norms(self) -> dict[str, float]:
