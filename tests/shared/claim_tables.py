@@ -69,7 +69,8 @@ def geometry_table():
             rows += [(a, b, f"effective_rank_{side}", "none", None, RANKS.get(label, 16.0), np.nan, np.nan)]
     table = pd.DataFrame(rows, columns=["run_a", "run_b", "metric", "side", "k", "value", "null_mean", "null_sd"])
     # A projection's value must never be taken for the global one.
-    table = table.assign(control=np.nan, replicate=np.nan, replicate_of="", reshuffle="")
+    table = table.assign(control=np.nan, replicate=np.nan, replicate_of="", reshuffle_reason="")
+    table["reshuffle"] = "beyond a reshuffle"
     part = table.assign(scope="projection", projection="q", value=-5.0)
     return pd.concat([part, table.assign(scope="global", projection=None)], ignore_index=True)
 

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
-    from lossgeometry.connectivity.tabulation import tabulate_pairs
+    from lossgeometry.representations.tabulation import tabulate_similarities
 
-    tabulate_pairs(snakemake.params.cfg, snakemake.input, snakemake.output[0])
+    cfg = snakemake.params.cfg
+    tabulate_similarities(cfg["pairs"], cfg["runs"], snakemake.input, snakemake.output[0])

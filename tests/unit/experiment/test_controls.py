@@ -47,6 +47,13 @@ def test_made_controls_are_in_a_pair_only_where_it_is_named():
     assert default(comparisons=named).pairs[-1:] != [] and tuple(named["pairs"][0]) in default(comparisons=named).pairs
 
 
+def test_hidden_states_of_a_run_are_compared_with_random_directions_of_its_size():
+    pair = ("sft.lr0.001.s42", MADE[1])
+    assert default().representation_pairs.count(pair) == 1
+    assert default(representations={}).representation_pairs == []
+    assert pair not in default().connectivity_pairs
+
+
 def test_shuffled_verdicts_make_a_control_that_is_compared_and_is_no_evidence_for_a_claim():
     config = default()
     assert [run.id for run in config.runs.values() if run.control == SHUFFLED] == SHUFFLED_RUNS

@@ -65,9 +65,11 @@ def test_a_replicate_differs_in_the_order_alone_and_serves_its_method_at_any_ini
 
 def test_what_lacks_is_named_with_its_key():
     reason = of("sft", "dft").reason
-    assert reason == "no order replicate of dft at 0.001; add {init: 42, order: <another>} to methods.<method>.seeds"
+    assert reason == "no order replicate of dft; add {init: 42, order: 43} to methods.dft.seeds"
     assert of("dft", "dpo").stand_ins == [("sft", "sft'")] and of("dft", "dpo").replicates == []
-    assert "dft at 0.001 and dpo at 0.0001" in of("dft", "dpo").reason
+    assert (
+        "dft and dpo; add {init: 42, order: 43} to methods.dft.seeds and methods.dpo.seeds" in of("dft", "dpo").reason
+    )
     both = RUNS | {"dft'": entry("dft", order=9)}
     compared = [*COMPARED, ("dft", "dft'")]
     assert of("sft", "dft", compared, both).reason == ""

@@ -63,8 +63,12 @@ def test_barriers_are_those_of_the_verdicts_and_the_highest_is_named():
         ("b", "c", "boxed_answer", float("nan"), float("nan"), float("nan"), "cannot tell"),
     ]
     text = in_short({"barriers": pd.DataFrame(rows, columns=columns)})
-    assert "reference solutions: a barrier separates 0 of 1 pairs, 1 have none, 0 cannot be told." in text
-    assert "a barrier separates 1 of 3 pairs, 0 have none, 2 cannot be told; the highest lies between a and c" in text
+    assert (
+        "above the smallest effect separates 0 of 1 pairs, 1 have none of that size (1 have a smaller one), 0 cannot be told."
+        in text
+    )
+    assert "separates 1 of 3 pairs, 0 have none of that size (0 have a smaller one), 2 cannot be told" in text
+    assert "; the highest lies between a and c" in text
     assert "0.2000 (0.1900 to 0.2100) nats per token" in text
 
 
@@ -76,8 +80,14 @@ def test_accuracies_are_of_the_decoding_that_tells_smaller_differences():
     rows += [
         (run, "gsm8k", "sampled", 0.6 + by, 0.03, by, by - 0.02, by + 0.02) for run, by in (("sft", 0.1), ("dpo", -0.2))
     ]
-    text = in_short({"accuracy": pd.DataFrame(rows, columns=columns)})
-    assert "on gsm8k, sampled: the base solves 60.0%; highest sft, +10.0% (+8.0% to +12.0%); lowest dpo, -20.0%" in text
+    rows += [("control.random", "gsm8k", "sampled", 0.9, 0.03, 0.3, -0.1, 0.7)]
+    named = pd.DataFrame({"run": ["control.random"], "control": ["random directions"]})
+    text = in_short({"accuracy": pd.DataFrame(rows, columns=columns), "runs": named})
+    assert "; control, random directions, +30.0 points (-10.0 to +70.0)" in text
+    assert (
+        "on gsm8k, sampled: the base solves 60.0%; highest sft, +10.0 points (+8.0 to +12.0); lowest dpo, -20.0 points"
+        in text
+    )
     assert "greedy" not in text
 
 
@@ -97,6 +107,6 @@ def test_losses_are_counted_by_verdict_in_every_family():
     greedy = frame.assign(decoding="greedy", most_precise=False, verdict="different")
     lines = in_short({"differences": pd.concat([frame, greedy])}).splitlines()[2:]
     assert lines == [
-        "- **Losses in accuracy** on gsm8k, seed 1: of 4 pairs 2 are equal within 2.0%, 1 different, 1 cannot be told.",
-        "- **Losses in accuracy** on gsm8k, seed 2: of 1 pairs 0 are equal within 2.0%, 1 different, 0 cannot be told.",
+        "- **Losses in accuracy** on gsm8k, seed 1: of 4 pairs 2 are equal within 2.0 points, 1 different, 1 cannot be told.",
+        "- **Losses in accuracy** on gsm8k, seed 2: of 1 pairs 0 are equal within 2.0 points, 1 different, 0 cannot be told.",
     ]

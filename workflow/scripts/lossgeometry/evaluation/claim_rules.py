@@ -29,6 +29,7 @@ from lossgeometry.evaluation.claim_findings import (
 from lossgeometry.evaluation.evidence import Evidence, Missing, Value
 from lossgeometry.evaluation.questions import EQUAL_FAMILY, OFFLINE, ON_POLICY
 from lossgeometry.experiment.runs import Run
+from lossgeometry.geometry.beside import BEYOND
 
 REWARD_WEIGHTED = ("rft", "rift", "offline_grpo")
 ONE_SEED = "one seed only; add a second to seeds"
@@ -51,15 +52,22 @@ def in_every_group(evidence: Evidence, groups: Mapping[str, Members], read: Call
     return readings
 
 
+def unless_reshuffled(one: Reading, name: str, value: Value) -> Reading:
+    """Return a reading that puts a distance down to the loss; it cannot where a reshuffle may set runs as far apart."""
+    if value.reshuffle == BEYOND:
+        return one
+    why = value.reshuffle_reason or f"reshuffling the data sets a run as far from itself as {name}"
+    return one._replace(verdict=CANNOT_TELL, reason=why)
+
+
 def colinear(evidence: Evidence, entry: Entry, matched: bool) -> Finding:
     def read(group: str, members: Members) -> list[Reading]:
         found = cosines(evidence, members, combinations(members, 2))
         least = np.min([value.value for value in found.values()])
         one = reading(group, least, entry, found.values(), listed(plain(found)))
         least_alike = min(found, key=lambda name: found[name].value)
-        if one.verdict == DIFFERS and found[least_alike].within_reshuffle:
-            why = f"reshuffling the data sets a run as far from itself as {least_alike}"
-            one = one._replace(verdict=CANNOT_TELL, reason=why)
+        if one.verdict == DIFFERS:
+            one = unless_reshuffled(one, least_alike, found[least_alike])
         absent = [label for label in EQUAL_FAMILY if label not in members]
         if absent and one.verdict == SAME:  # the smallest of fewer cosines may be too large, never too small
             one = one._replace(verdict=CANNOT_TELL, reason=f"{' and '.join(absent)} lack this seed (methods.*.seeds)")
@@ -80,11 +88,7 @@ def dft_distance(evidence: Evidence, entry: Entry, matched: bool) -> Finding:
         gap = np.min([value.value for value in near.values()]) - far["sft-dft"].value
         found = far | near
         one = reading(group, gap, entry, found.values(), f"{gap:+.3f} ({listed(plain(found))})")
-        if one.verdict == SAME and far["sft-dft"].within_reshuffle:
-            one = one._replace(
-                verdict=CANNOT_TELL, reason="reshuffling the data sets a run as far from itself as sft-dft"
-            )
-        return [one]
+        return [unless_reshuffled(one, "sft-dft", far["sft-dft"]) if one.verdict == SAME else one]
 
     groups = evidence.groups(("sft", "dft", *REWARD_WEIGHTED), matched, required=("sft", "dft"))
     caveat = f"Without {', '.join(absent)}, which was not run." if absent else ""

@@ -8,7 +8,6 @@ import pandas as pd
 
 from lossgeometry.evaluation.questions import groups, matched_groups
 from lossgeometry.experiment.runs import Run
-from lossgeometry.geometry.beside import WITHIN
 from lossgeometry.geometry.chance import ABOVE, verdicts
 
 Members = dict[str, Run]
@@ -34,8 +33,9 @@ class Value(NamedTuple):
     replicate: float = math.nan
     """The same of a reshuffle, of the method or methods in `replicate_of`."""
     replicate_of: str = ""
-    within_reshuffle: bool = False
-    """Whether reshuffling the data sets a run as far from itself; not where that cannot be told."""
+    reshuffle: str = ""
+    """Whether reshuffling the data sets a run as far from itself, as in `tables/geometry.csv`."""
+    reshuffle_reason: str = ""
 
     @property
     def above_chance(self) -> bool:
@@ -116,7 +116,8 @@ class Evidence:
         return Value(
             *(float(row.value), float(row.null_mean), float(row.null_sd), float(row.control), float(row.replicate)),
             replicate_of="" if pd.isna(row.replicate_of) else row.replicate_of,
-            within_reshuffle=row.reshuffle == WITHIN,
+            reshuffle="" if pd.isna(row.reshuffle) else row.reshuffle,
+            reshuffle_reason="" if pd.isna(row.reshuffle_reason) else row.reshuffle_reason,
         )
 
     def both(self, a: str, b: str, metric: str) -> tuple[float, float]:

@@ -13,9 +13,10 @@ import pandas as pd
 
 Pair = tuple[str, str]
 KEY = ["scope", "module", "layer", "projection", "metric", "side", "k"]
-DISTANCES = ("angle_first", "angle_last", "orthogonal_fraction")
+DISTANCES = ("angle_first", "angle_last", "orthogonal_fraction", "relative_residual")
 """Measurements that are smaller where two updates are more alike."""
-SIMILARITIES = ("cosine", "gram_alignment", "grassmann", "top_direction", *DISTANCES)
+OF_STATES = ("debiased", "debiased_standardised", "biased_prompts", "shift_cosine")
+SIMILARITIES = ("cosine", "gram_alignment", "grassmann", "top_direction", *OF_STATES, *DISTANCES)
 OTHER_START, EACH_OTHER = "the runs differ in their initialisation", "the two are replicates of each other"
 """Why there is nothing to judge."""
 WITHIN, BEYOND, CANNOT_TELL = "within a reshuffle", "beyond a reshuffle", "cannot tell"
@@ -63,9 +64,10 @@ def pairs_beside(pair: Pair, compared: Sequence[Pair], runs: Mapping[str, RunEnt
     wanted = dict.fromkeys(map(_trained_as, ends))
     own = [other for other in everyone if _trained_as(runs[other[0]]) in wanted]
     there = {_trained_as(runs[run]) for run, _ in own}
-    absent = [f"{method} at {rate:g}" for method, rate in wanted if (method, rate) not in there]
-    seed = f"{{init: {ends[0]['init']}, order: <another>}}"
-    reason = f"no order replicate of {' and '.join(absent)}; add {seed} to methods.<method>.seeds" if absent else ""
+    absent = [method for method, rate in wanted if (method, rate) not in there]
+    keys = " and ".join(f"methods.{method}.seeds" for method in absent)
+    seed = f"{{init: {ends[0]['init']}, order: {(ends[0]['order'] or 0) + 1}}}"
+    reason = f"no order replicate of {' and '.join(absent)}; add {seed} to {keys}" if absent else ""
     return Beside(controls, own, [] if own else everyone, reason)
 
 
@@ -105,7 +107,7 @@ def values_beside(
     Parameters
     ----------
     index
-        `KEY` of the pair's rows.
+        `KEY` of the pair's rows, or any with a level `metric`.
     values
         Of every pair, its values by `KEY`.
     """

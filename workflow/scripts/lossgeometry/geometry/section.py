@@ -7,21 +7,17 @@ import pandas as pd
 from lossgeometry.geometry import chance
 from lossgeometry.geometry.beside import BEYOND, CANNOT_TELL, WITHIN
 from lossgeometry.report.markdown import escape
+from lossgeometry.report.runs_table import controls_of
 
 
 def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
     """Return the section; empty where the stage did not run."""
-    return _section(frames["geometry"], _controls(frames)) if "geometry" in frames else ""
+    return _section(frames["geometry"], controls_of(frames["runs"])) if "geometry" in frames else ""
 
 
 def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return the findings in short; controls are no finding."""
-    return _short(frames["geometry"], _controls(frames)) if "geometry" in frames else []
-
-
-def _controls(frames: Mapping[str, pd.DataFrame]) -> set[str]:
-    runs = frames["runs"]
-    return set(runs.run[runs.control.notna()])
+    return _short(frames["geometry"], controls_of(frames["runs"])) if "geometry" in frames else []
 
 
 def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:

@@ -28,6 +28,12 @@ def pairs_table(config: Config) -> Told:
     return {"pairs": pairs, "runs": {run.id: _identity(run) for run in config.runs.values()}}
 
 
+def representations_table(config: Config) -> Told:
+    """Return what the table of hidden states depends on beside the pairs' files."""
+    pairs = config.representation_pairs
+    return {"pairs": [list(pair) for pair in pairs], "runs": {run: _identity(config.runs[run]) for run in config.runs}}
+
+
 def _identity(run: Run) -> Told:
     """Return what tells a run apart in the tables; one that was not trained here has no learning rate or seed."""
     learning_rate, seed = (run.learning_rate, run.seed) if run.origin == "trained" else (None, "")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from lossgeometry.evaluation.questions import ON_POLICY
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.report.markdown import escape, table
@@ -60,13 +61,21 @@ def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.D
         teacher = {"student": "the student itself", "tiny": "a tiny teacher trained here"}.get(
             cfg["teacher"]["source"], cfg["teacher"]["name"]
         )
-        lines.append(
-            f"{len(runs)} adapters were compared. They share the base ({escape(student_name)}), the rollouts (sampled from"
-            f" {escape(teacher)}) and,"
-            f" within a seed, the LoRA initialisation (rank {cfg['lora']['rank']} on"
-            f" {escape(', '.join(cfg['lora']['target_modules']))});"
-            " only the loss differs, and the data that a loss takes from the rollouts."
+        controls = runs[runs.control.notna()]
+        sampling = [label for label in trained if label.partition("@")[0] in ON_POLICY]
+        own = f", but {escape(' and '.join(sampling))} sample their own completions of the same prompts" * bool(
+            sampling
         )
+        lines.append(
+            f"{len(runs) - len(controls)} adapters were compared. Those trained here share the base ({escape(student_name)}) and,"
+            f" within an initial seed, the LoRA initialisation (rank {cfg['lora']['rank']} on"
+            f" {escape(', '.join(cfg['lora']['target_modules']))}). They take their texts from one set of rollouts (sampled"
+            f" from {escape(teacher)}){own}. Two of one seed differ in the loss, with what it takes of the texts, and in the"
+            " learning rate where their names say so."
+        )
+        if len(controls):
+            named = ", ".join(f"{escape(row.run)} ({escape(row.control)})" for row in controls.itertuples())
+            lines += ["", f"Beside them stand {len(controls)} controls, which no finding counts: {named}."]
     else:
         lines.append(f"{len(runs)} adapters supplied by the user were compared.")
     if cfg["student"]["source"] == "tiny" and trained:
