@@ -6,7 +6,10 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
+    from lossgeometry.files.rows import files_of, unpacked
     from lossgeometry.representations.tabulation import tabulate_similarities
 
     cfg = snakemake.params.cfg
-    tabulate_similarities(cfg["pairs"], cfg["runs"], snakemake.input, snakemake.output[0])
+    pairs = [(a, b) for a, b in cfg["pairs"]]
+    with unpacked(snakemake.input) as folder:
+        tabulate_similarities(pairs, cfg["runs"], files_of(folder, pairs, "cka.csv"), snakemake.output[0])

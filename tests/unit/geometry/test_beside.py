@@ -65,10 +65,11 @@ def test_a_replicate_differs_in_the_order_alone_and_serves_its_method_at_any_ini
 
 def test_what_lacks_is_named_with_its_key():
     reason = of("sft", "dft").reason
-    assert reason == "no order replicate of dft; add {init: 42, order: 43} to methods.dft.seeds"
+    assert reason == "no order replicate of dft; add {init: 42, order: 43} to methods.dft.further_seeds"
     assert of("dft", "dpo").stand_ins == [("sft", "sft'")] and of("dft", "dpo").replicates == []
     assert (
-        "dft and dpo; add {init: 42, order: 43} to methods.dft.seeds and methods.dpo.seeds" in of("dft", "dpo").reason
+        "dft and dpo; add {init: 42, order: 43} to methods.dft.further_seeds and methods.dpo.further_seeds"
+        in of("dft", "dpo").reason
     )
     both = RUNS | {"dft'": entry("dft", order=9)}
     compared = [*COMPARED, ("dft", "dft'")]

@@ -65,7 +65,7 @@ def pairs_beside(pair: Pair, compared: Sequence[Pair], runs: Mapping[str, RunEnt
     own = [other for other in everyone if _trained_as(runs[other[0]]) in wanted]
     there = {_trained_as(runs[run]) for run, _ in own}
     absent = [method for method, rate in wanted if (method, rate) not in there]
-    keys = " and ".join(f"methods.{method}.seeds" for method in absent)
+    keys = " and ".join(f"methods.{method}.further_seeds" for method in absent)
     seed = f"{{init: {ends[0]['init']}, order: {(ends[0]['order'] or 0) + 1}}}"
     reason = f"no order replicate of {' and '.join(absent)}; add {seed} to {keys}" if absent else ""
     return Beside(controls, own, [] if own else everyone, reason)

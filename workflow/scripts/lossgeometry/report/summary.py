@@ -1,21 +1,23 @@
 """The page that a person reads first: what was run, what came out, and how far it can be trusted."""
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pandas as pd
 
-from lossgeometry.evaluation.questions import ON_POLICY
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.report.markdown import escape, table
+from lossgeometry.settings.tasks import Summary
+
+RUN = re.compile(r"external\..+|.+\.lr[^/]+\.s\d+(-o\d+)?")
 
 
 def write_summary(
-    cfg: dict[str, Any],
+    run: Summary,
     facts: Mapping[str, str],
     sections: Sequence[str],
     tables: dict[str, Path],
@@ -26,8 +28,6 @@ def write_summary(
 
     Parameters
     ----------
-    cfg
-        The resolved configuration.
     facts
         `student`: the student in words; `paper_student`: the paper's.
     sections
@@ -40,9 +40,9 @@ def write_summary(
     frames = {name: read_frame(path) for name, path in tables.items()}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
     modules = [import_module(f"lossgeometry.{name}") for name in sections]
-    parts = [_what_was_run(cfg, facts["student"], frames), in_short(modules, frames)]
+    parts = [_what_was_run(run, frames), in_short(modules, frames)]
     parts += [module.section(frames, facts) for module in modules]
-    parts += [_time(benchmarks), _caveats(cfg, frames)]
+    parts += [_time(benchmarks, set(frames["runs"].run)), _caveats(run, frames)]
     with atomic_file(output) as path:
         path.write_text("\n\n".join(part.rstrip() for part in parts if part) + "\n", encoding="utf-8")
 
@@ -53,32 +53,24 @@ def in_short(modules: Sequence[ModuleType], frames: Mapping[str, pd.DataFrame]) 
     return "\n".join(["## In short", "", *(f"- {line}." for line in found)]) if found else ""
 
 
-def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.DataFrame]) -> str:
+def _what_was_run(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
     runs = frames["runs"]
-    trained = [label for label in cfg["methods"]]
-    lines = [f"# {escape(cfg['experiment'])}: what the loss does to the weights", ""]
-    if trained:
-        teacher = {"student": "the student itself", "tiny": "a tiny teacher trained here"}.get(
-            cfg["teacher"]["source"], cfg["teacher"]["name"]
-        )
+    lines = [f"# {escape(run.experiment)}: what the loss does to the weights", ""]
+    if run.trained:
         controls = runs[runs.control.notna()]
-        sampling = [label for label in trained if label.partition("@")[0] in ON_POLICY]
-        own = f", but {escape(' and '.join(sampling))} sample their own completions of the same prompts" * bool(
-            sampling
-        )
+        sampling = f", but {escape(' and '.join(run.sampling))} sample their own completions of the same prompts"
         lines.append(
-            f"{len(runs) - len(controls)} adapters were compared. Those trained here share the base ({escape(student_name)}) and,"
-            f" within an initial seed, the LoRA initialisation (rank {cfg['lora']['rank']} on"
-            f" {escape(', '.join(cfg['lora']['target_modules']))}). They take their texts from one set of rollouts (sampled"
-            f" from {escape(teacher)}){own}. Two of one seed differ in the loss, with what it takes of the texts, and in the"
-            " learning rate where their names say so."
+            f"{len(runs) - len(controls)} adapters were compared. Those trained here share the base ({escape(run.student)}) and,"
+            f" within an initial seed, the LoRA initialisation (rank {run.rank} on {escape(', '.join(run.targets))}). They take"
+            f" their texts from one set of rollouts (sampled from {escape(run.teacher)}){sampling * bool(run.sampling)}. Two of one"
+            " seed differ in the loss, with what it takes of the texts, and in the learning rate where their names say so."
         )
         if len(controls):
             named = ", ".join(f"{escape(row.run)} ({escape(row.control)})" for row in controls.itertuples())
             lines += ["", f"Beside them stand {len(controls)} controls, which no finding counts: {named}."]
     else:
         lines.append(f"{len(runs)} adapters supplied by the user were compared.")
-    if cfg["student"]["source"] == "tiny" and trained:
+    if run.tiny_student and run.trained:
         lines += [
             "",
             "**Scale.** The student has well under a million parameters and its problems are made up. What holds here shows that"
@@ -87,10 +79,20 @@ def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.D
     return "\n".join(lines)
 
 
-def _time(benchmarks: Path) -> str:
+def _run_ids(file: Path) -> set[str]:
+    """Return the runs that a job is named after."""
+    names = (name for part in file.with_suffix("").parts for name in part.split("--"))
+    return {name for name in names if RUN.fullmatch(name)}
+
+
+def _time(benchmarks: Path, known: set[str]) -> str:
+    """Return what the jobs took; those of runs that are no longer part of the experiment are left out."""
     rows = []
     for folder in sorted(path for path in benchmarks.iterdir()) if benchmarks.is_dir() else []:
         files = sorted(folder.rglob("*.tsv")) if folder.is_dir() else [folder]
+        files = [file for file in files if _run_ids(file.relative_to(benchmarks)) <= known]
+        if not files:
+            continue
         measured = pd.concat([pd.read_csv(file, sep="\t") for file in files])
         memory = pd.to_numeric(measured.max_rss, errors="coerce").max()
         rows.append(
@@ -113,7 +115,7 @@ def _time(benchmarks: Path) -> str:
     )
 
 
-def _caveats(cfg: dict[str, Any], frames: dict[str, pd.DataFrame]) -> str:
+def _caveats(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
     lines = [
         "## Caveats",
         "",
@@ -124,6 +126,6 @@ def _caveats(cfg: dict[str, Any], frames: dict[str, pd.DataFrame]) -> str:
     ]
     if "accuracy" in frames and frames["accuracy"].truncation_flag.any():
         lines.append("- Rows marked **!** have more than 1 % truncated completions; their accuracy reads too low.")
-    if len(cfg["seeds"]) < 2 and not any(method["seeds"] for method in cfg["methods"].values()) and cfg["methods"]:
+    if run.trained and run.one_seed:
         lines.append("- One seed per method: no difference here is separated from the noise of retraining.")
     return "\n".join(lines)
