@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lossgeometry.evaluation.questions import groups, matched_groups
-from lossgeometry.experiment.runs import Run
+from lossgeometry.experiment.runs import Run, first_of_each_start
 from lossgeometry.geometry.chance import ABOVE, verdicts
 
 Members = dict[str, Run]
@@ -167,9 +167,18 @@ class Evidence:
         return rows
 
     def seed_pairs(self) -> list[tuple[str, str]]:
-        """Pairs of runs of one method at one learning rate from two initial seeds, among those compared."""
+        """Pairs of runs of one method at one learning rate from two initial seeds, among those compared.
+
+        An order replicate is left out: it would count one initialisation twice.
+        """
+        first = {run.id for run in first_of_each_start(self.runs)}
         return self._compared(
-            lambda a, b: a.label == b.label and a.learning_rate == b.learning_rate and a.init_seed != b.init_seed,
+            lambda a, b: (
+                {a.id, b.id} <= first
+                and a.label == b.label
+                and a.learning_rate == b.learning_rate
+                and a.init_seed != b.init_seed
+            ),
             "no method was run from two initial seeds",
         )
 

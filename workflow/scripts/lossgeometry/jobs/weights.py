@@ -50,8 +50,9 @@ def _identity(run: Run) -> Told:
 
 
 def swept_runs(config: Config) -> list[Run]:
-    """Return the trained runs of methods that have several seeds or learning rates."""
-    return [run for run in config.trained if sum(other.label == run.label for other in config.trained) > 1]
+    """Return the trained runs of methods that have several seeds or learning rates; a control is no method."""
+    runs = [run for run in config.trained if not run.control]
+    return [run for run in runs if sum(other.label == run.label for other in runs) > 1]
 
 
 def sweeps(config: Config) -> Told:
