@@ -82,6 +82,7 @@ def test_the_papers_own_numbers_are_the_same():
         ("iv", "orthogonal"),
         ("iv", "accuracy"),
         ("viii", "norm"),
+        ("viii", "kl"),
         ("viii", "rank"),
     }
 
@@ -120,6 +121,7 @@ DIFFERS = {
         for label in ("sft", "dpo")
     ],
     ("viii", "norm"): lambda t: both(t["geometry"], "sft", "dpo", 9.0, metric="norm_b"),
+    ("viii", "kl"): lambda t: [set_rows(t["behaviour"], 0.02, run=run_id("dpo", seed)) for seed in SEEDS],
     ("viii", "rank"): lambda t: both(t["geometry"], "sft", "dpo", 9.0, metric="effective_rank_b"),
 }
 
@@ -224,7 +226,7 @@ def test_undefined_or_noisy_evidence_cannot_tell(part):
     assert row.verdict == "cannot tell" and re.search(why, row.reason)
 
 
-@pytest.mark.parametrize("missing", ["geometry", "layers", "barriers", "cka", "differences"])
+@pytest.mark.parametrize("missing", ["geometry", "layers", "barriers", "cka", "behaviour", "differences"])
 def test_a_missing_or_empty_table_is_not_tested_and_named(missing):
     for tables in ({k: v for k, v in paper_tables().items() if k != missing}, paper_tables()):
         if missing in tables:

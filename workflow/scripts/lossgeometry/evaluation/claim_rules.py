@@ -219,6 +219,12 @@ def ratio_of(metric: str) -> Callable[[Evidence, Entry, str, Run, Run], list[Rea
     return read
 
 
+def divergence_ratio(evidence: Evidence, entry: Entry, group: str, a: Run, b: Run) -> list[Reading]:
+    first, second = evidence.divergence(a.id), evidence.divergence(b.id)
+    ratio = first / second if second > 0 else math.nan
+    return [reading(group, ratio, entry, words=f"{ratio:.3f} ({first:.3g} / {second:.3g} nats per token)")]
+
+
 RULES: dict[tuple[str, str], Rule] = {
     ("i", "colinear"): colinear,
     ("i", "accuracy"): equal_accuracy,
@@ -239,5 +245,6 @@ RULES: dict[tuple[str, str], Rule] = {
     ("vii", "rotation"): rate_rotation,
     ("vii", "norm"): rate_norm,
     ("viii", "norm"): of_two("dpo", "sft", ratio_of("norm")),
+    ("viii", "kl"): of_two("dpo", "sft", divergence_ratio),
     ("viii", "rank"): of_two("dpo", "sft", ratio_of("effective_rank")),
 }

@@ -57,8 +57,8 @@ class Barrier(NamedTuple):
 class Evidence:
     """Look-ups in the tables of one experiment; each raises Missing where the table or the row is not there.
 
-    `tables` maps the contract's names (geometry, layers, barriers, cka, differences) to data frames. Controls are no evidence
-    for what a method does.
+    `tables` maps the contract's names (geometry, layers, barriers, cka, behaviour, differences) to data frames. Controls are
+    no evidence for what a method does.
     """
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], runs: Sequence[Run]) -> None:
@@ -152,6 +152,16 @@ class Evidence:
         if rows.empty:
             raise Missing(f"{a} and {b} have no debiased CKA")
         return rows
+
+    def divergence(self, run: str) -> float:
+        """KL(base || run) per token, on the base's own answers."""
+        table = self.table("behaviour")
+        rows = table[
+            (table.run == run) & (table.text == "base") & (table.part == "all") & (table.measure == "kl_base_run")
+        ]
+        if rows.empty:
+            raise Missing(f"the texts of {run} are not in behaviour")
+        return float(rows.iloc[0].value)
 
     def differences(self, question: str) -> pd.DataFrame:
         """The paired differences of accuracy that answer a question, in the most precise decoding.
