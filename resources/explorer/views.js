@@ -62,7 +62,8 @@ function buildMap() {
     title: () => [metric().title, soft(`, ${sayPlace()} — grey italics: no more than `, term("chance", "chance"), " gives")],
   });
   section("map", "A map of directions", ["Each run against each other. Strong colour: they changed the weights in the same way; no colour: unrelated. ",
-    "Start with the ", term("cosine", "cosine"), "; the ", term("gram_alignment", "output-Gram alignment"), " forgets which inputs an update reads."],
+    "Start with the ", term("cosine", "cosine"), "; the ", term("gram_alignment", "output-Gram alignment"), " forgets which inputs an update reads. ",
+    "Point at a cell for what the similarity is read beside: that of a control, trained on shuffled verdicts, and that of a replicate, which differs in the order of the data alone."],
   { controls: [select("map", "Show", metricOptions(["cosine", "gram_alignment.output", "gram_alignment.input", "top_direction.output", "top_direction.input", "angle_first.output", "angle_first.input"]))],
     plots: [plot], layout: "square" });
 }

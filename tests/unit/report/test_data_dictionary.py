@@ -37,7 +37,7 @@ def test_the_columns_are_those_that_the_code_writes():
     pair = ["run_a", "run_b"]
     assert DESCRIBED["connectivity"] == [*pair, *CURVE_COLUMNS]
     assert DESCRIBED["barriers"] == list(BARRIER_COLUMNS)
-    assert DESCRIBED["cka"] == [*pair, *CKA_COLUMNS]
+    assert DESCRIBED["cka"] == [*pair, *CKA_COLUMNS[:-1], "control", "replicate", CKA_COLUMNS[-1]]
     assert DESCRIBED["accuracy"] == ACCURACY_COLUMNS and DESCRIBED["mcnemar"] == differences.MCNEMAR_COLUMNS
     for name, module in (("differences", differences), ("pass_at_k", pass_curves), ("across_seeds", across_seeds)):
         assert DESCRIBED[name] == module.COLUMNS

@@ -45,7 +45,7 @@ def tabulate_claims(
     runs
         All runs of the experiment, in its order.
     tables
-        Paths of those of the tables geometry, layers, barriers, cka and differences that were made.
+        Paths of those of the tables geometry, layers, barriers, cka, behaviour and differences that were made.
     reference
         resources/paper_reference.yaml.
     """

@@ -121,8 +121,12 @@ class Config(Block):
 
     @cached_property
     def representation_pairs(self) -> list[tuple[str, str]]:
-        """The pairs of run ids whose hidden states are compared."""
-        return self._pairs_of(self.representations)
+        """The pairs of run ids whose hidden states are compared; where there are any, random directions with their run too."""
+        pairs = self._pairs_of(self.representations)
+        drawn = [
+            (run.sources[0], run.id) for run in self.runs.values() if run.id.startswith("control.") and run.sources
+        ]
+        return [*pairs, *(pair for pair in drawn if pairs and pair not in pairs)]
 
     @cached_property
     def behaving(self) -> list[str]:

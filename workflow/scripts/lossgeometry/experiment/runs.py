@@ -154,6 +154,18 @@ def _check_nesting(name: str, edits: Mapping[str, Edit]) -> None:
                 waiting.append(source)
 
 
+def first_of_each_start(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs without order replicates: of one method at one rate from one initialisation, the first alone.
+
+    A replicate shares its initialisation, and so is no further independent seed.
+    """
+    first: dict[tuple[str, float, int, str], Run] = {}
+    for run in runs:
+        start = "" if run.origin == "trained" else run.id
+        first.setdefault((run.label, run.learning_rate, run.init_seed, start), run)
+    return list(first.values())
+
+
 def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, str]]:
     """Return the pairs of run ids that the comparisons ask for, without duplicates, each in the order of the runs.
 

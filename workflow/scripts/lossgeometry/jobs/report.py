@@ -35,6 +35,7 @@ def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
         ),
         rank=config.lora.rank,
         targets=config.lora.target_modules,
+        sampling=tuple(label for label in config.methods if not method_module(label.partition("@")[0]).OFFLINE),
     )
     return {"paper": paper, "sections": list(sections), "run": run.told()}
 

@@ -57,13 +57,17 @@ def _what_was_run(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
     runs = frames["runs"]
     lines = [f"# {escape(run.experiment)}: what the loss does to the weights", ""]
     if run.trained:
+        controls = runs[runs.control.notna()]
+        sampling = f", but {escape(' and '.join(run.sampling))} sample their own completions of the same prompts"
         lines.append(
-            f"{len(runs)} adapters were compared. They share the base ({escape(run.student)}), the rollouts (sampled from"
-            f" {escape(run.teacher)}) and,"
-            f" within a seed, the LoRA initialisation (rank {run.rank} on"
-            f" {escape(', '.join(run.targets))});"
-            " only the loss differs, and the data that a loss takes from the rollouts."
+            f"{len(runs) - len(controls)} adapters were compared. Those trained here share the base ({escape(run.student)}) and,"
+            f" within an initial seed, the LoRA initialisation (rank {run.rank} on {escape(', '.join(run.targets))}). They take"
+            f" their texts from one set of rollouts (sampled from {escape(run.teacher)}){sampling * bool(run.sampling)}. Two of one"
+            " seed differ in the loss, with what it takes of the texts, and in the learning rate where their names say so."
         )
+        if len(controls):
+            named = ", ".join(f"{escape(row.run)} ({escape(row.control)})" for row in controls.itertuples())
+            lines += ["", f"Beside them stand {len(controls)} controls, which no finding counts: {named}."]
     else:
         lines.append(f"{len(runs)} adapters supplied by the user were compared.")
     if run.tiny_student and run.trained:
