@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from lossgeometry import jobs
@@ -113,6 +114,7 @@ def source_files(source):
     return list(map(given, model_files(source.name))) if source.source == "folder" else []
 
 
+@cache
 def adapter_inputs(run):
     """Return the files that a job which uses a run's update depends on; none for the base.
 
