@@ -1,15 +1,22 @@
-# `make all`: the environment, then the default experiment. `make test`: the environment, then the tests.
+# `make all`: the environment, then the default experiment; `make quick`: a smaller one. `make test`: the environment, then the tests.
 PYTHON ?= python3.11
 CORES ?= 8
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?=
-CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+# Whatever else snakemake takes, for all, plan, preflight and accept: make plan ARGS="--config seeds=[1]"
+ARGS ?=
+CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all environment test browser slurm preflight plan resources accept lint reference clean
+.PHONY: all quick environment test test-quick test-slow browser slurm preflight plan resources accept verify lint reference clean
 
 all: $(VENV)/installed
-	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
+	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
+	$(BIN)/snakemake --cores $(CORES) all $(CONFIGFILE)
+
+# A first page: student, rollouts, three losses, tables and summary, all real and all small.
+quick: $(VENV)/installed
+	$(BIN)/snakemake --configfile config/quick.yaml --cores $(CORES) all
 
 # The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
 environment: $(VENV)/installed
@@ -30,9 +37,19 @@ resources: $(VENV)/installed
 accept: $(VENV)/installed
 	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
 
-test: $(VENV)/installed
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit
-	$(BIN)/pytest tests/plan tests/integration
+# Compute the digests that results claim again, here or in a copy: make verify RESULTS=/somewhere/results/tiny
+verify: $(VENV)/installed
+	$(BIN)/python workflow/scripts/verify_results.py $(RESULTS)
+
+test: test-quick test-slow
+
+# The inner loop of an edit: unit and plan tests, in under two minutes on two cores.
+test-quick: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/plan
+
+test-slow: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadfile -m slow tests/unit tests/plan
+	$(BIN)/pytest tests/integration
 
 # Tests that need a browser, and SLURM's packages; they say what is missing.
 browser slurm: $(VENV)/installed

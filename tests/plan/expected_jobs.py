@@ -79,5 +79,9 @@ def trained(runs: list[str], pairs: Iterable[tuple[str, str]] = PAIRS) -> Plan:
 
 NOTHING: Plan = {}
 CHANGED_CONFIG = single("write_config", *REPORT)
+SHOWN = {rule: names for rule, names in CHANGED_CONFIG.items() if rule != "tabulate_claims"}
+"""A key that only the recorded configuration shows."""
+GRADED = single("grade_rollouts", "grade_heldout")
+SAMPLED = GRADED | single("generate_heldout") | jobs(generate_rollouts=["1-of-2", "2-of-2"])
 # What depends on the teacher's rollouts without an adapter in between.
 REFERENCE = jobs(measure_endpoints=["base", *RUNS], extract_representations=["base", *RUNS])

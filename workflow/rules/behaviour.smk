@@ -1,6 +1,6 @@
 """How far every run moves what the base writes, and pairs of runs from each other."""
 
-MEASURED = CONFIG.benchmark_of(CONFIG.behaviour)
+MEASURED = CONFIG.measured_benchmark
 BEHAVING_ROWS = jobs.pairs.rows(CONFIG.behaviour_pairs)
 
 

@@ -1,6 +1,6 @@
 """Linear mode connectivity: the ends once per run, the path once per pair."""
 
-PROBLEMS = results(f"prompts/{CONFIG.benchmark_of(CONFIG.connectivity)}.jsonl")
+PROBLEMS = results("prompts/probe.jsonl")
 
 # What each loss is measured on.
 LOSS_FILES = {
@@ -84,9 +84,7 @@ rule measure_path_accuracy:
     params:
         cfg=lambda wildcards: jobs.function_space.path_accuracy(CONFIG),
         others=lambda wildcards: CONNECTED_ROWS[wildcards.run],
-        code=lambda wildcards: planned_code(
-            "measure_path_accuracy.py", jobs.grading.module(CONFIG, CONFIG.benchmark_of(CONFIG.connectivity))
-        ),
+        code=lambda wildcards: planned_code("measure_path_accuracy.py", jobs.grading.module(CONFIG, "probe")),
     message:
         "Answering problems between {wildcards.run} and the runs before it"
     script:

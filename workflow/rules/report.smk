@@ -4,6 +4,8 @@ from lossgeometry.provenance import digest_of_file
 from lossgeometry.resources import PAPER
 from lossgeometry.stages import STAGES
 
+DROPPED = [results(f"tables/{table.file}") for stage in STAGES for table in stage.tables if not table.asked(CONFIG)]
+
 
 rule write_config:
     output:
@@ -17,6 +19,8 @@ rule write_config:
         CPU
     params:
         cfg=CONFIG.told(),
+        # As a function that takes `input`, a parameter is not compared. Tables of runs that are no longer part of the experiment.
+        dropped=lambda wildcards, input: DROPPED,
         code=planned_code("write_config.py"),
     message:
         "Recording the resolved configuration"

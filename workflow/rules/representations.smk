@@ -16,11 +16,7 @@ rule extract_representations:
         **model("student", student_folder()),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
         solutions=results("rollouts/heldout.jsonl"),
-        problems=(
-            results(f"prompts/{CONFIG.benchmark_of(CONFIG.representations)}.jsonl")
-            if CONFIG.representations.needs_benchmark
-            else []
-        ),
+        problems=(results("prompts/probe.jsonl") if CONFIG.representations.needs_probe else []),
     output:
         results("representations/{run}.safetensors"),
     log:
