@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.logging import logger
@@ -153,6 +154,7 @@ def source_files(source):
     return list(map(given, model_files(source.name))) if source.source == "folder" else []
 
 
+@cache
 def adapter_inputs(run):
     """Return the files that a job which uses a run's update depends on; none for the base.
 
