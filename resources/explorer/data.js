@@ -14,6 +14,8 @@ function table(name) {
   return made[name];
 }
 
+const trained = table("training").length > 0;
+
 const runShown = (id) => {
   const run = runs.get(id);
   return !run || (!state.off.includes(run.label) && state.arms.includes(run.arm));

@@ -86,7 +86,7 @@ function buildDepth() {
     spec: "projections",
     title: () => [`By matrix: ${pairs.get(state.focus)?.name ?? ""}`, soft(`, ${bundle.metrics[byMatrixKey()].title.toLowerCase()}, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
   });
-  section("layers", "Layer by layer", ["Where in the network do two losses agree? Drag the slider above, use its arrow keys, or click in the chart; pick a pair in the table to follow it."],
+  section("layers", "Layer by layer", [`Where in the network do two ${trained ? "losses" : "adapters"} agree? Drag the slider above, use its arrow keys, or click in the chart; pick a pair in the table to follow it.`],
     { controls: [select("depth", "Show", metricOptions(Object.keys(bundle.metrics)))], plots: [plot], legend, layout: "legend", after: [byMatrix] });
 }
 
@@ -116,6 +116,6 @@ function buildSizes() {
     title: () => [key === "norm" ? term("norm", bundle.run_metrics.norm) : term("effective_rank", bundle.run_metrics[metric()]), soft(`, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
   }));
   const ranks = Object.entries(bundle.run_metrics).filter(([key]) => key !== "norm" && table("run_metrics").some((row) => row.metric === key));
-  section("sizes", "Size and rank of the move", ["How far each run went, and over how many directions. Equal steps and learning rates do not mean equal moves."],
+  section("sizes", "Size and rank of the move", ["How far each run went, and over how many directions.", trained ? " Equal steps and learning rates do not mean equal moves." : ""],
     { controls: [select("rank", "Rank", ranks)], plots: charts, layout: "two" });
 }

@@ -147,4 +147,4 @@ def initialisation(run, name):
 
 def figure_files():
     """Return the publication figures, as `rules/explore.smk` lists them."""
-    return [results(f"figures/{figure.name}.{suffix}") for suffix in ("svg", "png") for figure in FIGURES]
+    return [results(f"figures/{figure.name}.{suffix}") for suffix in SUFFIXES for figure in FIGURES]

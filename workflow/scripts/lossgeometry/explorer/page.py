@@ -50,13 +50,13 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
         "specs": {name: compiled(chart, Frame()) for name, chart in charts_of(bundle).items()},
         "panels": panels_of(bundle),
         "quantities": QUANTITIES,
-        "definitions": json.loads(assets["definitions.json"]),
+        "definitions": _definitions(assets["definitions.json"], bundle),
     }
     runtime = _closed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
     code = _closed('"use strict";\n{\n' + "\n".join(assets[name] for name in CODE) + "}")
     parts = {
         "policy": _policy(runtime, code),
-        "title": _escaped(f"{bundle['experiment']}: what the choice of loss did to the weights"),
+        "title": _escaped(f"{bundle['experiment']}: {_subject(bundle)}"),
         "style": assets["style.css"],
         "bundle": json.dumps(complete, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
         "runtime": runtime,
@@ -69,6 +69,19 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
         name, _, text = piece.partition("}}")
         filled += [parts[name], text]
     return "".join(filled)
+
+
+def _definitions(text: str, bundle: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the definitions of what the page shows: not those of a table that is missing, where one is named."""
+    entries = json.loads(text)
+    return {
+        key: [title, told] for key, (title, told, *table) in entries.items() if set(table) <= bundle["tables"].keys()
+    }
+
+
+def _subject(bundle: Mapping[str, Any]) -> str:
+    trained = "training" in bundle["tables"]
+    return "what the choice of loss did to the weights" if trained else "how these adapters changed the weights"
 
 
 def _closed(script: str) -> str:

@@ -88,8 +88,13 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
         if scope.scope == "projection":
             widest_first([measured[module] for module in members])
     rows = [row for scope, members in scopes for row in rows_of(scope, [measured[name] for name in members])]
-    if left_out:
-        rows[0] = rows[0]._replace(note=f"over {len(common)} modules; {len(left_out)} not compared")
+    notes = [f"over {len(common)} modules; {len(left_out)} not compared"] if left_out else []
+    if a.base and b.base and a.base.casefold() != b.base.casefold():
+        notes.append(
+            f"other bases, {a.base} and {b.base}: directions mean the same only if one was made from the other"
+        )
+    if notes:
+        rows[0] = rows[0]._replace(note="; ".join(filter(None, [rows[0].note, *notes])))
     return PairGeometry(rows + left_out, list(_map_rows(maps, measured, known, available)))
 
 

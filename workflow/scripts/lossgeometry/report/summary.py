@@ -54,7 +54,8 @@ def in_short(modules: Sequence[ModuleType], frames: Mapping[str, pd.DataFrame]) 
 def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.DataFrame]) -> str:
     runs = frames["runs"]
     trained = [label for label in cfg["methods"]]
-    lines = [f"# {escape(cfg['experiment'])}: what the loss does to the weights", ""]
+    subject = "what the loss does to the weights" if trained else "what the adapters do to the weights"
+    lines = [f"# {escape(cfg['experiment'])}: {subject}", ""]
     if trained:
         teacher = {"student": "the student itself", "tiny": "a tiny teacher trained here"}.get(
             cfg["teacher"]["source"], cfg["teacher"]["name"]
@@ -67,7 +68,10 @@ def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.D
             " only the loss differs, and the data that a loss takes from the rollouts."
         )
     else:
-        lines.append(f"{len(runs)} adapters supplied by the user were compared.")
+        lines.append(
+            f"{len(runs)} updates supplied by the user were compared: {escape(', '.join(runs.method))}. How they were made is"
+            " not known here; what is said of them is said of their weights."
+        )
     if cfg["student"]["source"] == "tiny" and trained:
         lines += [
             "",
@@ -104,14 +108,21 @@ def _time(benchmarks: Path) -> str:
 
 
 def _caveats(cfg: dict[str, Any], frames: dict[str, pd.DataFrame]) -> str:
-    lines = [
-        "## Caveats",
-        "",
-        "- Agreement on the input side within one seed is forced by the shared initialisation of A: read it against its chance"
-        " level, or across seeds.",
-        "- The best accuracy may mean the smallest move: compare with the base's row.",
-        "- Equal steps are not equal epochs: a method that takes fewer rollouts sees each of them more often.",
-    ]
+    lines = ["## Caveats", ""]
+    if cfg["methods"]:
+        lines += [
+            "- Agreement on the input side within one seed is forced by the shared initialisation of A: read it against its"
+            " chance level, or across seeds.",
+            "- Equal steps are not equal epochs: a method that takes fewer rollouts sees each of them more often.",
+        ]
+    else:
+        lines += [
+            "- Adapters of one base read alike inputs, and more so if they started from one A: read the input side against its"
+            " chance level.",
+            "- Updates are comparable only if they were made from one base model.",
+        ]
+    if "accuracy" in frames:
+        lines.append("- The best accuracy may mean the smallest move: compare with the base's row.")
     if "accuracy" in frames and frames["accuracy"].truncation_flag.any():
         lines.append("- Rows marked **!** have more than 1 % truncated completions; their accuracy reads too low.")
     if len(cfg["seeds"]) < 2 and not any(method["seeds"] for method in cfg["methods"].values()) and cfg["methods"]:

@@ -9,7 +9,7 @@ class _Renamed(Update):
     """An update under other names; {new name: name}."""
 
     def __init__(self, update: Update, names: dict[str, str]):
-        self._update, self._names = update, names
+        self._update, self._names, self.base = update, names, update.base
         old = {name: new for new, name in names.items()}
         super().__init__(
             {new: update.shape(name) for new, name in names.items()},

@@ -13,8 +13,9 @@ import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFolder
+from lossgeometry.updates.base import BaseWeights
 from lossgeometry.updates.factors import require_finite
-from lossgeometry.updates.names import bare, block_of, natural_order
+from lossgeometry.updates.names import block_of, natural_order
 from lossgeometry.updates.svd import CompactSVD, compact_svd
 from lossgeometry.updates.update import Decomposed
 
@@ -59,7 +60,7 @@ def read_fine_tunes(base: str | Path, folders: Sequence[str | Path], rank: int) 
     """
     if rank < 1:
         raise InputError(f"rank {rank} keeps nothing of a fine-tune; keep 1 or more")
-    weights, others = TensorFolder(base), [_Tuned(folder) for folder in folders]
+    weights, others = TensorFolder(base), [BaseWeights(folder) for folder in folders]
     names, skipped = _matrices(weights, others)
     transposed = conv1d_modules({name.removesuffix(".weight"): weights.shapes[name] for name in names})
     digests = [hashlib.sha256() for _ in folders]
@@ -106,19 +107,7 @@ def _stack(module: str) -> str:
     return block_of(module).rpartition(".")[0]
 
 
-class _Tuned(TensorFolder):
-    """A fine-tune, whose tensors are also found where their names differ from the base's in wrappers alone."""
-
-    def __init__(self, folder: str | Path):
-        super().__init__(folder)
-        self._bare = {bare(name): name for name in self.shapes}
-
-    def place(self, name: str) -> str:
-        """Return the name that a tensor of the base has here."""
-        return name if name in self.shapes else self._bare.get(bare(name), name)
-
-
-def _matrices(weights: TensorFolder, others: Sequence[_Tuned]) -> tuple[list[str], dict[str, str]]:
+def _matrices(weights: TensorFolder, others: Sequence[BaseWeights]) -> tuple[list[str], dict[str, str]]:
     """Return the weight matrices of numbered layers that all have in one shape, and why not for the rest."""
     names, skipped = [], {}
     for name in sorted(weights.shapes, key=natural_order):

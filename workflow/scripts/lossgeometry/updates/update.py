@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -40,7 +41,14 @@ class Update:
     ----------
     modules
         Names of the modules, in natural order (layer 2 before layer 10).
+    base
+        What an adapter calls its base model; empty where it does not.
+    skipped
+        {tensor: reason} of what a file holds that is no part of the update.
     """
+
+    base = ""
+    skipped: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
