@@ -37,6 +37,9 @@ browser slurm: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+	mkdir -p build && cat resources/explorer/*.js > build/page.js  # one scope in the page, so one file here
+	$(BIN)/oxlint --no-ignore build/page.js
 	$(BIN)/snakemake --lint
 
 # config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions; docs/tables.md, from the stages.

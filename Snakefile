@@ -19,6 +19,7 @@ include: "workflow/rules/pairs.smk"
 include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/representations.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/behaviour.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/explore.smk"
 
@@ -35,7 +36,7 @@ rule all:
 
 rule models:
     input:
-        model_folders(),
+        model_manifests(),
 
 
 rule rollouts:

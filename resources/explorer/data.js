@@ -3,15 +3,15 @@ const runs = new Map(bundle.runs.map((run) => [run.id, run]));
 const pairs = new Map(bundle.pairs.map((pair) => [pair.id, pair]));
 const tint = (colour) => colour[state.dark ? 1 : 0];
 const isNumber = (value) => typeof value === "number";
-const made = {};
+const rowsByTable = {};
 
 // A table's rows, made of its columns once.
 function table(name) {
   const columns = bundle.tables[name];
   if (!columns) return [];
   const names = Object.keys(columns);
-  made[name] ??= columns[names[0]].map((_, index) => Object.fromEntries(names.map((key) => [key, columns[key][index]])));
-  return made[name];
+  rowsByTable[name] ??= columns[names[0]].map((_, index) => Object.fromEntries(names.map((key) => [key, columns[key][index]])));
+  return rowsByTable[name];
 }
 
 const trained = table("training").length > 0;

@@ -5,7 +5,7 @@ const metricOptions = (keys) => keys.filter((key) => bundle.geometry?.metrics[ke
 const soft = (...text) => el("span", { class: "key" }, ...text);
 const bandKey = () => soft(" — grey: where 95 % of ", term("chance", "unrelated updates"), " fall (the widest band shown)");
 
-function section(id, title, intro, { controls = [], plots: shown = [], legend, layout = "", table: columns, after = [] }) {
+function section(id, title, intro, { controls = [], plots: shown = [], legend, layout = "", after = [] }) {
   const charts = el("div", { class: `charts ${layout}` }, shown.map((plot) => plot.node), legend && legend.node);
   const numbers = el("details", { class: "numbers" });
   const holder = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Numbers: ${title}` });

@@ -51,9 +51,9 @@ def write_adapters(folder: Path, layers: int, count: int) -> list[Path]:
 
 def measure_ours(folders: list[Path], out: Path) -> dict[str, float]:
     """Reduce the adapters and compare all pairs in this process; return computing seconds by step."""
+    from lossgeometry.files.parquet import table_of, write_parquet
     from lossgeometry.geometry.pairs import MapRow, compare_pair
     from lossgeometry.geometry.scopes import Row
-    from lossgeometry.geometry.tidy import table_of, write_parquet
     from lossgeometry.updates.peft import Adapter
     from lossgeometry.updates.reduction import write_delta
     from lossgeometry.updates.stored import Delta

@@ -14,9 +14,11 @@ from safetensors.numpy import load_file
 from lossgeometry.experiment.config import load_config
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.report.data_dictionary import tables
+from lossgeometry.updates.loading import load
 
 CONFIG = load_config(yaml.safe_load(Path(__file__).with_name("config.yaml").read_text()))
-RUNS, PAIRS = list(CONFIG.runs), [f"{a}--{b}" for a, b in CONFIG.pairs]
+RUNS = [run.id for run in CONFIG.trained]
+CONTROLS, PAIRS = ["control.untrained", "control.random"], [f"{a}--{b}" for a, b in CONFIG.pairs]
 SFT, DPO = "sft.lr0.001.s1", "dpo.lr0.0001.s1"
 
 CONTRACT = [
@@ -33,7 +35,7 @@ CONTRACT = [
     *[f"pairs/{pair}/geometry.parquet" for pair in PAIRS],
     f"pairs/{SFT}--{DPO}/connectivity.csv",
     f"pairs/{SFT}--{DPO}/cka.csv",
-    *[f"evaluation/{run}/reachable.jsonl" for run in ["base", *RUNS]],
+    *[f"evaluation/{run}/reachable.jsonl" for run in ["base", *RUNS, *CONTROLS]],
     *[f"tables/{name}.csv" for name in ("runs", "geometry", "layers", "connectivity", "cka", "accuracy", "mcnemar")],
     "tables/modules.parquet",
 ]
@@ -69,7 +71,7 @@ def test_the_three_parts_of_the_problems_are_disjoint(experiment):
 
 
 def test_every_method_starts_from_the_initialisation_of_its_seed(experiment):
-    for run in CONFIG.runs.values():
+    for run in CONFIG.trained:
         initial = load_file(results(experiment) / f"initialisations/s{run.init_seed}/adapter_model.safetensors")
         trained = load_file(results(experiment) / f"adapters/{run.id}/adapter_model.safetensors")
         assert trained.keys() == initial.keys()
@@ -97,6 +99,21 @@ def test_evaluation_lines_carry_what_the_contract_says(experiment):
     assert wanted <= rows[0].keys()
     base = list(read_lines(results(experiment) / "evaluation/base/reachable.jsonl"))
     assert [row["seed"] for row in rows] == [row["seed"] for row in base]
+
+
+def test_the_untrained_adapter_answers_as_the_base_and_random_directions_keep_the_singular_values(experiment):
+    untrained, base = (
+        [
+            (row["problem_id"], row["completion"])
+            for row in read_lines(results(experiment) / f"evaluation/{run}/reachable.jsonl")
+        ]
+        for run in ("control.untrained", "base")
+    )
+    assert untrained == base
+    drawn, source = (load(results(experiment) / f"adapters/{run}") for run in ("control.random", SFT))
+    for module in source.modules:
+        assert np.allclose(drawn.svd(module).s, source.svd(module).s, rtol=1e-4)
+    assert abs(drawn.cosine(source)) < 0.2
 
 
 def test_training_curves_and_provenance(experiment):
@@ -128,6 +145,7 @@ def test_the_same_configuration_in_another_folder_gives_the_same_bytes(experimen
             f"adapters/{DPO}/adapter_model.safetensors",
             f"pairs/{SFT}--{DPO}/geometry.parquet",
             f"evaluation/{SFT}/reachable.jsonl",
+            "evaluation/control.random/reachable.jsonl",
         )
     ]
     result = snakemake(again, *targets)

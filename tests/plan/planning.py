@@ -35,10 +35,11 @@ EXPERIMENT: dict[str, Any] = {
     "connectivity": {"comparisons": EVERY_PAIR},
     "representations": {"comparisons": EVERY_PAIR},
     "evaluation": {
+        "controls": False,
         "benchmarks": {
             "easy": {"source": "generated", "difficulty": "reachable", "count": 8, "seed": 2},
             "hard": {"source": "generated", "difficulty": "hard", "count": 8, "seed": 2},
-        }
+        },
     },
 }
 
@@ -161,5 +162,5 @@ def _touch(root: Path) -> None:
             snakefile=root / "Snakefile",
             workdir=root,
         )
-        settings = DAGSettings(forceall=True, max_checksum_file_size=10**9)
+        settings = DAGSettings(forceall=True, max_checksum_file_size=10**11)
         workflow.dag(settings).execute_workflow(executor="touch")

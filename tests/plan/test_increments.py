@@ -62,6 +62,17 @@ def test_a_finished_experiment_runs_nothing_and_every_job_was_recorded(finished)
     assert len(list((finished.root / ".snakemake" / "metadata").iterdir())) == len(finished.outputs)
 
 
+def test_controls_cost_their_answers_and_one_adapter_without_training(project):
+    project.set("evaluation.controls", True)
+    controls = ["control.untrained", "control.random"]
+    tables = ("tabulate_accuracy", "tabulate_geometry", "tabulate_runs", "tabulate_sensitivity")
+    assert project.plan() == CHANGED_CONFIG | single(*tables) | jobs(
+        derive_adapter=["control.random"],
+        generate_answers=on_benchmarks(controls),
+        grade_answers=on_benchmarks(controls),
+    )
+
+
 # One method's hyper-parameter, loss module, learning rate.
 
 
@@ -245,9 +256,25 @@ def touch_everything(project):
         for path in [project.root / name, *(project.root / name).rglob("*")]:
             if path.exists():
                 os.utime(path)
-    # Downstream first, so that every input is newer than what was made of it.
-    for path in reversed(project.outputs):
-        os.utime(project.root / path)
+    renew_results(project)
+
+
+def renew_results(project):
+    """Give every result the time of now, as a copy does: downstream first, so that inputs are newer than what they made."""
+    for output in map(project.root.joinpath, reversed(project.outputs)):
+        for path in [
+            output,
+            *(output.rglob("*") if output.is_dir() else ()),
+        ]:  # also Snakemake's record of a folder's time
+            os.utime(path)
+
+
+def copy_without_times(project):
+    """As `cp -r`, `scp -r` or a bucket does; the folder that Snakemake keeps its records in comes along."""
+    copied = project.root.with_name("copied")
+    shutil.copytree(project.root, copied, copy_function=shutil.copyfile)
+    project.root = copied
+    renew_results(project)
 
 
 def clone_afresh(project):
@@ -320,6 +347,7 @@ def add_a_grader_and_change_an_unused_one(project):
     "change",
     [
         touch_everything,
+        copy_without_times,
         clone_afresh,
         comment,
         reword_docstrings,

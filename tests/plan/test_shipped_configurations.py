@@ -33,6 +33,6 @@ def test_a_shipped_configuration_can_be_planned(project, name, smoke):
     assert result.returncode == 0, result.stderr[-3000:]
     jobs = dict(re.findall(r"^(\w+) +(\d+) ", result.stdout, re.MULTILINE))
     config = load_config(values)
-    runs = [run for run in config.runs.values() if not run.external]
-    assert int(jobs["train_adapter"]) == len(runs)
+    assert int(jobs["train_adapter"]) == len(config.trained)
+    assert int(jobs.get("derive_adapter", 0)) == sum(run.origin == "derived" for run in config.runs.values())
     assert int(jobs["compare_pair"]) == len(config.pairs)

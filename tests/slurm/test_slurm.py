@@ -100,7 +100,7 @@ def test_the_small_experiment_completes_and_trainings_get_their_gpu(finished, sl
     assert (finished.results / "summary.md").exists()
     calls = submissions(finished.said())
     training = [call for call in calls if "--comment rule_train_adapter" in call]
-    assert len(training) == len(finished.config.runs)
+    assert len(training) == len(finished.config.trained)
     assert all("--gpus=1" in call and "--signal=TERM@120" in call for call in training)
     assert not any("--gpus" in call for call in calls if call not in training)
 

@@ -76,17 +76,17 @@ def test_every_stage_leaves_what_it_promises(finished):
         *(f"tables/{name}.csv" for name in ("runs", "connectivity", "cka", "claims")),
     ):
         assert (finished.results / path).stat().st_size > 0, path
+    assert all((finished.results / f"adapters/{run.id}/adapter_model.safetensors").exists() for run in config.trained)
     for run in config.runs:
-        assert (finished.results / f"adapters/{run}/adapter_model.safetensors").exists()
         for benchmark in config.evaluation.benchmarks:
             assert len(list(read_lines(finished.results / f"evaluation/{run}/{benchmark}.jsonl"))) == 8
 
 
 def test_every_method_of_the_paper_took_its_steps_and_timed_them(finished):
     paper = load_config(yaml.safe_load(PAPER.read_text(encoding="utf-8")))
-    assert {run.label for run in finished.config.runs.values()} == set(paper.methods)
-    for run in finished.config.runs:
-        training = pd.read_csv(finished.results / f"adapters/{run}/training.csv")
+    assert {run.label for run in finished.config.trained} == set(paper.methods)
+    for run in finished.config.trained:
+        training = pd.read_csv(finished.results / f"adapters/{run.id}/training.csv")
         assert list(training.step) == [1, 2, 3, 4]
         assert (training.seconds > 0).all() and (training.flop > 0).all()
 

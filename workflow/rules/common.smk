@@ -17,6 +17,7 @@ from lossgeometry.experiment.runs import BASE, pair_id
 from lossgeometry.files.text import printable
 from lossgeometry.planned import VARIABLE, freeze, search_first, thaw
 from lossgeometry.provenance import digest_of_file
+from lossgeometry.students.files import model_files
 from lossgeometry.updates.folders import update_files
 
 search_first(LIBRARY)
@@ -85,18 +86,35 @@ def student_folder():
     return results("models/student")
 
 
-def model_folders():
-    """Return the model folders of this experiment: the student, and the teacher where it is sampled here."""
-    sampled = TRAINED and not CONFIG.rollouts.file and CONFIG.teacher.source != "endpoint"
-    return [student_folder()] + ([teacher_folder()] if sampled else [])
-
-
 def teacher_folder():
     return results("models/teacher")
 
 
+def manifest(folder):
+    """Return the file that lists the digests of a model folder. Jobs depend on it: a folder's date changes with every copy."""
+    return f"{folder}.json"
+
+
+def model(role, folder):
+    """Return the named inputs of a job that reads a model: its folder, whatever its date, and its manifest."""
+    return {role: ancient(folder), f"{role}_manifest": manifest(folder)}
+
+
+def model_manifests():
+    """Return the manifests of this experiment's models: the student, and the teacher where it is sampled here."""
+    sampled = TRAINED and not CONFIG.rollouts.file and CONFIG.teacher.source != "endpoint"
+    return list(map(manifest, [student_folder()] + ([teacher_folder()] if sampled else [])))
+
+
+def source_files(source):
+    """Return the files that a model is linked from, where it is a folder: its weights may change in place."""
+    return list(map(str, model_files(source.name))) if source.source == "folder" else []
+
+
 def adapter_folder(run):
-    """Return the folder of a run's adapter: the user's own where it exists, else trained here or fetched from the hub."""
+    """Return the folder of a run's adapter: the user's own where it exists, else trained or made here, or fetched from the hub."""
+    if CONFIG.runs[run].origin == "untrained":
+        return results(f"initialisations/s{CONFIG.runs[run].init_seed}")
     folder = CONFIG.runs[run].folder
     return folder if folder and Path(folder).is_dir() else results(f"adapters/{run}")
 

@@ -13,7 +13,7 @@ CONNECTED = list(dict.fromkeys(run for pair in CONFIG.connectivity_pairs for run
 rule measure_endpoints:
     input:
         **LOSS_FILES,
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
     output:
         results("connectivity/{run}.csv"),
@@ -38,7 +38,7 @@ rule measure_endpoints:
 rule interpolate_pair:
     input:
         **LOSS_FILES,
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
         adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
         a=results("connectivity/{a}.csv"),
@@ -66,7 +66,7 @@ rule interpolate_pair:
 
 rule measure_path_accuracy:
     input:
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
         adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
         problems=PROBLEMS,

@@ -1,8 +1,8 @@
 """The update of every run as a compact singular value decomposition, and its relation to the weights that it changes."""
 
 
-# `external.<name>` is also a possible run id in the eyes of the rule that trains.
-ruleorder: fetch_adapter > train_adapter
+# `external.<name>` and `control.random` are also possible run ids in the eyes of the rule that trains.
+ruleorder: fetch_adapter > derive_adapter > train_adapter
 
 
 rule fetch_adapter:
@@ -25,10 +25,37 @@ rule fetch_adapter:
         "../scripts/fetch_adapter.py"
 
 
+rule derive_adapter:
+    input:
+        lambda wildcards: adapter_inputs(CONFIG.runs[wildcards.run].source),
+    output:
+        weights=results("adapters/{run}/adapter_model.safetensors"),
+        config=results("adapters/{run}/adapter_config.json"),
+    log:
+        log_of("derive_adapter/{run}"),
+    benchmark:
+        benchmark_of("derive_adapter/{run}")
+    wildcard_constraints:
+        run=one_of(run.id for run in CONFIG.runs.values() if run.origin == "derived"),
+    conda:
+        CPU
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        cfg=lambda wildcards: {"seed": CONFIG.runs[wildcards.run].init_seed},
+        code=planned_code("derive_adapter.py"),
+    message:
+        "Drawing random directions for {wildcards.run}"
+    script:
+        "../scripts/derive_adapter.py"
+
+
 rule reduce_adapter:
     input:
         weights=lambda wildcards: adapter_inputs(wildcards.run),
-        base=lambda wildcards: student_folder() if CONFIG.runs[wildcards.run].whole_model else [],
+        base=lambda wildcards: ancient(student_folder()) if CONFIG.runs[wildcards.run].whole_model else [],
+        base_manifest=lambda wildcards: manifest(student_folder()) if CONFIG.runs[wildcards.run].whole_model else [],
     output:
         results("deltas/{run}.safetensors"),
     log:
@@ -51,7 +78,7 @@ rule reduce_adapter:
 
 rule decompose_base:
     input:
-        student_folder(),
+        **model("student", student_folder()),
     output:
         results("base/spectra.safetensors"),
     log:
@@ -72,9 +99,9 @@ rule decompose_base:
 
 rule relate_to_base:
     input:
+        **model("student", student_folder()),
         delta=results("deltas/{run}.safetensors"),
         spectra=results("base/spectra.safetensors"),
-        student=student_folder(),
     output:
         results("base/relations/{run}.parquet"),
     log:

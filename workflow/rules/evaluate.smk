@@ -14,7 +14,7 @@ else:
 
 rule generate_answers:
     input:
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
         prompts=[results(f"prompts/{benchmark}.jsonl") for benchmark in ANSWERED],
     output:

@@ -4,7 +4,8 @@ if CONFIG.student.source == "tiny":
 
     rule build_student:
         output:
-            directory(student_folder()),
+            folder=directory(student_folder()),
+            manifest=manifest(student_folder()),
         log:
             log_of("build_student"),
         benchmark:
@@ -24,8 +25,11 @@ if CONFIG.student.source == "tiny":
 else:
 
     rule fetch_student:
+        input:
+            files=source_files(CONFIG.student),
         output:
-            directory(student_folder()),
+            folder=directory(student_folder()),
+            manifest=manifest(student_folder()),
         log:
             log_of("fetch_student"),
         benchmark:
@@ -44,26 +48,34 @@ else:
 
 if CONFIG.teacher.source == "tiny":
 
-    use rule build_student as build_teacher with:
+    rule build_teacher:
         output:
-            directory(teacher_folder()),
+            folder=directory(teacher_folder()),
+            manifest=manifest(teacher_folder()),
         log:
             log_of("build_teacher"),
         benchmark:
             benchmark_of("build_teacher")
+        conda:
+            CPU
+        threads: 1
         params:
             cfg=CONFIG.teacher.tiny.told(),
             code=planned_code("build_student.py"),
         message:
             "Pre-training the tiny teacher"
+        script:
+            "../scripts/build_student.py"
 
 elif CONFIG.teacher.source != "endpoint":
 
     rule provide_teacher:
         input:
-            student_folder() if CONFIG.teacher.source == "student" else [],
+            **(model("student", student_folder()) if CONFIG.teacher.source == "student" else {}),
+            files=source_files(CONFIG.teacher),
         output:
-            directory(teacher_folder()),
+            folder=directory(teacher_folder()),
+            manifest=manifest(teacher_folder()),
         log:
             log_of("provide_teacher"),
         benchmark:

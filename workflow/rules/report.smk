@@ -63,7 +63,7 @@ rule tabulate_sensitivity:
     conda:
         CPU
     params:
-        cfg={},
+        cfg={"controls": sorted({run.label for run in CONFIG.trained if run.control})},
         code=planned_code("tabulate_sensitivity.py"),
     message:
         "Setting seeds and learning rates beside the losses"

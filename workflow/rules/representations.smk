@@ -12,7 +12,7 @@ BLOCK = "{a}--{b}/cka/{scatteritem}" if SPLIT else "{a}--{b}/cka"
 
 rule extract_representations:
     input:
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
         solutions=results("rollouts/heldout.jsonl"),
         problems=(

@@ -11,8 +11,8 @@ if CONFIG.rollouts.file:
     # The prompts are the file's too, so that no other source of problems can disagree with it.
     rule import_rollouts:
         input:
+            **model("student", student_folder()),
             file=CONFIG.rollouts.file,
-            student=student_folder(),
         output:
             train=results("prompts/train.jsonl"),
             heldout=results("prompts/heldout.jsonl"),
@@ -39,7 +39,7 @@ elif CONFIG.teacher.source == "endpoint":
     # Its answers are kept beside the shards, in rollouts/answers, which no rule declares: Snakemake would remove them.
     rule ask_teacher:
         input:
-            student=student_folder(),
+            **model("student", student_folder()),
             prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         output:
             results("rollouts/shards/{scatteritem}.jsonl"),
@@ -65,7 +65,7 @@ else:
 
     rule generate_rollouts:
         input:
-            teacher=teacher_folder(),
+            **model("teacher", teacher_folder()),
             prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
         output:
             results("rollouts/shards/{scatteritem}.jsonl"),

@@ -3,7 +3,7 @@
 
 rule initialise_adapter:
     input:
-        student_folder(),
+        **model("student", student_folder()),
     output:
         results("initialisations/s{seed}/adapter_model.safetensors"),
         results("initialisations/s{seed}/adapter_config.json"),
@@ -24,13 +24,13 @@ rule initialise_adapter:
 
 rule train_adapter:
     input:
+        **model("student", student_folder()),
         prompts=results("prompts/train.jsonl"),
         rollouts=lambda wildcards: (
             results("rollouts/rollouts.parquet") if jobs.training.is_offline(CONFIG, wildcards.run) else []
         ),
         initialisation=lambda wildcards: initialisation(wildcards.run, "adapter_model.safetensors"),
         initialisation_config=lambda wildcards: initialisation(wildcards.run, "adapter_config.json"),
-        student=student_folder(),
     output:
         adapter=results("adapters/{run}/adapter_model.safetensors"),
         config=results("adapters/{run}/adapter_config.json"),

@@ -9,6 +9,9 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.settings.models import TinyModel
+    from lossgeometry.students.files import write_manifest
     from lossgeometry.students.pretraining import pretrain
 
-    pretrain(TinyModel.from_told(snakemake.params.cfg), Path(snakemake.output[0]))
+    folder = Path(snakemake.output.folder)
+    pretrain(TinyModel.from_told(snakemake.params.cfg), folder)
+    write_manifest(folder, Path(snakemake.output.manifest))

@@ -6,9 +6,9 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
+    from lossgeometry.files.parquet import table_of, write_parquet
     from lossgeometry.geometry.pairs import MapRow, compare_pair
     from lossgeometry.geometry.scopes import Row
-    from lossgeometry.geometry.tidy import table_of, write_parquet
     from lossgeometry.updates.stored import Delta
 
     names = (snakemake.wildcards.a, snakemake.wildcards.b)

@@ -10,4 +10,4 @@ with job(snakemake):
 
     from lossgeometry.geometry.base_spectra import decompose_base
 
-    decompose_base(Path(snakemake.input[0]), snakemake.params.cfg["targets"], Path(snakemake.output[0]))
+    decompose_base(Path(snakemake.input.student), snakemake.params.cfg["targets"], Path(snakemake.output[0]))

@@ -10,7 +10,9 @@ with job(snakemake, network=True):
 
     from lossgeometry.settings.models import Model
     from lossgeometry.students.fetched import provide_model
+    from lossgeometry.students.files import write_manifest
 
-    provide_model(
-        Model.from_told(snakemake.params.cfg), Path(snakemake.output[0]), [Path(path) for path in snakemake.input]
-    )
+    folder = Path(snakemake.output.folder)
+    student = snakemake.input.get("student")
+    provide_model(Model.from_told(snakemake.params.cfg), folder, Path(student) if student else None)
+    write_manifest(folder, Path(snakemake.output.manifest))

@@ -12,7 +12,7 @@ with job(snakemake):
     from lossgeometry.training.initialisation import initialise
 
     initialise(
-        student=Path(snakemake.input[0]),
+        student=Path(snakemake.input.student),
         lora=Lora.from_told(snakemake.params.cfg),
         seed=int(snakemake.wildcards.seed),
         output=Path(snakemake.output[0]).parent,

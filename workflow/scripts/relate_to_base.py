@@ -6,11 +6,11 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
+    from lossgeometry.files.parquet import table_of, write_parquet
     from lossgeometry.files.safetensors import TensorFolder
     from lossgeometry.geometry.base_spectra import BaseSpectra
     from lossgeometry.geometry.relations import relate_run
     from lossgeometry.geometry.scopes import Row
-    from lossgeometry.geometry.tidy import table_of, write_parquet
     from lossgeometry.updates.stored import Delta
 
     delta, spectra = Delta(snakemake.input.delta), BaseSpectra(snakemake.input.spectra)

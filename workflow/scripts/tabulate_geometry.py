@@ -6,7 +6,9 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
-    from lossgeometry.files.atomic import atomic_file
+    import pyarrow as pa
+
+    from lossgeometry.files.parquet import write_parquet
     from lossgeometry.geometry.tabulation import gather_maps, gather_pairs, write_csv
 
     cfg = snakemake.params.cfg
@@ -14,5 +16,4 @@ with job(snakemake):
     write_csv(snakemake.output.geometry, tables["geometry"])
     write_csv(snakemake.output.layers, tables["layers"])
     write_csv(snakemake.output.grassmann, gather_maps(cfg["pairs"], snakemake.input.grassmann))
-    with atomic_file(snakemake.output.modules) as partial:
-        tables["modules"].to_parquet(partial, index=False, compression="zstd")
+    write_parquet(snakemake.output.modules, pa.Table.from_pandas(tables["modules"], preserve_index=False))

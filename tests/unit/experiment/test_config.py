@@ -52,7 +52,7 @@ BAD = [
         r"methods\.online_grpo\.options\.generations: .*divisor of training\.batch_size",
     ),
     ("methods", {}, r"methods: there is nothing to compare; name at least one method, or adapters"),
-    ("seeds", [42, 42], r"methods\.sft: run sft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
+    ("seeds", [42, 42], r"methods\.rft: run rft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
     ("methods.sft", {"learning_rate": 1e-3, "learning_rates": [1e-3]}, r"methods\.sft: run .* appears twice"),
     ("methods.sft@", {"learning_rate": 1e-3}, r"methods\.sft@: write <method> or <method>@<variant>"),
     (
@@ -115,7 +115,11 @@ def test_runs_are_a_star_around_the_default_and_named_as_promised():
     values = changed(
         "methods", {"sft": {"learning_rate": 5e-6, "learning_rates": [5e-7], "seeds": [42, {"init": 42, "order": 7}]}}
     )
-    assert list(load_config(values).runs) == ["sft.lr5e-06.s42", "sft.lr5e-06.s42-o7", "sft.lr5e-07.s42"]
+    assert [run.id for run in load_config(values).trained] == [
+        "sft.lr5e-06.s42",
+        "sft.lr5e-06.s42-o7",
+        "sft.lr5e-07.s42",
+    ]
 
 
 def test_pairs_follow_the_comparisons_in_the_order_of_the_configuration():
@@ -138,6 +142,7 @@ def test_pairs_follow_the_comparisons_in_the_order_of_the_configuration():
     assert pairs(matched=[1e-4]) == [(low, dpo)]
     assert pairs(pairs=[[high, two]]) == [(two, high)]
     assert pairs(methods=True, seeds=True, exclude=[two]) == [(one, dpo)]
+    assert pairs(methods=True, seeds=True, exclude=["dpo"]) == [(one, two)]
 
 
 def test_the_schema_and_the_reference_are_those_of_the_models():

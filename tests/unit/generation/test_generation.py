@@ -52,9 +52,8 @@ def test_draws_follow_the_filtered_softmax(settings):
     sampling = Sampling(**settings)
     logits = np.random.default_rng(1).normal(size=40) * 2
     requests = [Request("p", sample, "", SAMPLED, sample_seed(5, "p", sample)) for sample in range(DRAWS)]
-    processor = GumbelSampling(requests, sampling, prompt_width=3)
     scores = torch.from_numpy(logits).float().repeat(DRAWS, 1)
-    drawn = processor(torch.zeros(DRAWS, 4, dtype=torch.long), scores).argmax(-1).numpy()
+    drawn = GumbelSampling(requests, sampling).choose(1, torch.arange(DRAWS), scores).numpy()
     expected = softmax_left_by(logits, sampling) * DRAWS
     observed = np.bincount(drawn, minlength=len(logits))
     assert not observed[expected == 0].any()

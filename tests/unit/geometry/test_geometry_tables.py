@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from geometry_tools import delta_of, name, random_factors
 
+from lossgeometry.files.parquet import table_of, write_parquet
 from lossgeometry.geometry.layer_bootstrap import depth_intervals
 from lossgeometry.geometry.pairs import MapRow, compare_pair
 from lossgeometry.geometry.scopes import Row
 from lossgeometry.geometry.tabulation import gather_maps, gather_pairs, write_csv
-from lossgeometry.geometry.tidy import table_of, write_parquet
 
 RUNS = {run: {"method": run, "learning_rate": 0.1, "seed": "1"} for run in "abc"}
 

@@ -70,7 +70,7 @@ def test_blocks_are_built_in_types_that_survive_json():
     [
         ({"lora": {"dropout": 0.1}}, set()),
         ({"geometry": {"k": 3}}, {"pair"}),
-        ({"geometry": {"reference": "dft"}}, {"pairs"}),
+        ({"geometry": {"reference": "dft"}}, {"pairs", "accuracy"}),
         ({"connectivity": {"sequences": 17}}, {"end", "path"}),
         ({"connectivity": {"shrink_points": [0.5]}}, {"end"}),
         ({"connectivity": {"accuracy_problems": 17}}, {"path accuracy"}),

@@ -170,7 +170,7 @@ def test_a_cut_file_of_weights_is_refused(tmp_path):
     whole = (folder / "model-1.safetensors").read_bytes()
     (folder / "model-1.safetensors").write_bytes(whole[:-4])
     with pytest.raises(InputError, match="fetch or save it again"):
-        provide_model(Model(source="folder", name=str(folder)), tmp_path / "student", [])
+        provide_model(Model(source="folder", name=str(folder)), tmp_path / "student", None)
     assert not (tmp_path / "student").exists()
 
 
@@ -179,4 +179,4 @@ def test_a_missing_file_of_weights_is_refused(tmp_path):
     index = {"weight_map": {"a": "model-1.safetensors", "c": "model-2.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(InputError, match="lacks model-2.safetensors"):
-        provide_model(Model(source="folder", name=str(folder)), tmp_path / "student", [])
+        provide_model(Model(source="folder", name=str(folder)), tmp_path / "student", None)

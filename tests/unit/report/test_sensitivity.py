@@ -43,6 +43,14 @@ def test_what_varies(a, b, expected):
     assert what_varies(pair(b, a)) == expected
 
 
+def test_a_control_is_no_loss_and_its_seeds_are_no_loss_s_seeds():
+    controls, control = ["offline_grpo@control"], ("offline_grpo@control", 1e-3, 42)
+    assert what_varies(pair(SFT, control), controls) == what_varies(pair(control, SFT), controls) == "control"
+    assert what_varies(pair(control, ("offline_grpo", 1e-3, 42)), controls) == "control"
+    assert what_varies(pair(control, ("offline_grpo@control", 1e-3, 123)), controls) == ""
+    assert what_varies(pair(DPO, control), controls) == ""
+
+
 def geometry(pairs):
     """Return a geometry table; `pairs` are (run a, run b, identity a, identity b, cosine, norm a, norm b)."""
     rows = []

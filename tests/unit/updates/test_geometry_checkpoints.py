@@ -174,5 +174,5 @@ def test_nothing_imports_torch_and_the_jobs_of_single_pairs_import_numpy_only():
     everything = [f"{room}.{path.stem}" for room in rooms for path in (SCRIPTS / "lossgeometry" / room).glob("*.py")]
     assert heavy_imports(everything) <= {"pandas"}
     assert not heavy_imports(
-        ["updates.peft", "updates.stored", "updates.full", "geometry.pairs", "geometry.tidy", "geometry.overview"]
+        ["updates.peft", "updates.stored", "updates.full", "geometry.pairs", "files.parquet", "geometry.overview"]
     )

@@ -31,7 +31,7 @@ def job(snakemake, network: bool = False) -> Iterator[None]:
     log = os.open(snakemake.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
-    sys.stdout.reconfigure(line_buffering=True)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # typeshed allows for any stand-in
     try:
         require_planned_code(snakemake.params.code)
         require_whole(snakemake.input)

@@ -1,5 +1,6 @@
 """The stages, in the order in which the summary tells of them."""
 
+from lossgeometry.behaviour.stage import STAGE as BEHAVIOUR
 from lossgeometry.connectivity.stage import STAGE as CONNECTIVITY
 from lossgeometry.evaluation.claims_stage import STAGE as CLAIMS
 from lossgeometry.evaluation.stage import STAGE as EVALUATION
@@ -9,4 +10,4 @@ from lossgeometry.representations.stage import STAGE as REPRESENTATIONS
 from lossgeometry.rollouts.stage import STAGE as ROLLOUTS
 from lossgeometry.training.stage import STAGE as TRAINING
 
-STAGES = (ROLLOUTS, TRAINING, GEOMETRY, CONNECTIVITY, REPRESENTATIONS, EVALUATION, SENSITIVITY, CLAIMS)
+STAGES = (ROLLOUTS, TRAINING, GEOMETRY, CONNECTIVITY, REPRESENTATIONS, BEHAVIOUR, EVALUATION, SENSITIVITY, CLAIMS)

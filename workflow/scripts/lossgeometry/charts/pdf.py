@@ -6,6 +6,7 @@ that a content stream names by two letters and a number.
 
 import re
 import zlib
+from functools import partial
 
 _OBJECT = re.compile(rb"(\d+) 0 obj\n(.*?)\nendobj\n", re.S)
 _REFERENCE = re.compile(rb"\b(\d+) 0 R\b")
@@ -26,10 +27,10 @@ def canonical(pdf: bytes) -> bytes:
         place = int(contents[1]) if contents else number
         if b"/Resources" in described:
             names = _new_names(parts[place][1])
-            entries = _ENTRIES.sub(lambda found, names=names: _sorted(_renamed(found[0], names)), described)
-            parts[number] = entries, stream
+            parts[number] = _ENTRIES.sub(partial(_entries, names), described), stream
             parts[place] = parts[place][0], _renamed(parts[place][1], names)
-    trailer = re.search(rb"trailer\n(.*?)\nstartxref", pdf, re.S)[1]
+    head, _, rest = pdf.partition(b"\n%d 0 obj\n" % next(iter(parts)))
+    trailer = rest.rpartition(b"trailer\n")[2].partition(b"\nstartxref")[0]
     order: list[int] = []
     waiting = _references(trailer)
     while waiting:
@@ -42,7 +43,7 @@ def canonical(pdf: bytes) -> bytes:
     def told(text: bytes) -> bytes:
         return _REFERENCE.sub(lambda match: b"%d 0 R" % new[int(match[1])], text)
 
-    written, offsets = pdf[: _OBJECT.search(pdf).start()], []
+    written, offsets = head + b"\n", []
     for number in order:
         offsets.append(len(written))
         described, stream = parts[number]
@@ -83,5 +84,7 @@ def _renamed(text: bytes, names: dict[bytes, bytes]) -> bytes:
     return _NAME.sub(lambda match: b"/" + names.get(match[1] + match[2], match[1] + match[2]), text)
 
 
-def _sorted(entries: bytes) -> bytes:
-    return b"".join(sorted(entries.splitlines(keepends=True), key=lambda line: int(_NAME.search(line)[2])))
+def _entries(names: dict[bytes, bytes], found: re.Match[bytes]) -> bytes:
+    """Return the entries of one kind of resources, renamed and in the order of their new numbers."""
+    lines = _renamed(found[0], names).splitlines(keepends=True)
+    return b"".join(sorted(lines, key=lambda line: [int(number) for _, number in _NAME.findall(line)]))

@@ -71,6 +71,7 @@ def measured(metric: str, layer: str = "where", projection: str = "projection", 
 
 PAIR_COLOURS = formulas(line="datum.line[dark ? 1 : 0]", dot="datum.dot[dark ? 1 : 0]")
 NO_WHISKER = formulas(from_="null", to="null")
+NO_BAND = formulas(low="null", high="null")
 
 
 def error_bars(value: str, error: str) -> list[Transform]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import pandas as pd
+import pyarrow as pa
 import yaml
 
 from lossgeometry import jobs
@@ -17,13 +17,14 @@ from lossgeometry.experiment.runs import pair_id
 from lossgeometry.explorer.bundle import gather, write_bundle
 from lossgeometry.explorer.page import write_page
 from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.csv_rows import read_frame
+from lossgeometry.files.parquet import table_of, write_parquet
 from lossgeometry.files.progress import tracked
 from lossgeometry.geometry.overview import overview
 from lossgeometry.geometry.pairs import MapRow, PairGeometry, compare_pair
 from lossgeometry.geometry.scopes import Row
 from lossgeometry.geometry.section import in_short
 from lossgeometry.geometry.tabulation import gather_maps, gather_pairs, write_csv
-from lossgeometry.geometry.tidy import table_of, write_parquet
 from lossgeometry.report.data_dictionary import beside
 from lossgeometry.report.runs_table import tabulate_runs
 from lossgeometry.report.summary import write_summary
@@ -119,8 +120,7 @@ def _write_tables(config: Config, out: Path) -> dict[str, Path]:
     write_csv(paths["geometry"], gathered["geometry"])
     write_csv(paths["layers"], gathered["layers"])
     write_csv(paths["grassmann"], gather_maps(cfg["pairs"], [folder / "grassmann.parquet" for folder in files]))
-    with atomic_file(paths["modules"]) as partial:
-        gathered["modules"].to_parquet(partial, index=False, compression="zstd")
+    write_parquet(paths["modules"], pa.Table.from_pandas(gathered["modules"], preserve_index=False))
     tabulate_runs(jobs.report.runs_table(config), [], [], paths["runs"])
     with atomic_file(out / "tables/README.md") as partial:
         partial.write_text(beside(asked), encoding="utf-8")
@@ -158,7 +158,7 @@ def _said(
     tables: Mapping[str, Path],
 ) -> Iterator[str]:
     """Yield what the tables say, in words and under the names that were given."""
-    geometry = pd.read_csv(tables["geometry"], dtype={"note": str}, keep_default_na=True)
+    geometry = read_frame(tables["geometry"])
     for end in ("run_a", "run_b"):
         geometry[end] = geometry[end].str.removeprefix(PREFIX)
     if len(pairs) == 1:

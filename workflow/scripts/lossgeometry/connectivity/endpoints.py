@@ -7,11 +7,12 @@ of a path between two unrelated updates is shorter than its ends, and a shorter 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lossgeometry.errors import InputError
-from lossgeometry.files.csv_rows import read_rows, write_rows
+from lossgeometry.files.csv_rows import number, read_rows, write_rows
 
 MULTIPLE, ALONG_PATH = "multiple", "t"
 """The column of the points: of one update, 0 the base and 1 the update; of a path, from its first end to its second."""
@@ -50,7 +51,7 @@ def read_losses(path: str | Path, column: str = MULTIPLE) -> dict[str, PointLoss
     """Return losses by sequence, by loss, from a file that `write_losses` wrote."""
     values: dict[str, dict[float, dict[str, float]]] = {}
     for row in read_rows(path):
-        values.setdefault(row["loss"], {}).setdefault(float(row[column]), {})[row["sequence"]] = float(row["value"])
+        values.setdefault(row["loss"], {}).setdefault(float(row[column]), {})[row["sequence"]] = number(row["value"])
     return {loss: _by_sequence(by_point) for loss, by_point in values.items()}
 
 
@@ -64,7 +65,7 @@ def _by_sequence(by_point: Mapping[float, Mapping[str, float]]) -> PointLosses:
     )
 
 
-def check_same_sequences(loss: str, wanted: Sequence[str], ends: Mapping[str, PointLosses]) -> None:
+def check_same_sequences(loss: str, wanted: Sequence[str], ends: Mapping[Any, PointLosses]) -> None:
     """Refuse end-points that were measured on other sequences; errors are paired by sequence."""
     for path, end in ends.items():
         if list(end.sequences) != list(wanted):

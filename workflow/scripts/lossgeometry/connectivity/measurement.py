@@ -50,7 +50,9 @@ def measure_losses(
     return measured
 
 
-def _sequences(loss: str, path: str | Path, tokenizer: PreTrainedTokenizerBase, task: Losses) -> list[TokenSequence]:
+def _sequences(
+    loss: str, path: str | Path, tokenizer: PreTrainedTokenizerBase, task: Losses
+) -> Sequence[TokenSequence]:
     found = SEQUENCES_OF[loss](path, tokenizer, task.prompt_suffix)
     return at_least_two(list(islice(found, task.sequences)), path)
 

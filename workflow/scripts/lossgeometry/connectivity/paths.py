@@ -1,6 +1,6 @@
 """The path of one pair, put together from its inner points and its two shared ends, and what is read off it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +76,7 @@ def _at_multiples(end: PointLosses, base: PointLosses, multiples: np.ndarray) ->
     return CubicSpline(known, np.concatenate([base.losses, end.losses]))(multiples)
 
 
-def whole_path(points: Sequence[float], inner: PointLosses, a: PointLosses, b: PointLosses) -> np.ndarray:
+def whole_path(points: Iterable[float], inner: PointLosses, a: PointLosses, b: PointLosses) -> np.ndarray:
     """Return the losses on the whole grid, (points, sequences), from those measured for the pair and its shared
     ends."""
     return np.stack([a.at(1.0) if t == 0.0 else b.at(1.0) if t == 1.0 else inner.at(t) for t in points])

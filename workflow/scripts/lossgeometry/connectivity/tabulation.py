@@ -10,7 +10,7 @@ from lossgeometry.connectivity.endpoints import ALONG_PATH, PointLosses, check_s
 from lossgeometry.connectivity.paths import shrinkage, shrinkage_control, whole_path
 from lossgeometry.connectivity.verdicts import Height, draws_for, height, verdicts
 from lossgeometry.experiment.runs import BASE
-from lossgeometry.files.csv_rows import read_rows, write_rows
+from lossgeometry.files.csv_rows import number, read_rows, write_rows
 
 BARRIER_COLUMNS = (
     *("run_a", "run_b", "loss", "loss_a", "loss_b", "loss_base", "frankle", "frankle_se", "frankle_t"),
@@ -55,17 +55,16 @@ def tabulate_barriers(
     ends = {run: read_losses(path) for run, path in endpoints.items()}
     rows: dict[str, list[tuple]] = {}
     for (a, b), curve, path in zip(pairs, curves, losses, strict=True):
-        norms = {(row["loss"], float(row["t"])): float(row["norm"]) for row in read_rows(curve)}
+        norms = {(row["loss"], float(row["t"])): number(row["norm"]) for row in read_rows(curve)}
         along = read_losses(path, ALONG_PATH)
         for loss in dict.fromkeys(name for name, _ in norms):
             points = np.array([t for name, t in norms if name == loss])
-            of_loss = [ends[run][loss] for run in (a, b, BASE)]
-            sequences = of_loss[0].sequences
+            first, second, base = (ends[run][loss] for run in (a, b, BASE))
+            sequences = first.sequences
             inner = along.get(loss, PointLosses(sequences, np.array([]), np.empty((0, len(sequences)))))
-            files = (endpoints[b], endpoints[BASE], path)
-            check_same_sequences(loss, sequences, dict(zip(files, (*of_loss[1:], inner), strict=True)))
+            check_same_sequences(loss, sequences, {endpoints[b]: second, endpoints[BASE]: base, path: inner})
             path_norms = np.array([norms[loss, t] for t in points])
-            row = _barrier(points, path_norms, inner, *of_loss, smallest_barrier, draws_for(len(pairs)))
+            row = _barrier(points, path_norms, inner, first, second, base, smallest_barrier, draws_for(len(pairs)))
             rows.setdefault(loss, []).append((a, b, loss, *row))
     judged = {
         (row[0], row[1], loss): (*row[:-1], *row[-1][:-1], *verdict)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
@@ -67,7 +68,7 @@ def on_policy_accuracy(evidence: Evidence, entry: Entry, matched: bool) -> Findi
     return _finding(rows, judge)
 
 
-def _pair(row: object) -> str:
+def _pair(row: Any) -> str:
     return f"{row.run_a.partition('.')[0]}-{row.run_b.partition('.')[0]}"
 
 

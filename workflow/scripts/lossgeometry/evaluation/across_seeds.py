@@ -37,7 +37,7 @@ def across_seeds_table(graded: Graded, runs: Sequence[Run]) -> pd.DataFrame:
     """
     methods: dict[str, dict[str, Run]] = {}
     for run in runs:
-        if run.default and not run.external:
+        if run.default and run.origin == "trained":
             methods.setdefault(run.label, {})[run.seed] = run
     rows: list[dict[str, Any]] = []
     for benchmark, decoding in dict.fromkeys((benchmark, decoding) for _, benchmark, decoding in graded):

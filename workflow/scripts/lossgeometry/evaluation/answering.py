@@ -1,6 +1,7 @@
 """Answers of the base or of one adapter to the benchmarks."""
 
 from pathlib import Path
+from typing import Any
 
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.resuming import checkpoint_root
@@ -26,12 +27,12 @@ def answer(
     task
         Prompt suffix, decoding, engine and seed.
     adapter
-        PEFT folder, applied unmerged; None for the base.
+        PEFT folder; None for the base.
     prompts, outputs
         Problems and completions, one file per benchmark.
     """
     sampling, engine = task.sampling, task.engine
-    loaded = []
+    loaded: list[Any] = []
 
     def load_engine():
         if not loaded:

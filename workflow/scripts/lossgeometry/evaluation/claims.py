@@ -12,7 +12,7 @@ from lossgeometry.evaluation.claim_findings import CANNOT_TELL, NOT_TESTED, Find
 from lossgeometry.evaluation.claim_rules import RULES
 from lossgeometry.evaluation.evidence import Evidence, Missing, Unsupported
 from lossgeometry.experiment.runs import Run
-from lossgeometry.files.csv_rows import write_frame
+from lossgeometry.files.csv_rows import read_frame, write_frame
 
 COLUMNS = [
     "claim",
@@ -49,7 +49,7 @@ def tabulate_claims(
     reference
         resources/paper_reference.yaml.
     """
-    frames = {name: pd.read_csv(path) for name, path in tables.items()}
+    frames = {name: read_frame(path) for name, path in tables.items()}
     with open(reference, encoding="utf-8") as file:
         stated = yaml.safe_load(file)
     write_frame(output, judge_claims(stated, student, Evidence(frames, runs)), digits=None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lossgeometry.files.csv_rows import write_frame
+from lossgeometry.files.csv_rows import read_frame, write_frame
 from lossgeometry.files.jsonl import read_lines
 
 WORDS = 13
@@ -81,7 +81,7 @@ def _plain(text: str) -> str:
 
 def overlapping_ids(table: Path) -> dict[str, frozenset[str]]:
     """Return the ids of the problems in contamination.csv that overlap in either way, by benchmark."""
-    frame = pd.read_csv(table, dtype=str, keep_default_na=False)
+    frame = read_frame(table, dtype=str, na_values=[])
     return {
         row.benchmark: frozenset(filter(None, f"{row.exact_ids};{row.ngram_ids}".split(";")))
         for row in frame.itertuples()

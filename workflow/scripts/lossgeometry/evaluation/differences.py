@@ -81,8 +81,8 @@ def differences_table(graded: Graded, asked: Sequence[Question], margin: float) 
     rows = []
     for question in asked:
         for benchmark, decoding in places:
-            answers = {run: graded.get((run, benchmark, decoding)) for pair in question.pairs for run in pair}
-            pairs = [pair for pair in question.pairs if None not in (answers[pair[0]], answers[pair[1]])]
+            answers = {run: outcomes for (run, *place), outcomes in graded.items() if place == [benchmark, decoding]}
+            pairs = [(a, b) for a, b in question.pairs if a in answers and b in answers]
             measured = [_measure(answers[a], answers[b], decoding, len(pairs)) for a, b in pairs]
             corrected = statistics.holm([row["p"] for row in measured])
             for (a, b), row, p_holm in zip(pairs, measured, corrected, strict=True):

@@ -149,7 +149,7 @@ def paired(differences: ArrayLike) -> Paired:
     half = normal_quantile() * error
     limits = max(-1.0, centre - half), min(1.0, centre + half)
     p = 2.0 * stats.norm.sf(abs(centre) / error)
-    return Paired(float(differences.mean()), *map(float, limits), float(error), float(p))
+    return Paired(float(differences.mean()), float(limits[0]), float(limits[1]), float(error), float(p))
 
 
 class Crossed(NamedTuple):

@@ -57,5 +57,5 @@ def _arrays(samples: dict[tuple[str, int], tuple], decoding: str, name: str) -> 
             "delete it and its completions to generate them."
         )
     table = np.array([samples[key] for key in keys], np.int64).reshape(len(problems), len(numbers), 5)
-    flags = [table[..., column].astype(bool) for column in range(4)]
-    return Outcomes(tuple(problems), *flags, tokens=table[..., 4])
+    correct, cut, unanswered, timeout = (table[..., column].astype(bool) for column in range(4))
+    return Outcomes(tuple(problems), correct, cut, unanswered, timeout, table[..., 4])

@@ -37,7 +37,7 @@ def _costs(config: "Config", work: Work) -> Sequence[Cost]:
     stage = config.evaluation
     if not asked(config):
         return ()
-    runs = len(config.runs) + 1  # the base
+    runs = len(config.evaluated)
     count = sum(work.problems(name) for name in stage.benchmarks) * (stage.greedy + stage.samples)
     tokens = completion_tokens(stage.sampling.max_new_tokens)
     loads = 1 if stage.loads == "per_run" else len(stage.benchmarks)

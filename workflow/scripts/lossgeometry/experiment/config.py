@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.runs import BASE, Run, expand_pairs, expand_runs
+from lossgeometry.experiment.runs import BASE, Run, control_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
+from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.connectivity import Connectivity
@@ -26,6 +27,8 @@ LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
 NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 """A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
 NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
+
+FunctionSpace = Connectivity | Representations | Behaviour
 
 
 class Config(Block):
@@ -67,13 +70,20 @@ class Config(Block):
     """Linear mode connectivity."""
     representations: Representations = Representations()
     """Similarity of hidden states."""
+    behaviour: Behaviour = Behaviour()
+    """How far updates move what is written."""
     evaluation: Evaluation = Evaluation()
     """Benchmarks and decoding."""
 
     @cached_property
     def runs(self) -> dict[str, Run]:
         """Every run by its id, in the order of the configuration."""
-        return {run.id: run for run in expand_runs(self.methods, self.seeds, self.adapters)}
+        return {run.id: run for run in self._expand_runs()}
+
+    def _expand_runs(self) -> list[Run]:
+        runs = expand_runs(self.methods, self.seeds, self.adapters)
+        wanted = self.evaluation.controls and self.evaluation.benchmarks
+        return [*runs, *control_runs(runs, self.geometry.reference)] if wanted else runs
 
     @cached_property
     def trained(self) -> list[Run]:
@@ -104,11 +114,21 @@ class Config(Block):
         """The pairs of run ids whose hidden states are compared."""
         return self._pairs_of(self.representations)
 
-    def _pairs_of(self, stage: Connectivity | Representations) -> list[tuple[str, str]]:
+    @cached_property
+    def behaving(self) -> list[str]:
+        """The ids of the runs whose distance from the base is measured, the base first."""
+        return self.evaluated if self.behaviour.problems else []
+
+    @cached_property
+    def behaviour_pairs(self) -> list[tuple[str, str]]:
+        """The pairs of run ids whose texts are compared."""
+        return self._pairs_of(self.behaviour) if self.behaviour.problems else []
+
+    def _pairs_of(self, stage: FunctionSpace) -> list[tuple[str, str]]:
         pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
         return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
-    def benchmark_of(self, stage: Connectivity | Representations) -> str:
+    def benchmark_of(self, stage: FunctionSpace) -> str:
         """Return the benchmark that a stage takes its problems from; empty where there is none."""
         return stage.benchmark or next(iter(self.evaluation.benchmarks), "")
 
@@ -117,7 +137,7 @@ class Config(Block):
         """The student in words: its hub id, its folder, or what it is."""
         return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
 
-    def options_of(self, run: Run) -> Block:
+    def options_of(self, run: Run) -> Any:
         """Return the checked hyper-parameters of a run's method."""
         return method_module(run.method).Options(**self.methods[run.label].options)
 
@@ -169,7 +189,7 @@ class Config(Block):
         return self
 
     def _check_runs(self) -> None:
-        runs = expand_runs(self.methods, self.seeds, self.adapters)
+        runs = self._expand_runs()
         ids = [run.id for run in runs]
         for run_id in ids:
             if ids.count(run_id) > 1:
@@ -177,21 +197,24 @@ class Config(Block):
                 raise ValueError(
                     f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate"
                 )
-        for key, stage in (
-            ("", self),
-            ("connectivity.", self.connectivity),
-            ("representations.", self.representations),
-        ):
+        stages: dict[str, FunctionSpace] = {
+            "connectivity.": self.connectivity,
+            "representations.": self.representations,
+            "behaviour.": self.behaviour,
+        }
+        for key, comparisons in {"": self.comparisons, **{key: of.comparisons for key, of in stages.items()}}.items():
             try:
-                pairs = expand_pairs(runs, stage.comparisons) if stage.comparisons else []
+                pairs = expand_pairs(runs, comparisons) if comparisons else []
             except KeyError as error:
                 known = ", ".join(ids)
                 raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None
-            if pairs and stage is not self:
-                self._check_function_space(key, stage)
+            if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
+                self._check_function_space(key, stages[key])
 
-    def _check_function_space(self, key: str, stage: Connectivity | Representations) -> None:
-        needs_solutions = isinstance(stage, Representations) or "reference_solution" in stage.losses
+    def _check_function_space(self, key: str, stage: FunctionSpace) -> None:
+        needs_solutions = isinstance(stage, Representations) or (
+            isinstance(stage, Connectivity) and "reference_solution" in stage.losses
+        )
         if needs_solutions and self.prompts is None and not self.rollouts.file:
             raise ValueError(f"{key}comparisons: this stage needs held-out solutions of the teacher; configure prompts")
         if stage.benchmark and stage.benchmark not in self.evaluation.benchmarks:

@@ -13,9 +13,13 @@ BASE = "base"
 """The run without an adapter, in evaluation."""
 
 
+SHUFFLED, UNTRAINED, RANDOM = "shuffled verdicts", "untrained", "random directions"
+"""What a control is; an untrained adapter is an update of zero, and random directions keep a run's singular values."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """One update: a method at one learning rate and seed, or one that the user supplied."""
+    """One update: a method at one learning rate and seed, one that the user supplied, or one made without training."""
 
     id: str
     label: str
@@ -29,8 +33,13 @@ class Run:
     """Whether it runs at its method's default learning rate."""
     folder: str = ""
     """Where a given update lies: a folder or a hub id."""
-    origin: Literal["trained", "given"] = "trained"
-    """Where the update comes from: trained here, or given by the user."""
+    origin: Literal["trained", "given", "untrained", "derived"] = "trained"
+    """Where the update comes from: trained here, given by the user, an initialisation as it was drawn, or computed from
+    another run's."""
+    control: str = ""
+    """What kind of control it is, such as `SHUFFLED`; empty for a run that is none."""
+    source: str = ""
+    """Run that a derived update is computed from."""
 
     @property
     def external(self) -> bool:
@@ -52,10 +61,11 @@ def _seed_name(init: int, order: int) -> str:
     return f"{init}" if init == order else f"{init}-o{order}"
 
 
-def _training_run(label: str, learning_rate: float, seed: int | Seeds, default: bool) -> Run:
+def _training_run(label: str, method: Method, learning_rate: float, seed: int | Seeds, default: bool) -> Run:
     init, order = (seed.init, seed.order) if isinstance(seed, Seeds) else (seed, seed)
     run_id = f"{label}.lr{learning_rate:g}.s{_seed_name(init, order)}"
-    return Run(run_id, label, label.partition("@")[0], learning_rate, init, order, default)
+    control = SHUFFLED if method.verdicts == "shuffled" else ""
+    return Run(run_id, label, label.partition("@")[0], learning_rate, init, order, default, control=control)
 
 
 def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapters: dict[str, str]) -> list[Run]:
@@ -67,10 +77,28 @@ def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapte
     runs = []
     for label, method in methods.items():
         method_seeds = method.seeds or tuple(seeds)
-        runs += [_training_run(label, method.learning_rate, seed, default=True) for seed in method_seeds]
-        runs += [_training_run(label, rate, method_seeds[0], default=False) for rate in method.learning_rates]
+        runs += [_training_run(label, method, method.learning_rate, seed, default=True) for seed in method_seeds]
+        runs += [_training_run(label, method, rate, method_seeds[0], default=False) for rate in method.learning_rates]
     runs += [Run(f"external.{name}", name, "", folder=str(folder), origin="given") for name, folder in adapters.items()]
     return runs
+
+
+def control_runs(runs: list[Run], reference: str) -> list[Run]:
+    """Return the controls that need no training: the first trained run's initialisation as it was drawn, and random
+    directions with the singular values of the first run of the reference method, or of the first run where it has none."""
+    trained = [run for run in runs if run.origin == "trained"]
+    if not trained:
+        return []
+    source = next((run for run in trained if run.label == reference), trained[0])
+    seeds = source.init_seed, source.order_seed
+    untrained = Run(
+        "control.untrained", f"control: {UNTRAINED}", "", 0.0, *seeds, origin="untrained", control=UNTRAINED
+    )
+    named = f"control: {RANDOM}"
+    return [
+        untrained,
+        Run("control.random", named, "", 0.0, *seeds, origin="derived", control=RANDOM, source=source.id),
+    ]
 
 
 def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, str]]:
@@ -82,18 +110,22 @@ def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, s
         If an explicit pair or an exclusion names a run that does not exist; the message is that run id.
     """
     position = {run.id: index for index, run in enumerate(runs)}
+    names = position.keys() | {run.label for run in runs}
     for run_id in [*sum(comparisons.pairs, ()), *comparisons.exclude]:
-        if run_id not in position:
+        if run_id not in (names if run_id in comparisons.exclude else position):
             raise KeyError(run_id)
+    excluded = set(comparisons.exclude)
     explicit = {tuple(sorted(pair, key=position.__getitem__)) for pair in comparisons.pairs}
     return [
         (a.id, b.id)
         for a, b in combinations(runs, 2)
-        if not {a.id, b.id} & set(comparisons.exclude) and (_compared(a, b, comparisons) or (a.id, b.id) in explicit)
+        if not {a.id, b.id, a.label, b.label} & excluded and (_compared(a, b, comparisons) or (a.id, b.id) in explicit)
     ]
 
 
 def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
+    if {a.origin, b.origin} & {"untrained", "derived"}:
+        return False
     if a.external or b.external:
         return comparisons.adapters and a.default and b.default
     if a.label == b.label:

@@ -48,7 +48,7 @@ def shrink(values: dict[str, Any], runs: Sequence[Run]) -> dict[str, Any]:
     # Explicit pairs may name runs that are left out here.
     few = {"pairs": (), "exclude": ()}
     values["comparisons"] = values["comparisons"] | few
-    first_runs = {run.label: run.id for run in reversed(runs) if not run.external}
+    first_runs = {run.label: run.id for run in reversed(runs) if run.origin == "trained"}
     labels = list(values["methods"])
     for block in (values[stage.block] for stage in STAGES if stage.block):
         comparisons = block.get("comparisons")

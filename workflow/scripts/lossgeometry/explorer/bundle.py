@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from lossgeometry.charts.palette import BASE
 from lossgeometry.connectivity.stage import LOSSES
 from lossgeometry.experiment.runs import pair_id
@@ -19,6 +17,7 @@ from lossgeometry.explorer.samples import read_problems, sample_answers, sample_
 from lossgeometry.explorer.training_curves import training_rows
 from lossgeometry.explorer.view import initial_state
 from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.provenance import digest_of_file
 
 RUN_FACTS = (
@@ -66,7 +65,7 @@ def gather(
         run.json of the runs trained here; the first one's package versions are shown.
     """
     titles = {label: method["title"] for label, method in cfg["methods"].items()}
-    run_table = records(pd.read_csv(tables["runs"], dtype={"seed": str, "run": str, "method": str}))
+    run_table = records(read_frame(tables["runs"], dtype={"seed": str, "run": str, "method": str}))
     runs = {run.id: run for run in name_runs(run_table, titles)}
     bundle: dict[str, Any] = {
         "experiment": cfg["experiment"],
@@ -98,7 +97,7 @@ def gather(
         if name in (*DENSE, "runs"):
             continue
         # Of the tables of claims, an empty field is text.
-        rows = records(pd.read_csv(tables[name], keep_default_na=name != "claims"))
+        rows = records(read_frame(tables[name], **({"na_values": []} if name == "claims" else {})))
         if columns and "pair" in columns:
             rows = [_with_pair(row) for row in rows]
             # Differences to the base have no pair of updates.

@@ -14,6 +14,7 @@ import pandas as pd
 
 from lossgeometry.explorer.columns import DIGITS, records, rounded
 from lossgeometry.explorer.metrics import METRICS, RUN_METRICS, Metric
+from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.geometry import chance
 
 PROJECTED = ("cosine", "gram_alignment.output", "top_direction.output", "angle_first.output")
@@ -27,7 +28,7 @@ _NO_SIDE = "none"
 
 def read_geometry(files: Iterable[Path]) -> pd.DataFrame:
     """Return the tidy tables of pairwise geometry as one; a table without `layer` or `projection` pools over them."""
-    frames = [pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path) for path in files]
+    frames = [pd.read_parquet(path) if path.suffix == ".parquet" else read_frame(path) for path in files]
     whole = pd.concat(frames, ignore_index=True)
     whole = whole.reindex(
         columns=list(dict.fromkeys([*whole.columns, "layer", "projection", "depth_low", "depth_high"]))

@@ -19,7 +19,7 @@ distance from that band, not from 0 or 90.
 def measurements() -> str:
     """Return the text of docs/measurements.md."""
     definitions = json.loads((ASSET_FOLDER / "definitions.json").read_text(encoding="utf-8"))
-    rows = [f"| **{title}** | {text.replace('|', chr(92) + '|')} |\n" for title, text, *_ in definitions.values()]
+    rows = [f"| **{title}** | {text.replace('|', chr(92) + '|')} |\n" for title, text in definitions.values()]
     return INTRODUCTION + "".join(rows)
 
 

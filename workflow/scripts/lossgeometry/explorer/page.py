@@ -17,6 +17,16 @@ from lossgeometry.explorer.assets import ASSET_FOLDER, ASSETS, CODE
 from lossgeometry.explorer.training_curves import QUANTITIES
 from lossgeometry.files.atomic import atomic_file
 
+ONLY_WITH = {
+    "training": ("robustness", "ceiling"),
+    "rollouts": ("mixed",),
+    "connectivity": ("connectivity", "barrier"),
+    "cka": ("cka",),
+    "behaviour": ("kl",),
+    "accuracy": ("accuracy", "mcnemar", "detectable"),
+}
+"""Definitions that a page holds only with a table."""
+
 
 def charts_of(bundle: Mapping[str, Any]) -> dict[str, Chart]:
     """Return the charts of the stages that this experiment has, by name."""
@@ -72,11 +82,9 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
 
 
 def _definitions(text: str, bundle: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the definitions of what the page shows: not those of a table that is missing, where one is named."""
-    entries = json.loads(text)
-    return {
-        key: [title, told] for key, (title, told, *table) in entries.items() if set(table) <= bundle["tables"].keys()
-    }
+    """Return the definitions of what the page shows."""
+    missing = {key for table, keys in ONLY_WITH.items() if table not in bundle["tables"] for key in keys}
+    return {key: entry for key, entry in json.loads(text).items() if key not in missing}
 
 
 def _subject(bundle: Mapping[str, Any]) -> str:

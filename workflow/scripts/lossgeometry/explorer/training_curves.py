@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from lossgeometry.files.csv_rows import read_frame
 
 POINTS = 60
 QUANTITIES = {
@@ -27,7 +27,7 @@ QUANTITIES = {
 def training_rows(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
     """Yield `run, quantity, step, value`: means over at most `POINTS` equal stretches, `step` the last of each."""
     for path in files:
-        curve = pd.read_csv(path)
+        curve = read_frame(path)
         stretch = max(1, -(-len(curve) // POINTS))
         group = curve.index // stretch
         steps = curve.step.groupby(group).last()

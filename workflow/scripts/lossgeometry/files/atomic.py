@@ -18,7 +18,7 @@ from lossgeometry.errors import CannotWrite
 
 PROBE_BYTES = 1 << 20
 
-_CURES = {
+_CURES: dict[int | None, str] = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk quota is used up; free some space",
     errno.EROFS: "the file system is read-only; make it writable or choose another results folder",

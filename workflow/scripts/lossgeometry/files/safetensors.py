@@ -5,9 +5,7 @@ writes its metadata in an order that changes from process to process. Both matte
 and equal results have equal bytes. `tensor_header` describes the format.
 """
 
-import json
 import math
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.atomic import atomic_file
-from lossgeometry.files.tensor_header import read_header, shards_of
+from lossgeometry.files.tensor_header import header_of, read_header, shards_of
 
 DTYPES = {
     "F64": np.dtype(np.float64),
@@ -111,18 +109,9 @@ def write_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], metadata:
         Arrays of a type in `DTYPES`; written in the mapping's order.
     """
     names = {dtype: name for name, dtype in DTYPES.items()}
-    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
-    offset = 0
-    for name, array in tensors.items():
-        header[name] = {
-            "dtype": names[array.dtype],
-            "shape": list(array.shape),
-            "data_offsets": [offset, offset + array.nbytes],
-        }
-        offset += array.nbytes
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+    described = {name: (names[array.dtype], array.shape) for name, array in tensors.items()}
+    head, _ = header_of(described, dict(sorted(metadata.items())))
     with atomic_file(path) as partial, open(partial, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
+        file.write(head)
         for array in tensors.values():
             file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

@@ -7,7 +7,7 @@ the loop saves a checkpoint where its state is consistent, and leaves with :data
 import signal
 import sys
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 # What a shell reports for a process that ended by SIGTERM (128 + 15): not zero, so Snakemake retries the job.
 STOPPED_EXIT_CODE = 143
@@ -28,7 +28,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.requested: str | None = None  # the name of the signal that came
-        self._previous: dict[signal.Signals, object] = {}
+        self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""The header of a safetensors file, and the index of a model's shards: read and checked here alone, without numpy.
+"""The header of a safetensors file, and the index of a model's shards: read, checked and written here alone, without numpy.
 
 Format: an 8-byte little-endian length, a JSON header {name: {dtype, shape, data_offsets}} of that length, the data. Files come
 from strangers, so everything that the header says is checked before it is believed.
@@ -6,6 +6,7 @@ from strangers, so everything that the header says is checked before it is belie
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,6 +82,31 @@ def read_header(path: str | Path) -> Header:
     entries = {name: _entry(path, name, found, 8 + length) for name, found in header.items()}
     _check_places(path, entries, 8 + length, size)
     return Header(entries, metadata)
+
+
+def header_of(
+    tensors: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str], alignment: int = 8
+) -> tuple[bytes, dict[str, Entry]]:
+    """Return the bytes that come before the data, and where each tensor goes: one after another.
+
+    Parameters
+    ----------
+    tensors
+        Name to type and shape.
+    alignment
+        The data starts at a multiple of so many bytes.
+    """
+    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    places, offset = {}, 0
+    for name, (dtype, shape) in tensors.items():
+        begin, offset = offset, offset + math.prod(shape) * _BITS[dtype] // 8
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, offset]}
+        places[name] = Entry(dtype, tuple(shape), begin, offset)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-(8 + len(text)) % alignment)
+    start = 8 + len(text)
+    moved = {name: place._replace(begin=start + place.begin, end=start + place.end) for name, place in places.items()}
+    return len(text).to_bytes(8, "little") + text, moved
 
 
 def _contradiction(path: Path, what: str) -> InputError:

@@ -88,6 +88,21 @@ def _completion_losses(
 ) -> list[float]:
     """Return the summed cross-entropy of each completion, with ``weights``, (sequences, updates); logits exist only for
     completion tokens, some at a time."""
+    states, owner, target = completion_states(model, span, weights, sequences)
+    chunk = max(1, LOGITS_AT_ONCE // model.get_output_embeddings().weight.shape[0])
+    nats = []
+    for part, goal, rows in zip(states.split(chunk), target.split(chunk), owner.split(chunk), strict=True):
+        logits = logits_of(model, span, weights[rows], part)
+        nats.append(torch.nn.functional.cross_entropy(logits, goal, reduction="none").double())
+    sums = torch.zeros(len(sequences), dtype=torch.float64, device=weights.device)
+    return sums.index_add_(0, owner, torch.cat(nats)).tolist()
+
+
+def completion_states(
+    model: PreTrainedModel, span: UpdateSpan, weights: torch.Tensor, sequences: Sequence[TokenSequence]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the decoder's last hidden state before every completion token, (completion tokens, width); the sequence that
+    each belongs to; and the token that follows. ``weights`` is (sequences, updates)."""
     device = weights.device
     tokens = padded([sequence.tokens for sequence in sequences], device)
     span.set_weights(weights)
@@ -95,17 +110,17 @@ def _completion_losses(
     owner = torch.tensor([row for row, sequence in enumerate(sequences) for _ in sequence.completion], device=device)
     before = [len(sequence.prompt) - 1 + k for sequence in sequences for k in range(len(sequence.completion))]
     target = torch.tensor([token for sequence in sequences for token in sequence.completion], device=device)
-    states = hidden[owner, torch.tensor(before, device=device)]  # (completion tokens, width)
-    chunk = max(1, LOGITS_AT_ONCE // model.get_output_embeddings().weight.shape[0])
-    nats = []
-    for part, goal, rows in zip(states.split(chunk), target.split(chunk), owner.split(chunk), strict=True):
-        # Every token is a row of its own, so that an update of the head is applied at the point of its sequence.
-        span.set_weights(weights[rows])
-        logits = _logits(model, part[:, None])[:, 0]  # (tokens, vocabulary)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        nats.append(torch.nn.functional.cross_entropy(logits, goal, reduction="none").double())
-    sums = torch.zeros(len(sequences), dtype=torch.float64, device=device)
-    return sums.index_add_(0, owner, torch.cat(nats)).tolist()
+    return hidden[owner, torch.tensor(before, device=device)], owner, target
+
+
+def logits_of(model: PreTrainedModel, span: UpdateSpan, weights: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+    """Return the logits that follow hidden states, (tokens, vocabulary), float32 at least; ``weights`` is (tokens, updates).
+
+    Every token is a row of its own, so that an update of the head is applied at the point of its sequence.
+    """
+    span.set_weights(weights)
+    logits = _logits(model, states[:, None])[:, 0]
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _logits(model: PreTrainedModel, states: torch.Tensor) -> torch.Tensor:

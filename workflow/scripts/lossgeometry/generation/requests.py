@@ -43,7 +43,7 @@ class Completion:
 
 
 class Engine(Protocol):
-    """Generates completions with one model; adapters are applied unmerged, one at a time."""
+    """Generates completions with one model and at most one adapter, of which rounding to the model's type may lose nothing."""
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[list[Completion]]:
         """Yield the completions in the order of the requests, in batches as they are done.

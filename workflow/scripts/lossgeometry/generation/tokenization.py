@@ -33,7 +33,9 @@ class Tokenization:
 
     def prompts(self, requests: Sequence[Request]) -> list[list[int]]:
         """Return the prompt of each request as token ids."""
-        return [prompt_token_ids(self.tokenizer, request.problem, self.prompt_suffix) for request in requests]
+        problems = dict.fromkeys(request.problem for request in requests)  # each has several completions
+        known = {problem: prompt_token_ids(self.tokenizer, problem, self.prompt_suffix) for problem in problems}
+        return [known[request.problem] for request in requests]
 
     def check(self, requests: Sequence[Request], max_new_tokens: int) -> None:
         """Refuse requests whose prompt and token budget do not fit into the context together, before any is generated.
@@ -54,6 +56,11 @@ class Tokenization:
                 f"the prompt of problem {longest} has {lengths[longest]} tokens, which with max_new_tokens {max_new_tokens} "
                 f"exceeds the {self.context} tokens that the model can take; lower max_new_tokens or remove the problem"
             )
+
+    def until_end(self, token_ids: Sequence[int]) -> list[int]:
+        """Return generated ids without what follows the first end token."""
+        length = next((index for index, token in enumerate(token_ids) if token in self.end_ids), len(token_ids))
+        return list(token_ids[: length + 1])
 
     def completion(self, request: Request, token_ids: Sequence[int]) -> Completion:
         """Return the completion that generated ids are, without what follows the first end token."""

@@ -31,7 +31,7 @@ def decompose_base(folder: Path, targets: Sequence[str], path: Path) -> None:
         If the model has no such matrix.
     """
     weights = TensorFolder(folder)
-    tensors = {}
+    tensors: dict[str, np.ndarray] = {}
     for name in sorted(weights.shapes, key=natural_order):
         module = name.removesuffix(".weight")
         parts = module.split(".")

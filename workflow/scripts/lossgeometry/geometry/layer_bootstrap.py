@@ -61,7 +61,8 @@ def depth_intervals(
             with np.errstate(invalid="ignore"):
                 draws = weights[:, defined] @ value[defined] / weights[:, defined].sum(axis=1)
         if not np.isnan(draws).all():
-            found[key] = tuple(float(edge) for edge in np.nanpercentile(draws, [2.5, 97.5]))
+            low, high = np.nanpercentile(draws, [2.5, 97.5])
+            found[key] = float(low), float(high)
     return found
 
 

@@ -14,6 +14,7 @@ by the error of the effects.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -137,14 +138,14 @@ def _fit(y: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, float, np.ndarr
     return own @ effects, sd * math.sqrt(1 + leverage), rest / rest.std() if rest.std() else rest
 
 
-def _spread(item: Measurement) -> float:
+def _spread(item: Any) -> float:
     """Return the standard deviation of a chance level."""
     if isinstance(item, Angle):
         return float(np.ptp(item.draws))
     return item.nulls[0].sd if isinstance(item, Ratio) else item.null.sd
 
 
-def _expected(item: Measurement) -> float:
+def _expected(item: Any) -> float:
     if isinstance(item, Angle):
         return float(item.draws.mean())
     return item.nulls[0].mean / _scale(item) if isinstance(item, Ratio) else item.null.mean
@@ -154,7 +155,7 @@ def _scale(item: Ratio) -> float:
     return math.sqrt(item.norm2_x * item.norm2_y)
 
 
-def _with_level(item: Measurement, level: Null, rest: np.ndarray, note: str) -> Measurement:
+def _with_level(item: Any, level: Null, rest: np.ndarray, note: str) -> Measurement:
     """Return a measurement with another chance level, of the cosine in a `Ratio`."""
     if isinstance(item, Angle):
         draws = level.mean + level.sd * rest

@@ -26,7 +26,7 @@ from lossgeometry.geometry.angles import principal_angles
 from lossgeometry.geometry.pooling import Angle, Mean, Measurement, Norm, Ratio, Residual
 from lossgeometry.geometry.row_spaces import RowSpaces, WholeSpace
 from lossgeometry.geometry.scopes import Key
-from lossgeometry.updates.factors import inner_product
+from lossgeometry.updates.factors import inner_product, triangle
 from lossgeometry.updates.svd import CompactSVD
 
 # Below this share of the squared norm, 1 - cosine^2 has lost too many digits.
@@ -121,8 +121,8 @@ def _residual(
     square = norm2 - inner**2 / norm2_off
     if square < _SMALL_RESIDUAL * norm2:
         # Nearly parallel: the difference itself, of rank k_a + k_b, through the triangles of its stacked factors.
-        triangle_u = np.linalg.qr(np.hstack([of.u, off.u]), mode="r")
-        triangle_v = np.linalg.qr(np.hstack([of.v * of.s, off.v * (off.s * (-inner / norm2_off))]), mode="r")
+        triangle_u = triangle(np.hstack([of.u, off.u]))
+        triangle_v = triangle(np.hstack([of.v * of.s, off.v * (off.s * (-inner / norm2_off))]))
         square = float(np.sum((triangle_u @ triangle_v.T) ** 2))
     return Residual(square, norm2, cosine_variances)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from lossgeometry.errors import InputError
 from lossgeometry.geometry.layer_shift import Lean, shift_levels
 from lossgeometry.geometry.modules import Setting, measure_module
-from lossgeometry.geometry.pooling import Measurement, widest_first
+from lossgeometry.geometry.pooling import Measurement, pool, widest_first
 from lossgeometry.geometry.scopes import Key, Row, places, places_of, rows_of
 from lossgeometry.updates.alignment import named_like
+from lossgeometry.updates.svd import CompactSVD
 from lossgeometry.updates.update import Update
 
 
@@ -81,7 +83,7 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
         shift_levels(
             [measured[module] for module in members],
             lean.found(group),
-            lambda members=members: ((a.svd(module), b.svd(module)) for module in members),
+            partial(_decomposed, a, b, members),
         )
     scopes = list(places(common, known))
     for scope, members in scopes:
@@ -96,6 +98,10 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
     if notes:
         rows[0] = rows[0]._replace(note="; ".join(filter(None, [rows[0].note, *notes])))
     return PairGeometry(rows + left_out, list(_map_rows(maps, measured, known, available)))
+
+
+def _decomposed(a: Update, b: Update, modules: list[str]) -> Iterator[tuple[CompactSVD, CompactSVD]]:
+    return ((a.svd(module), b.svd(module)) for module in modules)
 
 
 def _match(a: Update, b: Update, names: tuple[str, str]) -> tuple[list[str], list[Row]]:
@@ -140,7 +146,7 @@ def _map_rows(
             continue
         for side in ("output", "input"):
             values = np.mean([maps[module][side] for module in members], axis=0)
-            level = np.mean([measured[module]["grassmann", side, k].null.mean for module in members])
+            level = pool([measured[module]["grassmann", side, k] for module in members])[1].mean
             chance = np.maximum.outer(counts, counts) * (level / k)
             for (i, j), value in np.ndenumerate(values):
                 yield MapRow(

@@ -7,7 +7,7 @@ of a projection: were it made module by module, the larger of two noisy spreads 
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,7 +63,7 @@ Similarity = Ratio | Mean | Angle
 Measurement = Similarity | Norm | Residual
 
 
-def pool(items: Sequence[Measurement]) -> tuple[float, Null]:
+def pool(items: Sequence[Any]) -> tuple[float, Null]:
     """Return the pooled value of measurements of one kind, NaN where it is undefined, and its chance level."""
     match items[0]:
         case Ratio():
@@ -77,7 +77,7 @@ def pool(items: Sequence[Measurement]) -> tuple[float, Null]:
             return float(np.median([item.value for item in items])), median_null([item.draws for item in items])
         case Norm():
             return math.sqrt(sum(item.square for item in items)), UNDEFINED
-        case Residual():
+        case _:
             squares, norms = (np.array([item[part] for item in items]) for part in (0, 1))
             variances = np.array([item.cosine_variances[0] for item in items])
             return math.sqrt(squares.sum() / norms.sum()), orthogonal_fraction(norms / norms.sum(), variances)

@@ -25,7 +25,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFolder
 from lossgeometry.geometry.base_spectra import BaseSpectra
 from lossgeometry.geometry.nulls import UNDEFINED, Null
-from lossgeometry.geometry.pooling import Mean
+from lossgeometry.geometry.pooling import Mean, Measurement
 from lossgeometry.geometry.scopes import Key, Row, places, rows_of
 from lossgeometry.updates.full import truncated_svd
 from lossgeometry.updates.svd import CompactSVD
@@ -39,7 +39,7 @@ _SEED = 11
 Spectrum = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def relate_module(weight: np.ndarray, spectrum: Spectrum, update: CompactSVD, k: int) -> dict[Key, Mean | str]:
+def relate_module(weight: np.ndarray, spectrum: Spectrum, update: CompactSVD, k: int) -> dict[Key, Measurement | str]:
     """Return every relation of one update to the weight matrix that it changes; where one is undefined, the reason.
 
     Parameters
@@ -61,7 +61,7 @@ def relate_module(weight: np.ndarray, spectrum: Spectrum, update: CompactSVD, k:
     values = np.linalg.svd(weight + dense, compute_uv=False)
     norm = float(np.linalg.norm(s))
     relative = float(np.linalg.norm(update.s)) / norm
-    found: dict[Key, Mean | str] = {
+    found: dict[Key, Measurement | str] = {
         ("relative_norm", "none", 0): Mean(relative, UNDEFINED),
         ("spectral_shift", "none", 0): Mean(float(np.linalg.norm(values - s)) / norm, _shift_null(relative, update)),
     }
@@ -122,7 +122,7 @@ def relate_run(delta: Update, spectra: BaseSpectra, weights: TensorFolder, run: 
     InputError
         If a module of the run has no weight matrix of the same shape in the base.
     """
-    measured = {}
+    measured: dict[str, dict[Key, Measurement | str]] = {}
     for module in delta.modules:
         name, shape = f"{module}.weight", delta.shape(module)
         transposed = module in delta.transposed

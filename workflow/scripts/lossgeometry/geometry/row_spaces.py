@@ -55,7 +55,7 @@ class RowSpaces(NamedTuple):
     """Singular values of M = V_a' V_b."""
     ranks: tuple[int, int]
     """Dimensions of the row spaces, ascending: which is whose does not matter."""
-    index: int
+    place: int
     """Place of the module, which chooses the random rotations: modules have their own."""
 
     @classmethod
@@ -96,7 +96,7 @@ class RowSpaces(NamedTuple):
         if self.ranks == (k, k):
             angles = np.degrees(np.arccos(np.minimum(self.overlap[[0, -1]], 1.0)))
             return np.repeat(angles[0], DRAWS), np.repeat(angles[1], DRAWS)
-        rng = np.random.default_rng([_SEED, self.index])
+        rng = np.random.default_rng([_SEED, self.place])
         x, y = (
             _frames(rank, k)[side][rng.integers(0, _FRAMES, DRAWS), : len(self.overlap)]
             for side, rank in enumerate(self.ranks)

@@ -60,7 +60,7 @@ def places(modules: list[str], known: Iterable[str] = ()) -> Iterator[tuple[Plac
     yield Place("global", "", None, ""), modules
     for projection in sorted({places[module].projection for module in modules}):
         yield Place("projection", "", None, projection), [m for m in modules if places[m].projection == projection]
-    blocks = {block_of(module): places[module].layer for module in modules if block_of(module)}
+    blocks = {block_of(module): places[module].layer or 0 for module in modules if block_of(module)}
     one_stack = is_one_stack(block for block in map(block_of, places) if block)
     for block, layer in sorted(blocks.items(), key=lambda item: item[1]):
         yield Place("layer", "" if one_stack else block, layer, ""), [m for m in modules if block_of(m) == block]

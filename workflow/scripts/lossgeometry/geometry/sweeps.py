@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import chain, combinations
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -110,9 +110,9 @@ def compare_sweeps(grams: RunGrams, labels: Sequence[RunLabel]) -> Sweeps:
     seeded = [labels[index] for index in default]
     ceilings, shares = [], []
     for measure, matrices in measures.items():
-        parts = [matrix[np.ix_(default, default)] for matrix in matrices]
-        ceilings += noise_ceilings(measure, *parts, seeded)
-        shares += decompose(measure, parts[0], seeded)
+        similarity, chance, chance_sd = (matrix[np.ix_(default, default)] for matrix in matrices)
+        ceilings += noise_ceilings(measure, similarity, chance, chance_sd, seeded)
+        shares += decompose(measure, similarity, seeded)
     return Sweeps(ceilings, shares, rotations(grams.weights, outputs, labels))
 
 
@@ -144,8 +144,8 @@ def noise_ceilings(
         note = "" if defined else "a method resembles itself under another seed no more than chance allows"
         other = _mean(similarity, apart)
         values = (_mean(similarity, together), other, within[a], within[b], ceiling, other / ceiling)
-        levels = (_chance(chance, chance_sd, apart), _chance(chance, chance_sd, together), alone[a], alone[b])
-        found.append(CeilingRow(measure, a, b, *values, *chain(*levels), note))
+        levels = (*_chance(chance, chance_sd, apart), *_chance(chance, chance_sd, together), *alone[a], *alone[b])
+        found.append(CeilingRow(measure, a, b, *values, *levels, note))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -102,7 +102,7 @@ def gather_relations(runs: Sequence[str], files: Sequence[Path]) -> pd.DataFrame
     return table[["run", "scope", "module", "layer", "projection", *VALUE]]
 
 
-def frame_of(rows: Sequence[tuple], row_type: type) -> pd.DataFrame:
+def frame_of(rows: Sequence[tuple], row_type: Any) -> pd.DataFrame:
     """Return a table with one column per field of a NamedTuple class, also where there are no rows."""
     return pd.DataFrame(rows, columns=list(row_type._fields))
 
@@ -114,7 +114,7 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
 
 def _identity(pair: PairEntry, runs: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
     fields = {f"{key}_{side}": runs[pair[side]][key] for side in ("a", "b") for key in RUN}
-    return {**fields, "reference": pair["ab"[pair["reference"]]]}
+    return {**fields, "reference": (pair["a"], pair["b"])[pair["reference"]]}
 
 
 def _depth(modules: pd.DataFrame, measured: str) -> dict[tuple[str, str, int], tuple[float, float]]:

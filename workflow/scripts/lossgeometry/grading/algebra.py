@@ -8,6 +8,7 @@ from math_verify import LatexExtractionConfig, parse, verify
 from sympy import Basic, Number
 
 from lossgeometry.grading import forms
+from lossgeometry.grading.answers import Outcome
 from lossgeometry.grading.notation import SCIENTIFIC, power_of_ten
 
 # Gold answers are bare: everything between the dollars is the answer, and numbers inside unparsable text are not.
@@ -27,7 +28,7 @@ def parse_gold(gold: str) -> list:
     return found if any(not isinstance(one, str) for one in found) else []
 
 
-def judge(gold: str, box: str) -> str:
+def judge(gold: str, box: str) -> Outcome:
     """`correct`, `wrong` or `unparsable_gold`."""
     if (chosen := forms.option(gold)) and (given := forms.option(box)):
         same = chosen[0] == given[0] and (not chosen[1] or not given[1] or _judge(chosen[1], given[1]) == "correct")
@@ -39,7 +40,7 @@ def judge(gold: str, box: str) -> str:
     return _judge(gold, box)
 
 
-def _judge(gold: str, box: str) -> str:
+def _judge(gold: str, box: str) -> Outcome:
     """The verdict on answers that are not options.
 
     A percent sign on one side only may be left out, since "what percent" is answered by 12.5 and by 12.5 %; math-verify

@@ -56,8 +56,8 @@ def extract_box(completion: str) -> str | None:
         if text == "{":
             open_braces.append(None)
         elif text == "}":
-            if open_braces and (box := open_braces.pop()) is not None:
-                closed.append((*box, token.start()))
+            if open_braces and (opened := open_braces.pop()) is not None:
+                closed.append((*opened, token.start()))
         elif len(text) > 2:
             last_opening = token.start()
             open_braces.append((token.start(), token.end()))

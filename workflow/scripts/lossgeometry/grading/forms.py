@@ -105,9 +105,10 @@ def same_based(gold: str, box: str) -> bool | None:
     one, other = _based(gold), _based(box)
     if one and other:
         return one == other
-    if not one and not other:
+    given = one or other
+    if not given:
         return None
-    digits, bare = (one[0], box) if one else (other[0], gold)
+    digits, bare = given[0], box if one else gold
     return bare.strip().lstrip("0") == digits if re.fullmatch(r"-?[0-9A-F.]+", bare.strip()) else None
 
 
@@ -158,8 +159,9 @@ def contradicts(gold: str, box: str) -> bool:
 
 def intervals(text: str) -> str:
     r"""Alternatives such as `x<1 \text{ or } x>2`, and descending chains such as `2>x>1`, as intervals; else the answer."""
-    pieces = [_interval(piece) for piece in _OR.split(text)]
-    if None in pieces or len({variable for variable, _ in pieces}) > 1:
+    found = [_interval(piece) for piece in _OR.split(text)]
+    pieces = [piece for piece in found if piece]
+    if len(pieces) < len(found) or len({variable for variable, _ in pieces}) > 1:
         return text
     descending = len(pieces) == 1 and re.search(r">.*>|\\ge.*\\ge|>.*\\ge|\\ge.*>", text)
     return r"\cup ".join(interval for _, interval in pieces) if len(pieces) > 1 or descending else text

@@ -106,7 +106,7 @@ def tidy(text: str) -> str:
     text = re.sub(r"(?<=\d),\s*\\!\s*(?=\d{3})", ",", text)
     text = _bare(_unstyled(text))
     for pattern, symbol in _SYNONYMS:
-        text = pattern.sub(lambda _, symbol=symbol: symbol, text)
+        text = symbol.join(pattern.split(text))
     text = _with_braces(text)
     if announced := _ANNOUNCED.match(text):
         text = text[announced.end() :].strip()

@@ -10,7 +10,9 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from lossgeometry.grading.answers import Outcome
 
 if TYPE_CHECKING:
     # Started by path and never imported: this line makes it part of the code that a grading job's digests cover.
@@ -28,7 +30,7 @@ class Task:
 
     gold: str
     box: str
-    outcome: str | None = None
+    outcome: Outcome | None = None
     deaths: int = 0
 
 
@@ -45,6 +47,8 @@ class Worker:
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONHASHSEED": "0"},
         )
+        assert self.process.stdin and self.process.stdout  # pipes, as asked for
+        self.requests, self.replies = self.process.stdin, self.process.stdout
         self.ready = False
         self.task: Task | None = None
         self.expires = time.monotonic() + START_SECONDS
@@ -56,15 +60,15 @@ class Worker:
         self.expires = time.monotonic() + WALL_PER_CPU * deadline
         request = json.dumps([task.gold, task.box, deadline]) + "\n"  # ASCII: surrogates travel as escapes
         try:
-            self.process.stdin.write(request.encode("ascii"))
-            self.process.stdin.flush()
+            self.requests.write(request.encode("ascii"))
+            self.requests.flush()
         except BrokenPipeError:
             return False
         return True
 
     def receive(self) -> str | None:
         """A complete reply, "" when only a part of it is there, None when the process has ended."""
-        block = os.read(self.process.stdout.fileno(), 4096)
+        block = os.read(self.replies.fileno(), 4096)
         if not block:
             return None
         self.received += block
@@ -76,9 +80,9 @@ class Worker:
     def kill(self) -> int:
         """End the process now; returns its exit code."""
         self.process.kill()
-        self.process.stdout.close()
+        self.replies.close()
         try:
-            self.process.stdin.close()
+            self.requests.close()
         except BrokenPipeError:
             pass  # an unsent request of a dead worker: nobody waits for it
         return self.process.wait()
@@ -134,7 +138,7 @@ class WorkerPool:
         for _ in range(min(self.size - len(self.workers), len(self.queue) - starting)):
             worker = Worker(self.grader)
             self.workers.append(worker)
-            self.selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
+            self.selector.register(worker.replies, selectors.EVENT_READ, worker)
 
     def _read(self, worker: Worker) -> None:
         reply = worker.receive()
@@ -143,7 +147,8 @@ class WorkerPool:
         elif reply == "ready":
             worker.ready = True
         elif reply:
-            worker.task.outcome = reply
+            assert worker.task  # it answers what it was sent
+            worker.task.outcome = cast(Outcome, reply)
             worker.task = None
 
     def _bury(self, worker: Worker, expired: bool = False) -> None:
@@ -167,6 +172,6 @@ class WorkerPool:
             self.queue.appendleft(task)
 
     def _discard(self, worker: Worker) -> int:
-        self.selector.unregister(worker.process.stdout)
+        self.selector.unregister(worker.replies)
         self.workers.remove(worker)
         return worker.kill()

@@ -42,3 +42,10 @@ def hidden_states(config: Config) -> Told:
 def hidden_state_pair(config: Config) -> Told:
     """Return what the similarity of two runs' hidden states depends on."""
     return only(config.representations, "estimators", "bootstrap", "seed")
+
+
+def divergences(config: Config) -> Told:
+    """Return what the distance between what two models write depends on."""
+    decoding = "sampled" if config.evaluation.samples else "greedy"
+    keys = ("problems", "precision", "tokens_per_batch")
+    return {"prompt_suffix": config.prompt_suffix, "decoding": decoding, **only(config.behaviour, *keys)}

@@ -10,7 +10,7 @@ from lossgeometry.methods import method_module
 
 def runs_table(config: Config) -> list[Told]:
     """Return how the runs are named in their table."""
-    keys = ("learning_rate", "seed")
+    keys = ("learning_rate", "seed", "origin", "control")
     return [
         {"run": run.id, "method": run.label} | {key: getattr(run, key) for key in keys} for run in config.runs.values()
     ]

@@ -1,9 +1,11 @@
 """What the jobs of the problems and the rollouts are told."""
 
 from lossgeometry.experiment.config import Config
+from lossgeometry.grading.graders import DEFAULT
 from lossgeometry.jobs.blocks import Told, engine_path, only
 from lossgeometry.jobs.grading import ROLLOUT_SETS, problem_source, verdicts
 from lossgeometry.jobs.teacher import bought
+from lossgeometry.settings.models import Problems
 
 
 def problem_sets(config: Config, *sources: str) -> list[str]:
@@ -15,20 +17,26 @@ def problem_sets(config: Config, *sources: str) -> list[str]:
 
 def problems(config: Config, name: str) -> Told:
     """Return what a set of problems depends on; `train` and `heldout` are two parts of one source."""
-    source = problem_source(config, name)
+    source = _source(config, name)
     told = {"part": "benchmark", **source.told()}
-    told.pop("grader", None)
     if name in ROLLOUT_SETS:
         told |= {"part": name, "heldout_count": config.rollouts.heldout_prompts}
-    if source.source != "generated":
-        told |= verdicts(config, name)  # gold answers are checked
-    return told
+    if source.source == "generated":  # gold answers are right as they are made
+        return told
+    return told | verdicts(config, name)
 
 
 def problem_modules(config: Config, name: str) -> list[str]:
     """Return the schema that a set of problems is read by; generated problems have none."""
-    source = problem_source(config, name)
+    source = _source(config, name)
     return [] if source.source == "generated" else [_schema_path(source.schema_)]
+
+
+def _source(config: Config, name: str) -> Problems:
+    source = problem_source(config, name)
+    assert source, "imported rollouts bring their problems"
+    # Generated problems have the right answers as they are made: no grader concerns them.
+    return source.model_copy(update={"grader": DEFAULT}) if source.source == "generated" else source
 
 
 def import_modules() -> list[str]:

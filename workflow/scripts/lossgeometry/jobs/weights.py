@@ -29,8 +29,8 @@ def pairs_table(config: Config) -> Told:
 
 
 def _identity(run: Run) -> Told:
-    """Return what tells a run apart in the tables; a user's adapter has no learning rate or seed that is known."""
-    learning_rate, seed = (None, "") if run.external else (run.learning_rate, run.seed)
+    """Return what tells a run apart in the tables; one that was not trained here has no learning rate or seed."""
+    learning_rate, seed = (run.learning_rate, run.seed) if run.origin == "trained" else (None, "")
     return {"method": run.label, "learning_rate": learning_rate, "seed": seed}
 
 

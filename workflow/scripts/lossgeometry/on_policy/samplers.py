@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from peft import PeftModel
-from transformers import GenerationConfig, LogitsProcessorList
 
-from lossgeometry.generation.engines import engine_module, make_engine
+from lossgeometry.generation.engines import engine_module
 from lossgeometry.generation.requests import Request
 from lossgeometry.generation.tokenization import Tokenization
 from lossgeometry.settings.rollouts import Engine, Sampling
@@ -41,35 +39,15 @@ class TransformersSampler:
     def sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
         """Return one completion per request; `prompts` are the token ids of each."""
         was_training = model.training
-        # The model's own generation settings may penalise repetitions or sample; here only the request decides.
-        model.generation_config = GenerationConfig(eos_token_id=self.tokens.end_ids, pad_token_id=self.tokens.pad_id)
         model.eval()
-        samples = []
+        generate_ids = engine_module("transformers").generate_ids
+        samples: list[Sample] = []
         for start in range(0, len(requests), self.chunk):
-            samples += self._sample(model, requests[start : start + self.chunk], prompts[start : start + self.chunk])
+            chunk = slice(start, start + self.chunk)
+            ids = generate_ids(model.get_base_model(), self.tokens, requests[chunk], prompts[chunk], self.sampling)
+            samples += map(Sample, ids)
         model.train(was_training)
         return samples
-
-    @torch.no_grad()
-    def _sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
-        noise = engine_module("transformers").GumbelSampling
-        width = max(map(len, prompts))
-        padding = [width - len(prompt) for prompt in prompts]
-        tokens = torch.tensor(
-            [[self.tokens.pad_id] * pad + prompt for pad, prompt in zip(padding, prompts, strict=True)]
-        )  # (rows, width)
-        mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in padding])
-        generated = model.generate(
-            input_ids=tokens.to(model.device),
-            attention_mask=mask.to(model.device),
-            logits_processor=LogitsProcessorList([noise(requests, self.sampling, width)]),
-            max_new_tokens=self.sampling.max_new_tokens,
-        )[:, width:].tolist()
-        return [Sample(self._until_the_end(row)) for row in generated]
-
-    def _until_the_end(self, row: list[int]) -> list[int]:
-        length = next((place for place, token in enumerate(row) if token in self.tokens.end_ids), len(row))
-        return row[: length + 1]
 
 
 class VllmSampler:
@@ -86,7 +64,9 @@ class VllmSampler:
 
     def __init__(self, job: TrainingJob, sampling: Sampling, memory: float):
         settings = Engine(name="vllm", gpu_memory_utilization=memory)
-        self.engine = make_engine(settings, job.student, job.initialisation, job.prompt_suffix, sampling.max_new_tokens)
+        self.engine = engine_module("vllm").load(
+            job.student, job.initialisation, job.prompt_suffix, settings, sampling.max_new_tokens
+        )
         self.tokens, self.sampling, self.calls = self.engine.tokens, sampling, 0
 
     def sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:

@@ -71,14 +71,14 @@ class Rollouts:
         )
         trainer.sampled_batch = batch
         groups = batch.groups
-        columns = {
+        columns: dict[str, Any] = {
             "prompt_ids": [group.prompt_ids for group in groups for _ in group.completion_ids],
             "completion_ids": [ids for group in groups for ids in group.completion_ids],
             "logprobs": None,
             "graded": [reward for group in groups for reward in group.rewards],
         }
         if groups[0].log_probs is not None:
-            columns["logprobs"] = [values for group in groups for values in group.log_probs]
+            columns["logprobs"] = [values for group in groups for values in group.log_probs or []]
         return columns
 
     def sample_groups(self, names: Sequence[str], model, generation: int) -> list[Group]:
@@ -100,7 +100,7 @@ class Rollouts:
         for place, name in enumerate(names):
             rows = slice(place * size, (place + 1) * size)
             ids = [sample.completion_ids for sample in samples[rows]]
-            log_probs = [sample.log_probs for sample in samples[rows]] if samples[0].log_probs else None
+            log_probs = [sample.log_probs for sample in samples[rows] if sample.log_probs is not None] or None
             groups.append(Group(name, self.prompts[name], ids, correct[rows], rewards[rows], log_probs))
         return groups
 

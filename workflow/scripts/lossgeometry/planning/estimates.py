@@ -58,7 +58,7 @@ def completion_tokens(sampling_budget: int) -> float:
     return min(MEAN_SHARE * sampling_budget, LONGEST_MEAN)
 
 
-def decode_hours(shape: Shape, completions: float, tokens: float, together: int, device: Device) -> float:
+def decode_hours(shape: Shape, completions: float, tokens: float, together: float, device: Device) -> float:
     """Return the hours to decode completions: every step reads all weights and the keys and values of what is in flight."""
     if not completions:
         return 0.0

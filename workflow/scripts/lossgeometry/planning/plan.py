@@ -112,12 +112,12 @@ def _cost(rule: str, jobs: list[PlannedJob], project: Path) -> Cost:
     )
 
 
-def _recorded_seconds(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path, float]:
+def _recorded_seconds(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path | None, float]:
     """Return the seconds in every benchmark file of the rule that these jobs belong to."""
-    folders = {_rule_folder(job) for job in jobs if job.benchmark}
+    folders = {_rule_folder(job.rule, job.benchmark) for job in jobs if job.benchmark}
     files = sorted({file for folder in folders for file in (project / folder).rglob("*.tsv")})
     files += [project / job.benchmark for job in jobs if job.benchmark and (project / job.benchmark).is_file()]
-    seconds = {}
+    seconds: dict[Path | None, float] = {}
     for file in files:
         with file.open(newline="", encoding="utf-8") as lines:
             repeats = [float(row["s"]) for row in csv.DictReader(lines, delimiter="\t")]
@@ -126,10 +126,10 @@ def _recorded_seconds(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path
     return seconds
 
 
-def _rule_folder(job: PlannedJob) -> Path:
+def _rule_folder(rule: str, benchmark: Path) -> Path:
     """Return benchmarks/<rule>, which holds the files of a rule with wildcards."""
-    parts = job.benchmark.with_suffix("").parts
-    return Path(*parts[: parts.index(job.rule) + 1]) if job.rule in parts else job.benchmark.parent / job.rule
+    parts = benchmark.with_suffix("").parts
+    return Path(*parts[: parts.index(rule) + 1]) if rule in parts else benchmark.parent / rule
 
 
 def format_plan(jobs: Sequence[PlannedJob], project: Path) -> str:

@@ -75,7 +75,7 @@ def check_gpus(config: Config, shape: Shape | None, gpus: list[Gpu]) -> Iterable
     processes = config.training.processes
     if gpus and len(gpus) < processes:
         yield Finding(MISSING, f"training.processes is {processes}, but there are {len(gpus)} GPUs; lower it")
-    if config.training.precision != "bfloat16" or not any(not run.external for run in config.runs.values()):
+    if config.training.precision != "bfloat16" or not config.trained:
         return
     if shape is None:
         yield Finding(
@@ -104,8 +104,8 @@ def _check_on_policy(config: Config, shape: Shape, memory: int) -> Iterable[Find
     """On-policy training with vLLM beside it: each has its share, and training takes rows of any length."""
     tokens = config.training.micro_batch_size * config.training.max_length
     needed = training_bytes(shape, config.lora, tokens, checkpointing=True)
-    for run in config.runs.values():
-        if run.external or method_module(run.method).OFFLINE or config.options_of(run).engine != "vllm" or not memory:
+    for run in config.trained:
+        if method_module(run.method).OFFLINE or config.options_of(run).engine != "vllm" or not memory:
             continue
         share = config.options_of(run).gpu_memory_utilization
         if needed > (1 - share) * memory or share * memory < 2 * shape.parameters + 4 * GIB:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lossgeometry.devices import peak_flops
-from lossgeometry.files.csv_rows import write_frame
+from lossgeometry.files.csv_rows import read_frame, write_frame
 
 
 def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: list[Path], output: Path) -> None:
@@ -15,7 +15,7 @@ def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: 
 
     Equal steps are not equal epochs: a method that uses fewer rollouts passes over them more often.
     """
-    curves = {path.parent.name: pd.read_csv(path) for path in training}
+    curves = {path.parent.name: read_frame(path) for path in training}
     records = {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in provenance}
     rows = []
     for run in runs:

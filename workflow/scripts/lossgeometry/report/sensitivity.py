@@ -1,13 +1,23 @@
 """What a seed or a learning rate changes beside what the loss changes: pairs by the one thing that varies in them."""
 
 import math
+from collections.abc import Collection
 
 import pandas as pd
 
 REFERENCE = "sft"
 BARRIER = ("barrier", "barrier_low", "barrier_high", "barrier_verdict")
 """Height of the barrier, its interval and the verdict, as in `tables/barriers.csv`."""
-VARIES = ("order", "initialisation", "seed", "learning rate", "hyper-parameter", "loss", "loss and learning rate")
+VARIES = (
+    "order",
+    "initialisation",
+    "seed",
+    "learning rate",
+    "hyper-parameter",
+    "control",
+    "loss",
+    "loss and learning rate",
+)
 COLUMNS = [
     "varies",
     "run_a",
@@ -30,7 +40,10 @@ COLUMNS = [
 
 
 def sensitivity_table(
-    geometry: pd.DataFrame, barriers: pd.DataFrame | None = None, accuracy: pd.DataFrame | None = None
+    geometry: pd.DataFrame,
+    barriers: pd.DataFrame | None = None,
+    accuracy: pd.DataFrame | None = None,
+    controls: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return the pairs in which one thing varies, or the loss with its learning rate, in the order of `VARIES`.
 
@@ -39,6 +52,8 @@ def sensitivity_table(
     geometry, barriers, accuracy
         The tables of these names; a stage that was not run leaves its columns undefined. Barriers are those of the
         first loss, accuracies the sampled ones of the first benchmark, or the greedy ones where nothing was sampled.
+    controls
+        Labels of methods that are controls: their distance from a loss is not that of two losses.
 
     Returns
     -------
@@ -47,7 +62,7 @@ def sensitivity_table(
     """
     whole = geometry[geometry.scope == "global"]
     pairs = whole[whole.metric == "cosine"].copy()
-    pairs["varies"] = [what_varies(row) for row in pairs.to_dict("records")]
+    pairs["varies"] = [what_varies(row, controls) for row in pairs.to_dict("records")]
     pairs = pairs[pairs.varies.isin(VARIES)]
     place = pairs.varies.map({name: number for number, name in enumerate(VARIES)})
     pairs = pairs.iloc[place.argsort(kind="stable")]
@@ -75,7 +90,7 @@ def sensitivity_table(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def what_varies(pair: dict) -> str:
+def what_varies(pair: dict, controls: Collection[str] = ()) -> str:
     """Return which of `VARIES` tells two runs apart; empty if more than that does, or for a user's adapter.
 
     Parameters
@@ -88,6 +103,9 @@ def what_varies(pair: dict) -> str:
     if not all(rate > 0 for rate in rates):
         return ""
     (init_a, order_a), (init_b, order_b) = (_seeds(pair["seed_a"]), _seeds(pair["seed_b"]))
+    if set(labels) & set(controls):
+        alike = labels[0] != labels[1] and rates[0] == rates[1] and (init_a, order_a) == (init_b, order_b)
+        return "control" if alike else ""
     if (init_a, order_a) != (init_b, order_b):
         if labels[0] != labels[1] or rates[0] != rates[1]:
             return ""
@@ -118,6 +136,8 @@ def _reference_runs(whole: pd.DataFrame) -> dict[str, str]:
 def _cosine(values: dict[tuple[str, str, str], float], run: str, reference: str | None) -> float:
     if run == reference:
         return 1.0
+    if reference is None:
+        return math.nan
     return values.get((reference, run, "cosine"), values.get((run, reference, "cosine"), math.nan))
 
 

@@ -19,7 +19,7 @@ SENSITIVITY = Table(
     (
         Column(
             "varies",
-            "`order`, `initialisation`, `seed`, `learning rate`, `hyper-parameter`, `loss` or `loss and learning rate`",
+            "`order`, `initialisation`, `seed`, `learning rate`, `hyper-parameter`, `control`, `loss` or `loss and learning rate`",
         ),
         *RUN_PAIR,
         Column("cosine", "cosine of the two updates, whole model"),

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.report.markdown import escape, table
 
 
@@ -35,7 +36,7 @@ def write_summary(
     benchmarks
         Folder of Snakemake's benchmark files, the source of the times.
     """
-    frames = {name: pd.read_csv(path) for name, path in tables.items()}
+    frames = {name: read_frame(path) for name, path in tables.items()}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
     modules = [import_module(f"lossgeometry.{name}") for name in sections]
     parts = [_what_was_run(cfg, facts["student"], frames), in_short(modules, frames)]

@@ -52,7 +52,9 @@ class Features:
         return ranges
 
 
-def centred(raw: np.ndarray | StoredRows, lengths: Sequence[int], *, standardise: bool = False) -> Features:
+def centred(
+    raw: np.ndarray | StoredRows, lengths: Sequence[int] | np.ndarray, *, standardise: bool = False
+) -> Features:
     """Return features centred over all tokens and, if asked for, scaled to unit variance in every dimension.
 
     Parameters

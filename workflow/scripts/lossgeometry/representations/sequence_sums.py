@@ -47,7 +47,7 @@ class KernelSums:
 
 def kernel_sums(
     x: Features, y: Features, subsets: np.ndarray, *, within: bool, form: Form | None
-) -> tuple[KernelSums, KernelSums, KernelSums]:
+) -> tuple[KernelSums, ...]:
     """Return the sums of the kernels of x with those of y, of x with itself, and of y with itself.
 
     Parameters

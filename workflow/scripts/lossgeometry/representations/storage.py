@@ -4,22 +4,19 @@ The file's size is known before the first forward pass, so its header is written
 its place. Neither writing nor reading ever holds more than the rows at hand.
 """
 
-import json
 import math
 import os
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import ml_dtypes
 import numpy as np
 
-from lossgeometry.files.tensor_header import read_header
+from lossgeometry.files.safetensors import DTYPES
+from lossgeometry.files.tensor_header import header_of, read_header
 
-DTYPES = {"F32": np.dtype(np.float32), "BF16": np.dtype(ml_dtypes.bfloat16)}
 ALIGNMENT = 64
 
 
@@ -39,20 +36,10 @@ class RowWriter:
     def __init__(
         self, path: Path, shapes: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str]
     ) -> None:
-        header: dict[str, object] = {"__metadata__": dict(metadata)}
-        self._places: dict[str, tuple[int, np.dtype, int]] = {}
-        offset = 0
-        for name, (kind, shape) in shapes.items():
-            size = math.prod(shape) * DTYPES[kind].itemsize
-            header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [offset, offset + size]}
-            self._places[name] = (offset, DTYPES[kind], math.prod(shape[1:]))
-            offset += size
-        text = json.dumps(header, separators=(",", ":")).encode()
-        text += b" " * (-(len(text) + 8) % ALIGNMENT)
-        self._start = 8 + len(text)
+        head, self._places = header_of(shapes, metadata, ALIGNMENT)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        os.pwrite(self._file, struct.pack("<Q", len(text)) + text, 0)
-        os.ftruncate(self._file, self._start + offset)
+        os.pwrite(self._file, head, 0)
+        os.ftruncate(self._file, max((place.end for place in self._places.values()), default=len(head)))
 
     def __enter__(self) -> Self:
         return self
@@ -64,9 +51,10 @@ class RowWriter:
 
     def write(self, name: str, row: int, rows: np.ndarray) -> None:
         """Write rows of a tensor from ``row`` on; the values are rounded to the tensor's type."""
-        offset, dtype, width = self._places[name]
-        data = memoryview(np.ascontiguousarray(rows, dtype=dtype).view(np.uint8).reshape(-1))
-        place = self._start + offset + row * width * dtype.itemsize
+        kind, shape, begin, _ = self._places[name]
+        dtype = DTYPES[kind]
+        data = np.ascontiguousarray(rows, dtype=dtype).view(np.uint8).reshape(-1).data
+        place = begin + row * math.prod(shape[1:]) * dtype.itemsize
         while data:
             written = os.pwrite(self._file, data, place)
             data, place = data[written:], place + written

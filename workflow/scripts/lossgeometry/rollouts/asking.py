@@ -97,7 +97,7 @@ def _ask(
 
 def _kept(folder: Path) -> dict[str, tuple[Path, int]]:
     """Return {identity: where the answer lies} of the answers of earlier calls, of whatever shard."""
-    places = {}
+    places: dict[str, tuple[Path, int]] = {}
     for path in sorted(folder.glob("*.jsonl")):
         try:
             places |= {row["identity"]: (path, start) for start, row in read_positions(path)}

@@ -6,8 +6,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.jsonl import read_lines, write_atomic
+from lossgeometry.files.parquet import write_parquet
 
 PRETENDED = "pretended"
 
@@ -25,8 +25,7 @@ def pretend_grades(rollouts: Path, heldout: Path, problems: Path, shards: list[P
     schema = pq.read_schema(rollouts)
     table = pd.read_parquet(rollouts)
     table["reward"], table["verdict"] = 1.0 - table["sample"] % 2, PRETENDED
-    with atomic_file(rollouts) as path:
-        pq.write_table(pa.Table.from_pandas(table, schema, preserve_index=False), path)
+    write_parquet(rollouts, pa.Table.from_pandas(table, schema, preserve_index=False), "snappy")
     first: dict[str, str] = {}
     for row in (row for shard in shards for row in read_lines(shard)):
         if not row.get("reason"):  # an endpoint may have refused it

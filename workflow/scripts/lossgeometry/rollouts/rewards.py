@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lossgeometry.errors import InputError
-from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import write_frame
 from lossgeometry.files.jsonl import read_at, read_lines, read_positions, write_atomic
+from lossgeometry.files.parquet import growing_parquet
 from lossgeometry.files.text import well_formed
 from lossgeometry.grading.grader import Answer, grade
 from lossgeometry.grading.graders import DEFAULT
@@ -114,7 +113,7 @@ def grade_rollouts(
     schema = pa.schema([*ROLLOUTS, *COLUMNS]) if bought.told else ROLLOUTS
     described: list[dict] = []
     solutions: dict[str, str] = {}
-    with atomic_file(rollouts) as path, pq.ParquetWriter(path, schema) as parquet:
+    with growing_parquet(rollouts, schema, "snappy") as parquet:
         group, characters = [], 0
         for row in _graded(rows, golds, workers, deadline_seconds, grader):
             if order[row["problem_id"]] >= len(train):

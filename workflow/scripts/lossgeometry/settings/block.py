@@ -39,7 +39,9 @@ class Block(BaseModel):
     @classmethod
     def _neutral(cls) -> dict[str, Any]:
         extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
-        return {name: extra["neutral"] for name, extra in extras.items() if extra and "neutral" in extra}
+        return {
+            name: extra["neutral"] for name, extra in extras.items() if isinstance(extra, dict) and "neutral" in extra
+        }
 
     @model_serializer(mode="wrap")
     def _leave_out_neutral(self, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:

@@ -21,4 +21,4 @@ class Comparisons(Block):
     pairs: tuple[tuple[str, str], ...] = ()
     """Further pairs of run ids."""
     exclude: tuple[str, ...] = Field(())
-    """Run ids that take part in no pair."""
+    """Run ids, or keys of `methods` for all runs of a method, that take part in no pair."""

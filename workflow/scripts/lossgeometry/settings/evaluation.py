@@ -36,6 +36,10 @@ class Evaluation(Block):
     """Accuracies are called equal where the 95 % interval of their paired difference lies within this margin of 0 on both
     sides; 0.02 is two points."""
 
+    controls: bool = True
+    """Also test two controls that cost no training, where methods are trained: the untrained adapter, whose update is zero (what
+    the arithmetic alone changes), and random directions with the singular values of the first run of `geometry.reference`."""
+
     @field_validator("benchmarks")
     @classmethod
     def _names(cls, benchmarks: dict[str, Problems]) -> dict[str, Problems]:

@@ -96,7 +96,7 @@ class Problems(Block):
     """Commit of the hub dataset, 40 hexadecimal digits."""
     schema_: Literal["plain", "gsm8k", "aime", "math500", "deepscaler"] = Field("plain", alias="schema")
     """How a row is read: which columns hold problem and answer, and how the gold answer is cleaned."""
-    grader: str = "math_verify"
+    grader: str = Field("math_verify", json_schema_extra={"neutral": "math_verify"})
     """What compares an answer with the gold answer: `math_verify` (mathematical equality), `exact` (the same text, but for
     case, spaces and fonts), `choice` (the letter of an option), or another module of lossgeometry/grading/graders."""
 

@@ -115,6 +115,17 @@ class HiddenStates(Block):
     tokens_per_batch: int
 
 
+class Divergences(Block):
+    """What parts two models, token by token."""
+
+    prompt_suffix: str
+    decoding: Literal["sampled", "greedy"]
+    """Which of a problem's answers is measured."""
+    problems: int
+    precision: Literal["float32", "bfloat16"]
+    tokens_per_batch: int
+
+
 class Answers(Block):
     """The answers of one run."""
 

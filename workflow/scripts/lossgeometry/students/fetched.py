@@ -9,18 +9,18 @@ from lossgeometry.files.atomic import atomic_folder
 from lossgeometry.files.tensor_header import read_header, shards_of
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.settings.models import Model
-
-# Weights in safetensors only: other formats can run code when they are read.
-WANTED = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*.model")
+from lossgeometry.students.files import WANTED, model_files
 
 
-def provide_model(model: Model, output: Path, inputs: list[Path]) -> None:
+def provide_model(model: Model, output: Path, student: Path | None) -> None:
     """Make `output` a complete Hugging Face model folder; weights that lie on this file system are linked, not copied.
 
     Parameters
     ----------
     model
-        Where the model comes from: `student` (the folder in `inputs`), `hub` or `folder`.
+        Where the model comes from: `student`, `hub` or `folder`.
+    student
+        Folder of the student, which a teacher may be.
 
     Raises
     ------
@@ -33,10 +33,10 @@ def provide_model(model: Model, output: Path, inputs: list[Path]) -> None:
             _download(model, folder)
             check_model(folder, model.name)
     else:
-        source = inputs[0] if model.source == "student" else Path(model.name)
+        source = student if student else Path(model.name)
         check_model(source, str(source))
         with atomic_folder(output) as folder:
-            for file in sorted(file for pattern in WANTED for file in source.glob(pattern)):
+            for file in model_files(source):
                 target = (
                     os.path.relpath(file.resolve(), output.resolve()) if model.source == "student" else file.resolve()
                 )

@@ -85,7 +85,8 @@ def main() -> None:
 
     task, speed, code, *paths = json.loads(sys.argv[1])
     try:
-        train(TrainedAdapter.from_told(task), speed, code, *(Path(path) if path else None for path in paths))
+        arguments: list[Any] = [Path(path) if path else None for path in paths]
+        train(TrainedAdapter.from_told(task), speed, code, *arguments)
     except (InputError, CannotWrite, SecondWriter) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

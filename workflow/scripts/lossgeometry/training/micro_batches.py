@@ -9,6 +9,8 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from transformers import PreTrainedModel
 
+from lossgeometry.training.trainer import ResumableTrainer
+
 
 def by_length(lengths: Sequence[int], rows: int, tokens: int) -> list[list[int]]:
     """Return the places of the rows of each micro-batch: at most `rows` of them, and at most `tokens` with padding.
@@ -66,7 +68,7 @@ def without_padding_mask(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-class MicroBatchTrainer:
+class MicroBatchTrainer(ResumableTrainer):
     """To be mixed in before a TRL trainer of offline data: each process is given its share of the optimiser batch whole,
     and divides it here.
 
@@ -115,7 +117,7 @@ class MicroBatchTrainer:
         """Return the rows with the base's log-probabilities, which TRL computes, each process on its share of the rows."""
         lengths = [sum(len(value) for key, value in row.items() if key.endswith("_ids")) for row in dataset]
         places = by_length(lengths, self.micro_batch_rows, self.micro_batch_tokens)
-        found = []
+        found: list[tuple] = []
         for part in places[self.accelerator.process_index :: self.accelerator.num_processes]:
             batch = self._prepare_inputs(self.data_collator([dataset[place] for place in part]))
             values = self.compute_ref_log_probs(self.model, batch)

@@ -21,7 +21,7 @@ def training_order(keys: Sequence[str], count: int, seed: int) -> list[int]:
     order: list[int] = []
     epoch = 0
     while len(order) < count:
-        order += sorted(range(len(keys)), key=lambda row, epoch=epoch: _place(seed, epoch, keys[row]))
+        order += sorted(range(len(keys)), key=[_place(seed, epoch, key) for key in keys].__getitem__)
         epoch += 1
     return order[:count]
 

@@ -13,7 +13,7 @@ from lossgeometry.training.order import training_order
 from lossgeometry.training.pairing import PairRule, preference_pairs
 from lossgeometry.training.results import finish
 from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
-from lossgeometry.training.trainer import ResumableTrainer, train_resumably
+from lossgeometry.training.trainer import train_resumably
 from lossgeometry.training.training_job import TrainingJob
 
 # Column of training.csv: key of TRL's log. Both log-probabilities are there because a growing margin may hide that the
@@ -30,7 +30,7 @@ SIGNALS = {
 }
 
 
-class PreferenceTrainer(MicroBatchTrainer, ResumableTrainer, DPOTrainer):
+class PreferenceTrainer(MicroBatchTrainer, DPOTrainer):
     """TRL's DPO trainer on pairs that are tokenised already, with the reference's log-probabilities computed once per
     pair."""
 

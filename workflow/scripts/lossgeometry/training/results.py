@@ -1,7 +1,7 @@
 """What a finished run leaves behind: the adapter, its training curve, its provenance."""
 
-import csv
 import json
+import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from lossgeometry.costs import shape_of, step_flops
 from lossgeometry.files.atomic import atomic_file
+from lossgeometry.files.csv_rows import write_rows
 from lossgeometry.settings.training import Lora
 from lossgeometry.training.initialisation import write_adapter_config
 from lossgeometry.training.training_job import TrainingJob
@@ -63,18 +64,16 @@ def write_training_csv(
         return
     timed = job.training.precision == "bfloat16"
     flops = _flops(job, steps) if timed else []
-    with atomic_file(job.output / "training.csv") as path, open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*LEADING_COLUMNS, *(SPEED_COLUMNS if timed else ()), *signals])
-        total = 0
-        for entry, lengths in zip(log, steps, strict=False):
-            total += sum(lengths)
-            values = [entry["step"], total, entry["step"] * job.training.batch_size / rows]
-            values += [entry["loss"], entry["learning_rate"], entry["grad_norm"]]
-            if timed:
-                values += [entry["seconds"], flops[entry["step"] - 1]]
-            values += [entry.get(key, float("nan")) for key in signals.values()]
-            writer.writerow([value if isinstance(value, int) else f"{value:.9g}" for value in values])
+    lines, total = [], 0
+    for entry, lengths in zip(log, steps, strict=False):
+        total += sum(lengths)
+        values = [entry["step"], total, entry["step"] * job.training.batch_size / rows]
+        values += [entry["loss"], entry["learning_rate"], entry["grad_norm"]]
+        if timed:
+            values += [entry["seconds"], flops[entry["step"] - 1]]
+        lines.append([*values, *(entry.get(key, math.nan) for key in signals.values())])
+    columns = [*LEADING_COLUMNS, *(SPEED_COLUMNS if timed else ()), *signals]
+    write_rows(job.output / "training.csv", columns, lines, digits=9)
 
 
 def _flops(job: TrainingJob, steps: Sequence[Sequence[int]]) -> list[float]:

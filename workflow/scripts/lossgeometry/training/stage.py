@@ -68,12 +68,19 @@ def _figures(config: "Config") -> Iterator[Figure]:
 
 RUNS = Table(
     "runs",
-    "One run; a user's adapter has only the first four columns",
+    "One run; one that was not trained here has only the first six columns",
     (
-        Column("run", "`<method>.lr<learning rate>.s<seed>`, or `external.<name>`"),
-        Column("method", "key of `methods`, or the name of the user's adapter"),
-        Column("learning_rate", "peak learning rate; 0 for a user's adapter"),
+        Column("run", "`<method>.lr<learning rate>.s<seed>`, `external.<name>`, or `control.<name>`"),
+        Column("method", "key of `methods`, or the name of an adapter or control that was not trained here"),
+        Column("learning_rate", "peak learning rate; 0 without training here"),
         Column("seed", "seed of initialisation and data order; `<init>-o<order>` where they differ"),
+        Column(
+            "origin",
+            "`trained` here, `given` by the user, `untrained` (an initialisation as it was drawn), or `derived` from another",
+        ),
+        Column(
+            "control", "`shuffled verdicts`, `untrained` or `random directions`; empty for a run that is no control"
+        ),
         Column("steps", "optimiser steps taken"),
         Column("tokens", "tokens trained on, counted each time they are seen", "tokens"),
         Column("epochs", "passes over the rows that the method takes from the rollouts"),

@@ -16,7 +16,7 @@ from lossgeometry.training.examples import in_training_order, read_rollouts, tok
 from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.results import finish
 from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
-from lossgeometry.training.trainer import ResumableTrainer, train_resumably
+from lossgeometry.training.trainer import train_resumably
 from lossgeometry.training.training_job import TrainingJob
 
 SIGNALS = ("log_prob_positive", "log_prob_negative", "gradient_share_negative", "loss_share_negative")
@@ -60,7 +60,7 @@ class _WeightCollator(DataCollatorForLanguageModeling):
         return batch
 
 
-class TokenLossTrainer(MicroBatchTrainer, ResumableTrainer, SFTTrainer):
+class TokenLossTrainer(MicroBatchTrainer, SFTTrainer):
     """TRL's SFT trainer with another loss per token, averaged over the tokens of the whole optimiser batch."""
 
     mean_over_rows = False

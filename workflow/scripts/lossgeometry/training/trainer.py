@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list
@@ -17,8 +18,11 @@ from lossgeometry.training.training_job import TrainingJob
 
 PROGRESS_EVERY = 20
 
+# What it is mixed in before has no types: to a type checker, anything.
+Mixed: Any = object
 
-class ResumableTrainer:
+
+class ResumableTrainer(Mixed):
     """To be mixed in before a TRL trainer: sequential data, a schedule of its own length, atomic checkpoints."""
 
     checkpoint_folder: CheckpointFolder | None

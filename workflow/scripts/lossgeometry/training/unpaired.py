@@ -1,15 +1,16 @@
 """Training on single rollouts that are desirable or not, with TRL's KTO trainer."""
 
+from typing import Any
+
 import torch
 from datasets import Dataset
 from trl import KTOConfig, KTOTrainer
 
-from lossgeometry.settings.block import Block
 from lossgeometry.training.examples import IGNORED, in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.results import finish
 from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
-from lossgeometry.training.trainer import ResumableTrainer, train_resumably
+from lossgeometry.training.trainer import train_resumably
 from lossgeometry.training.training_job import TrainingJob
 
 # Column of training.csv: key of TRL's log. A step without a wrong rollout has no value for `rejected`.
@@ -23,7 +24,7 @@ SIGNALS = {
 }
 
 
-class UnpairedTrainer(MicroBatchTrainer, ResumableTrainer, KTOTrainer):
+class UnpairedTrainer(MicroBatchTrainer, KTOTrainer):
     """TRL's KTO trainer on rows that are tokenised and in their order, with one reference point per optimiser batch.
 
     TRL estimates the reference point z on each micro-batch, so that the loss would depend on how a batch is split.
@@ -90,7 +91,7 @@ def unpaired_rows(ordered: Dataset, batch_size: int) -> Dataset:
     )
 
 
-def make_unpaired_trainer(job: TrainingJob, options: Block, rows: Dataset, tokenizer) -> UnpairedTrainer:
+def make_unpaired_trainer(job: TrainingJob, options: Any, rows: Dataset, tokenizer) -> UnpairedTrainer:
     """Return the trainer of rows from `unpaired_rows`."""
     arguments = KTOConfig(
         max_length=None,
@@ -109,7 +110,7 @@ def make_unpaired_trainer(job: TrainingJob, options: Block, rows: Dataset, token
     )
 
 
-def train_unpaired(job: TrainingJob, options: Block) -> None:
+def train_unpaired(job: TrainingJob, options: Any) -> None:
     """Train one adapter with KTO on all rollouts and write it."""
     tokenizer = load_tokenizer(job)
     rollouts = read_rollouts(job)

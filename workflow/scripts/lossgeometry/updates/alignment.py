@@ -9,7 +9,7 @@ class _Renamed(Update):
     """An update under other names; {new name: name}."""
 
     def __init__(self, update: Update, names: dict[str, str]):
-        self._update, self._names, self.base = update, names, update.base
+        self._update, self._names = update, names
         old = {name: new for new, name in names.items()}
         super().__init__(
             {new: update.shape(name) for new, name in names.items()},
@@ -18,6 +18,7 @@ class _Renamed(Update):
             {old[name] for name in update.transposed},
             {old[name]: share for name, share in update.left_out.items()},
         )
+        self.base = update.base
 
     def svd(self, module: str) -> CompactSVD:
         return self._update.svd(self._names[module])

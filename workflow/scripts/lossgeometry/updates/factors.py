@@ -39,9 +39,14 @@ def sum_of(x: Factors, y: Factors) -> Factors:
     return Factors(np.hstack([x.scale * x.b, y.scale * y.b]), np.vstack([x.a, y.a]), 1.0)
 
 
+def triangle(matrix: np.ndarray) -> np.ndarray:
+    """Return R of the QR decomposition of a matrix (m, n), (min(m, n), n)."""
+    return np.linalg.qr(matrix, mode="r")  # type: ignore[return-value]  # numpy's stubs forget this mode
+
+
 def norm_of(factors: Factors) -> float:
     """Return the Frobenius norm, through the triangles of both factors: what cancels leaves rounding and not its root."""
-    triangles = np.linalg.qr(factors.b, mode="r") @ np.linalg.qr(factors.a.T, mode="r").T
+    triangles = triangle(factors.b) @ triangle(factors.a.T).T
     return abs(factors.scale) * float(np.linalg.norm(triangles))
 
 

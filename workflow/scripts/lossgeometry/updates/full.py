@@ -34,13 +34,10 @@ class FineTune(Decomposed):
     changed
         Share of the entries that differ from the base at all. Checkpoints stored in 16 bits round small updates away: where
         few entries differ, the difference is what rounding left, and not the update.
-    skipped
-        {tensor: reason} of the tensors that are no part of the update.
     """
 
-    source: str
+    source: str = ""
     changed: float
-    skipped: dict[str, str]
 
 
 def read_fine_tunes(base: str | Path, folders: Sequence[str | Path], rank: int) -> list[FineTune]:

@@ -66,31 +66,31 @@ class Adapter(Update):
     def __init__(self, folder: str | Path, base: str | Path | None = None, rank: int = 64):
         self.folder = Path(folder)
         self._config = read_config(self.folder)
-        self.base = self._config.base
         self._file = TensorFile(self.folder / WEIGHTS_FILE)
-        self.skipped: dict[str, str] = {}
+        skipped: dict[str, str] = {}
         self._whole: dict[str, str] = {}
-        self._tensors = self._sort_tensors()
+        self._tensors = self._sort_tensors(skipped)
         self._config.require_patterns(self._tensors)
         shapes = {module: self._checked_shape(module, sides) for module, sides in self._tensors.items()}
         turned = {module for module, sides in self._tensors.items() if self._config.transposed or _is_embedding(sides)}
-        self._dense = self._dense_updates(base, rank)
+        self._dense = self._dense_updates(base, rank, skipped)
         shapes |= {module: found.svd.shape for module, found in self._dense.items()}
         left_out = {module: found.left_out for module, found in self._dense.items()}
         super().__init__(shapes, self._read_factors, self.folder.resolve().name, turned, left_out)
+        self.base, self.skipped = self._config.base, skipped
 
-    def _sort_tensors(self) -> dict[str, dict[str, str]]:
+    def _sort_tensors(self, skipped: dict[str, str]) -> dict[str, dict[str, str]]:
         """Return {module: {"A", "B" or "magnitude": tensor}}; what is no part of an update goes to `skipped`."""
         found: dict[str, dict[str, str]] = {}
         adapters = set()
         for name in self._file.shapes:
             bare = _WRAPPER.sub("", name)
             if name.endswith(_BASE_LAYER):
-                self.skipped[name] = FROZEN
+                skipped[name] = FROZEN
             elif name.endswith(".bias"):
-                self.skipped[name] = BIAS
+                skipped[name] = BIAS
             elif ".lora_" not in name:
-                self.skipped[name] = WHOLE
+                skipped[name] = WHOLE
                 if match := _WHOLE.fullmatch(bare):
                     self._whole[match["module"]] = name
             else:
@@ -127,8 +127,8 @@ class Adapter(Update):
             )
         return shape_b[0], math.prod(shape_a[1:])
 
-    def _dense_updates(self, base: str | Path | None, rank: int) -> dict[str, Truncated]:
-        """Return the updates that are differences of dense matrices."""
+    def _dense_updates(self, base: str | Path | None, rank: int, skipped: dict[str, str]) -> dict[str, Truncated]:
+        """Return the updates that are differences of dense matrices; what is one of them is no longer skipped."""
         scaled = {module: sides["magnitude"] for module, sides in self._tensors.items() if "magnitude" in sides}
         if scaled and base is None:
             raise InputError(
@@ -147,7 +147,7 @@ class Adapter(Update):
         found = dora_updates(self._file, weights, scaled, factors, rank, self._config.transposed)
         whole = whole_updates(self._file, weights, self._whole, rank)
         for module in whole:
-            del self.skipped[self._whole[module]]
+            del skipped[self._whole[module]]
         return found | whole
 
     def adapter_rank(self, module: str) -> int:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lossgeometry.errors import InputError
 from lossgeometry.updates.folders import CONFIG_FILE
@@ -105,7 +106,7 @@ def _is_rank(value: object) -> bool:
     return type(value) is int and value > 0
 
 
-def _is_alpha(value: object) -> bool:
+def _is_alpha(value: Any) -> bool:
     return type(value) in (int, float) and 0 < value <= _LARGEST_ALPHA
 
 

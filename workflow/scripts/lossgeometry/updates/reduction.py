@@ -8,12 +8,12 @@ import numpy as np
 
 from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.updates.full import FineTune
-from lossgeometry.updates.peft import Adapter
 from lossgeometry.updates.svd import CompactSVD
+from lossgeometry.updates.update import Update
 
 
-def write_delta(update: Adapter | FineTune, path: str | Path) -> None:
-    """Write the delta file of an adapter or of a full fine-tune."""
+def write_delta(update: Update, path: str | Path) -> None:
+    """Write the delta file of an update."""
     tensors: dict[str, np.ndarray] = {}
     for module in update.modules:
         tensors |= split_precision(module, update.svd(module))

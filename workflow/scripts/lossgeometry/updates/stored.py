@@ -43,13 +43,13 @@ class Delta(Update):
         if not modules or any(f"{module}.{part}" not in stored for module in modules for part in "SV"):
             raise InputError(f"{path} is no delta file; make it again with the rule reduce_adapter")
         shapes = {module: (stored[f"{module}.U"][0], stored[f"{module}.V"][0]) for module in modules}
-        self.base = self.metadata.get("base", "")
-        self._ranks, turned, left_out, self.skipped = (
+        self._ranks, turned, left_out, skipped = (
             json.loads(self.metadata.get(key, default))
             for key, default in (("rank", "null"), ("transposed", "false"), ("left_out", "{}"), ("skipped", "{}"))
         )
         transposed = [module for module in modules if (turned[module] if isinstance(turned, dict) else turned)]
         super().__init__(shapes, self._read_factors, self.path.stem, transposed, left_out)
+        self.base, self.skipped = self.metadata.get("base", ""), skipped
 
     def rank(self, module: str) -> int:
         return self._file.shapes[f"{module}.S"][0]

@@ -10,7 +10,6 @@ import hashlib
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -44,11 +43,8 @@ class Update:
     base
         What an adapter calls its base model; empty where it does not.
     skipped
-        {tensor: reason} of what a file holds that is no part of the update.
+        {tensor: reason} of what lies beside the update and is no part of it.
     """
-
-    base = ""
-    skipped: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -61,6 +57,7 @@ class Update:
         self.modules = sorted(shapes, key=natural_order)
         self.name = name
         self.left_out = dict(left_out or {})
+        self.base, self.skipped = "", dict[str, str]()
         self.transposed = frozenset(transposed)
         self._shapes, self._read = dict(shapes), read
 
@@ -89,6 +86,15 @@ class Update:
     def adapter_rank(self, module: str) -> int:
         """Return the number of rows of A."""
         return len(self.factors(module).a)
+
+    def scale(self, module: str) -> float:
+        """Return s of one module."""
+        return self.factors(module).scale
+
+    @property
+    def source(self) -> str:
+        """sha256 of what it was read from; empty for one that was computed."""
+        return ""
 
     @property
     def norms(self) -> dict[str, float]:

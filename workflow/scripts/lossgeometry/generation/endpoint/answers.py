@@ -6,7 +6,7 @@ the type `thinking` in a list (Mistral), or inside the answer between `<think>` 
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 STOP, LENGTH, REFUSED, FAILED = "stop", "length", "refused", "failed"
 ENDED = frozenset(("stop", "eos", "eos_token", "end_turn", "stop_sequence"))
@@ -157,5 +157,5 @@ def _count(usage: object, *path: str, other: str = "") -> int | None:
     return found if _is_count(found) else None
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63

@@ -26,7 +26,7 @@ def make_engine(
     model
         A model folder. An endpoint is asked by a rule of its own, see `rollouts.asking`.
     adapter
-        PEFT folder of the adapter to apply unmerged; None for the model itself.
+        PEFT folder of the adapter to apply; None for the model itself.
     max_new_tokens
         Largest token budget that will be asked for, by which an engine may size its cache.
     """

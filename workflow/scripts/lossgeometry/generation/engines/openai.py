@@ -150,10 +150,10 @@ class _Asking:
             verdict = await self._attempt(client, request)
             if isinstance(verdict, Answer):
                 return verdict
-            what = mask_echoes(verdict.text, self.engine.key)
-            if verdict.kind in (CONTENT, PROBLEM):
-                return Answer("", "", REFUSED if verdict.kind == CONTENT else FAILED, what)
-            if verdict.kind not in (AGAIN, BROKEN):
+            what, kind = mask_echoes(verdict.text, self.engine.key), verdict.kind
+            if kind in (CONTENT, PROBLEM):
+                return Answer("", "", REFUSED if kind == CONTENT else FAILED, what)
+            if kind not in (AGAIN, BROKEN):
                 self._stop(what)
             elif attempt + 1 < ATTEMPTS:
                 pause = max(verdict.pause, _backoff(attempt))
@@ -162,7 +162,7 @@ class _Asking:
             if self.stopped.is_set():
                 return None
         # An endpoint that answers, or that served others meanwhile, fails at this request alone.
-        if verdict.kind == BROKEN or self.served > served:
+        if kind == BROKEN or self.served > served:
             return Answer("", "", FAILED, f"{what} in the last of {ATTEMPTS} attempts")
         self._stop(
             f"the endpoint failed {ATTEMPTS} times at problem {request.problem_id}, at last with {what}; run again once it "
@@ -220,7 +220,7 @@ class _Asking:
     def _without_key(self, answer: Answer) -> Answer:
         key = self.engine.key
         texts = ("content", "reasoning", "reason", "model", "fingerprint")
-        masked = {name: mask_key(well_formed(getattr(answer, name)), key) for name in texts}
+        masked: dict[str, Any] = {name: mask_key(well_formed(getattr(answer, name)), key) for name in texts}
         return dataclasses.replace(answer, **masked)
 
     def _weigh(self, request: Request, answer: Answer) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessorList, PreTrainedModel
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
+from lossgeometry.generation.decoding import can_decode, decode, padded
 from lossgeometry.generation.requests import SAMPLED, Completion, Request
 from lossgeometry.generation.tokenization import Tokenization
 from lossgeometry.settings.rollouts import Engine, Sampling
@@ -18,7 +19,7 @@ class TransformersEngine:
     Parameters
     ----------
     model_folder, adapter_folder
-        Folders on disk; the adapter is applied unmerged.
+        Folders on disk; the adapter is merged where that rounds no more than adding its part to each output does.
     prompt_suffix
         Appended to every problem.
     batch_size
@@ -28,14 +29,8 @@ class TransformersEngine:
     def __init__(self, model_folder: Path, adapter_folder: Path | None, prompt_suffix: str, batch_size: int):
         self.tokens = Tokenization(model_folder, prompt_suffix)
         self.model = AutoModelForCausalLM.from_pretrained(model_folder, dtype="auto").eval()
-        # A model's own generation settings may penalise repetitions or sample; here only the request decides.
-        self.model.generation_config = GenerationConfig(
-            eos_token_id=self.tokens.end_ids, pad_token_id=self.tokens.pad_id
-        )
         if adapter_folder is not None:
-            from peft import PeftModel
-
-            self.model = PeftModel.from_pretrained(self.model, adapter_folder)
+            self.model = _attached(self.model, adapter_folder)
         if torch.cuda.is_available():
             self.model.to("cuda")
         self.batch_size = batch_size
@@ -46,35 +41,63 @@ class TransformersEngine:
         for start in range(0, len(requests), self.batch_size):
             yield self._generate_batch(requests[start : start + self.batch_size], sampling)
 
-    @torch.no_grad()
     def _generate_batch(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
-        prompts = self.tokens.prompts(requests)
-        width = max(map(len, prompts))
-        padding = [width - len(prompt) for prompt in prompts]
-        tokens = torch.tensor(
-            [[self.tokens.pad_id] * pad + prompt for pad, prompt in zip(padding, prompts, strict=True)]
-        )
-        mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in padding])  # (batch, width), as the tokens
-        generated = self.model.generate(
-            input_ids=tokens.to(self.model.device),
-            attention_mask=mask.to(self.model.device),
-            logits_processor=LogitsProcessorList([GumbelSampling(requests, sampling, width)]),
-            max_new_tokens=sampling.max_new_tokens,
-        )[:, width:].tolist()
+        generated = generate_ids(self.model, self.tokens, requests, self.tokens.prompts(requests), sampling)
         return [self.tokens.completion(request, ids) for request, ids in zip(requests, generated, strict=True)]
 
 
-class GumbelSampling(LogitsProcessor):
+def _attached(model: PreTrainedModel, adapter_folder: Path) -> PreTrainedModel:
+    """Return the model with an adapter: merged in float32, in its layers otherwise.
+
+    In a shorter type most of a small update would be lost to rounding. The embedding may be the output layer's weight as well.
+    """
+    from peft import PeftModel
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    embedding = model.get_input_embeddings().weight
+    adapted = PeftModel.from_pretrained(model, adapter_folder)
+    weights = [layer.get_base_layer().weight for layer in adapted.modules() if isinstance(layer, BaseTunerLayer)]
+    if model.dtype == torch.float32 and not any(weight is embedding for weight in weights):
+        return adapted.merge_and_unload()
+    return adapted.get_base_model()
+
+
+@torch.no_grad()
+def generate_ids(
+    model: PreTrainedModel,
+    tokens: Tokenization,
+    requests: Sequence[Request],
+    prompts: Sequence[list[int]],
+    sampling: Sampling,
+) -> list[list[int]]:
+    """Return the token ids by which a model in evaluation mode completes each prompt, the end token included."""
+    noise = GumbelSampling(requests, sampling, model.device)
+    if can_decode(model):
+        return decode(model, prompts, noise.choose, tokens.end_ids, tokens.pad_id, sampling.max_new_tokens)
+    # A model's own generation settings may penalise repetitions or sample; here only the request decides.
+    model.generation_config = GenerationConfig(eos_token_id=tokens.end_ids, pad_token_id=tokens.pad_id)
+    input_ids, mask = padded(prompts, tokens.pad_id)
+    width, rows = input_ids.shape[1], torch.arange(len(prompts), device=model.device)
+    generated = model.generate(
+        input_ids=input_ids.to(model.device),
+        attention_mask=mask.to(model.device),
+        logits_processor=LogitsProcessorList([lambda ids, logits: noise.scores(ids.shape[1] - width, rows, logits)]),
+        max_new_tokens=sampling.max_new_tokens,
+    )[:, width:].tolist()
+    return [tokens.until_end(ids) for ids in generated]
+
+
+class GumbelSampling:
     """Turn greedy decoding into sampling: the argmax of log-probabilities plus Gumbel noise is a draw from the softmax.
 
     The noise of a completion is a hash of its own seed, the position and the token, so a draw does not depend on what else is
     in the batch; greedy requests in the same batch get none.
     """
 
-    def __init__(self, requests: Sequence[Request], sampling: Sampling, prompt_width: int):
-        self.seeds = torch.tensor([request.seed for request in requests])  # (batch,)
-        self.sampled = torch.tensor([request.decoding == SAMPLED and sampling.temperature > 0 for request in requests])
-        self.prompt_width = prompt_width
+    def __init__(self, requests: Sequence[Request], sampling: Sampling, device: torch.device | str = "cpu"):
+        sampled = [request.decoding == SAMPLED and sampling.temperature > 0 for request in requests]
+        self.seeds = torch.tensor([request.seed for request in requests], device=device)  # (batch,)
+        self.sampled = torch.tensor(sampled, device=device)
         self.filters = LogitsProcessorList()
         if sampling.temperature > 0:
             self.filters.append(TemperatureLogitsWarper(float(sampling.temperature)))
@@ -83,14 +106,18 @@ class GumbelSampling(LogitsProcessor):
         if sampling.top_p < 1:
             self.filters.append(TopPLogitsWarper(sampling.top_p))
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Return the scores, (batch, vocabulary), with the noise added in the rows that are sampled."""
-        if not self.sampled.any():
-            return scores
-        step = input_ids.shape[1] - self.prompt_width
-        uniform = counter_uniform(self.seeds.to(scores.device), step, scores.shape[1])
-        noisy = self.filters(input_ids, scores.float()) - torch.log(-torch.log(uniform)).float()
-        return torch.where(self.sampled.to(scores.device)[:, None], noisy, scores.float())
+    def scores(self, step: int, rows: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """Return the logits, float32 (rows, vocabulary), of these rows of the batch, with the noise where they are sampled."""
+        sampled = self.sampled[rows]
+        if not sampled.any():
+            return logits
+        uniform = counter_uniform(self.seeds[rows], step, logits.shape[1])
+        noisy = self.filters(None, logits) - torch.log(-torch.log(uniform)).float()
+        return torch.where(sampled[:, None], noisy, logits)
+
+    def choose(self, step: int, rows: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """Return the token that each of these rows is continued with; see `scores`."""
+        return self.scores(step, rows, logits).argmax(dim=-1)
 
 
 def counter_uniform(seeds: torch.Tensor, step: int, width: int) -> torch.Tensor:

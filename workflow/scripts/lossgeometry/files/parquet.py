@@ -1,7 +1,8 @@
-"""Tidy tables of rows, as parquet and CSV files with reproducible bytes."""
+"""Parquet files that appear complete or not at all, with the same bytes for the same values."""
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,14 @@ def _array(column: Sequence, hint: type) -> pa.Array:
     return pa.Array.from_buffers(pa.int64(), len(column), [validity, pa.py_buffer(values)])
 
 
-def write_parquet(path: str | Path, table: pa.Table) -> None:
-    """Write a parquet file that appears complete or not at all."""
-    with atomic_file(path) as partial:
-        pa.parquet.write_table(table, partial, compression="zstd")
+@contextmanager
+def growing_parquet(path: str | Path, schema: pa.Schema, compression: str) -> Iterator[pa.parquet.ParquetWriter]:
+    """Write a file batch by batch."""
+    with atomic_file(path) as partial, pa.parquet.ParquetWriter(partial, schema, compression=compression) as parquet:
+        yield parquet
+
+
+def write_parquet(path: str | Path, table: pa.Table, compression: str = "zstd") -> None:
+    """Write a table."""
+    with growing_parquet(path, table.schema, compression) as parquet:
+        parquet.write_table(table)

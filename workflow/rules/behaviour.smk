@@ -1,0 +1,79 @@
+"""How far every run moves what the base writes, and pairs of runs from each other."""
+
+MEASURED = CONFIG.benchmark_of(CONFIG.behaviour)
+
+
+rule measure_behaviour:
+    input:
+        student=student_folder(),
+        adapter=lambda wildcards: adapter_inputs(wildcards.run),
+        base=results(f"evaluation/{BASE}/{MEASURED}.jsonl"),
+        own=lambda wildcards: [] if wildcards.run == BASE else results(f"evaluation/{wildcards.run}/{MEASURED}.jsonl"),
+        prompts=results(f"prompts/{MEASURED}.jsonl"),
+    output:
+        results("behaviour/{run}.parquet"),
+    log:
+        log_of("measure_behaviour/{run}"),
+    benchmark:
+        benchmark_of("measure_behaviour/{run}")
+    conda:
+        CPU if CONFIG.behaviour.precision == "float32" else GPU
+    threads: CONFIG.behaviour.threads
+    resources:
+        gpu=int(CONFIG.behaviour.precision != "float32"),
+    params:
+        cfg=jobs.function_space.divergences(CONFIG),
+        code=planned_code("measure_behaviour.py"),
+    message:
+        "Measuring how far {wildcards.run} moves what the base writes"
+    script:
+        "../scripts/measure_behaviour.py"
+
+
+rule compare_behaviour:
+    input:
+        student=student_folder(),
+        adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
+        adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
+        base=results(f"evaluation/{BASE}/{MEASURED}.jsonl"),
+        prompts=results(f"prompts/{MEASURED}.jsonl"),
+    output:
+        results("pairs/{a}--{b}/behaviour.parquet"),
+    log:
+        log_of("compare_behaviour/{a}--{b}"),
+    benchmark:
+        benchmark_of("compare_behaviour/{a}--{b}")
+    conda:
+        CPU if CONFIG.behaviour.precision == "float32" else GPU
+    threads: CONFIG.behaviour.threads
+    resources:
+        gpu=int(CONFIG.behaviour.precision != "float32"),
+    params:
+        cfg=jobs.function_space.divergences(CONFIG),
+        code=planned_code("compare_behaviour.py"),
+    message:
+        "Measuring how far what {wildcards.a} and {wildcards.b} write is apart"
+    script:
+        "../scripts/compare_behaviour.py"
+
+
+rule tabulate_behaviour:
+    input:
+        runs=[results(f"behaviour/{run}.parquet") for run in CONFIG.behaving],
+        pairs=pair_files("behaviour.parquet", CONFIG.behaviour_pairs),
+    output:
+        runs=reported("behaviour"),
+        pairs=reported("behaviour_pairs") if CONFIG.behaviour_pairs else [],
+    log:
+        log_of("tabulate_behaviour"),
+    benchmark:
+        benchmark_of("tabulate_behaviour")
+    conda:
+        CPU
+    params:
+        cfg={"runs": CONFIG.behaving, "pairs": [list(pair) for pair in CONFIG.behaviour_pairs]},
+        code=planned_code("tabulate_behaviour.py"),
+    message:
+        "Tabulating what the runs changed in what is written"
+    script:
+        "../scripts/tabulate_behaviour.py"
