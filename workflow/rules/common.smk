@@ -18,7 +18,7 @@ from lossgeometry.files.text import printable
 from lossgeometry.planned import VARIABLE, freeze, search_first, thaw
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.students.files import model_files
-from lossgeometry.updates.folders import update_files
+from lossgeometry.updates.folders import require_sources, update_files
 
 search_first(LIBRARY)
 
@@ -26,6 +26,7 @@ search_first(LIBRARY)
 if workflow.is_main_process:
     try:
         CONFIG = load_config({key: value for key, value in config.items()})
+        require_sources(CONFIG.adapters)
     except ConfigError as error:
         sys.exit(printable(f"The configuration cannot run. {error}."))
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))

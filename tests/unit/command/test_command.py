@@ -135,7 +135,7 @@ def test_names_that_cannot_be(tmp_path):
     for names in (["a--b=x", "c=y"], ["..=x", "c=y"], ["a b=x"]):
         with pytest.raises(InputError, match="is also a file's"):
             named_sources(names)
-    with pytest.raises(InputError, match="two adapters are called a; give them names"):
+    with pytest.raises(InputError, match="two adapters are called x; give them names"):
         named_sources(["a/x", "a/x"])
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lossgeometry.command.sources import require_base
 from lossgeometry.errors import InputError
 from lossgeometry.files.progress import tracked
 from lossgeometry.geometry.grams import run_grams
@@ -28,6 +29,7 @@ def path_of(folder: Path, base: str | None, rank: int) -> Trajectory:
     InputError
         If it has fewer than two, or one cannot be read.
     """
+    require_base(base)
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; name the one that a training run wrote its checkpoints to")
     found = {int(match[1]): entry for entry in folder.iterdir() if (match := CHECKPOINT.fullmatch(entry.name))}

@@ -36,7 +36,8 @@ def main(argv: Sequence[str]) -> int:
         print("interrupted; what was complete is kept", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.filename is None:  # what could not be written must not be tried again when the process ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _failed(f"{error.filename or 'standard output'}: {error.strerror or error}")
     return 0
 

@@ -10,7 +10,7 @@ import yaml
 from lossgeometry import jobs
 from lossgeometry.charts.figures import draw_figures
 from lossgeometry.command.matrix import cosine_matrix
-from lossgeometry.command.sources import local_path, what_is_left_out
+from lossgeometry.command.sources import local_path, require_base, what_is_left_out
 from lossgeometry.errors import InputError
 from lossgeometry.experiment.config import NAME, Config, load_config
 from lossgeometry.experiment.runs import pair_id
@@ -66,6 +66,7 @@ def write_comparison(
         )
     if k < 1:
         raise InputError(f"{k} directions cannot be compared; ask for 1 or more")
+    require_base(base)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder as --out")
     config = _configuration(sources, out, k, base, rank)

@@ -43,13 +43,15 @@ def _split(argument: str) -> tuple[str, str]:
 
 def _short_names(paths: Sequence[str]) -> list[str]:
     parts = [_parts(path) for path in paths]
-    while len(parts) > 1 and all(len(one) > 1 for one in parts) and len({one[-1] for one in parts}) == 1:
+    while (
+        len(set(map(tuple, parts))) > 1 and all(len(one) > 1 for one in parts) and len({one[-1] for one in parts}) == 1
+    ):
         parts = [one[:-1] for one in parts]
     for length in range(1, max(map(len, parts), default=0) + 1):
         names = ["-".join(one[-length:]) for one in parts]
         if len(set(names)) == len(names):
             return names
-    return ["-".join(one) for one in parts]
+    return [one[-1] for one in parts]
 
 
 def _parts(path: str) -> list[str]:
@@ -80,8 +82,15 @@ def local_path(source: str, fetched: Path) -> Path:
 @contextmanager
 def one_update(source: str, base: str | None, rank: int) -> Iterator[Update]:
     """Yield the update of one source; what was downloaded for it is removed at the end."""
+    require_base(base)
     with TemporaryDirectory() as scratch:
         yield load(local_path(source, Path(scratch) / "adapter"), base, rank)
+
+
+def require_base(base: str | None) -> None:
+    """Raise InputError if a base is named that is not there."""
+    if base is not None and not Path(base).is_dir():
+        raise InputError(f"{base} is not a folder; name that of the base model with --base")
 
 
 def what_is_left_out(update: Update) -> Iterator[str]:

@@ -58,7 +58,7 @@ def _facts(config: Config) -> Told:
     if not config.trained:
         # Of supplied updates the student is the base only where something is attached to it, or subtracted from it.
         measured = config.evaluated or config.connectivity_pairs or config.representation_pairs
-        used = measured or config.geometry.relation_to_base or any(run.whole_model for run in config.runs.values())
+        used = measured or config.geometry.relation_to_base or any(run.needs_base for run in config.runs.values())
         return {"base": config.student_name} if used else {}
     targets = ", ".join(name.removesuffix("_proj") for name in config.lora.target_modules)
     return {

@@ -1,10 +1,12 @@
 """What somebody names: a folder with a PEFT adapter or a whole model, or a hub id. Read while jobs are planned: no numpy here."""
 
 import difflib
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from lossgeometry.errors import InputError
+from lossgeometry.errors import ConfigError, InputError
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 MODEL_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
@@ -24,6 +26,28 @@ def require_source(source: str) -> None:
         raise InputError(
             f"{source} does not exist ({meant}); correct it, or write {source}@main for an adapter of the hub"
         )
+
+
+def require_sources(adapters: Mapping[str, str]) -> None:
+    """Raise ConfigError for the first of the configured adapters, by name, that is neither a folder nor a hub id."""
+    for name, source in adapters.items():
+        if Path(source).is_file():
+            raise ConfigError(f"adapters.{name}: {source} is a file; name the folder that holds it")
+        try:
+            require_source(source)
+        except InputError as error:
+            raise ConfigError(f"adapters.{name}: {error}") from None
+
+
+def needs_base(folder: str | Path) -> bool:
+    """Return whether the update in a folder can be read only beside the base: a whole model, or DoRA."""
+    if is_checkpoint(folder):
+        return True
+    try:
+        config = json.loads((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False  # the job that reads the folder says what is wrong with it
+    return isinstance(config, dict) and bool(config.get("use_dora"))
 
 
 def is_checkpoint(folder: str | Path) -> bool:
