@@ -64,7 +64,7 @@ function buildFilters() {
   const summary = el("summary", {});
   const details = el("details", { class: "filters" }, summary, el("div", { class: "panel" }, el("div", {}, methods, arms, fieldset)));
   syncs.push(() => {
-    summary.textContent = `Runs and pairs: ${shownRuns().length} of ${bundle.runs.length} runs, ${chosenPairs().length} of ${bundle.pairs.length} pairs`;
+    summary.textContent = `${trained ? "Runs" : "Adapters"} and pairs: ${shownRuns().length} of ${bundle.runs.length} ${compared}, ${chosenPairs().length} of ${bundle.pairs.length} pairs`;
   });
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && details.open) {

@@ -15,6 +15,7 @@ function table(name) {
 }
 
 const trained = table("training").length > 0;
+const compared = trained ? "runs" : "adapters";
 
 const runShown = (id) => {
   const run = runs.get(id);

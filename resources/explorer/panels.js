@@ -3,7 +3,7 @@ function buildHead() {
   const facts = Object.entries(bundle.facts);
   const rollouts = table("rollouts")[0];
   const percent = (value) => `${(100 * value).toFixed(0)} %`;
-  const listed = [...facts, [trained ? "runs" : "adapters", bundle.runs.length], ["pairs", bundle.pairs.length]];
+  const listed = [...facts, [compared, bundle.runs.length], ["pairs", bundle.pairs.length]];
   if (rollouts) {
     listed.push(["rollouts", `${rollouts.rollouts} for ${rollouts.prompts} prompts`], ["correct", percent(rollouts.correct)]);
     if (isNumber(rollouts.groups_mixed)) listed.push([term("mixed", "mixed prompts"), percent(rollouts.groups_mixed)]);

@@ -61,7 +61,7 @@ function buildMap() {
     spec: "map", own: true,
     title: () => [metric().title, soft(`, ${sayPlace()} — grey italics: no more than `, term("chance", "chance"), " gives")],
   });
-  section("map", "A map of directions", ["Each run against each other. Strong colour: they changed the weights in the same way; no colour: unrelated. ",
+  section("map", "A map of directions", [`Each ${trained ? "run" : "adapter"} against each other. Strong colour: they changed the weights in the same way; no colour: unrelated. `,
     "Start with the ", term("cosine", "cosine"), "; the ", term("gram_alignment", "output-Gram alignment"), " forgets which inputs an update reads."],
   { controls: [select("map", "Show", metricOptions(["cosine", "gram_alignment.output", "gram_alignment.input", "top_direction.output", "top_direction.input", "angle_first.output", "angle_first.input"]))],
     plots: [plot], layout: "square" });
