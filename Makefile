@@ -1,15 +1,22 @@
-# `make all`: the environment, then the default experiment. `make test`: the environment, then the tests.
+# `make all`: the environment, then the default experiment; `make quick`: a smaller one. `make test`: the environment, then the tests.
 PYTHON ?= python3.11
 CORES ?= 8
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?=
-CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+# Whatever else snakemake takes, for all, plan, preflight and accept: make plan ARGS="--config seeds=[1]"
+ARGS ?=
+CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all environment test browser slurm preflight plan accept lint reference clean
+.PHONY: all quick environment test test-quick test-slow browser slurm preflight plan resources accept verify lint reference clean
 
 all: $(VENV)/installed
-	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
+	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
+	$(BIN)/snakemake --cores $(CORES) all $(CONFIGFILE)
+
+# A first page: student, rollouts, three losses, tables and summary, all real and all small.
+quick: $(VENV)/installed
+	$(BIN)/snakemake --configfile config/quick.yaml --cores $(CORES) all
 
 # The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
 environment: $(VENV)/installed
@@ -22,13 +29,27 @@ preflight: $(VENV)/installed
 plan: $(VENV)/installed
 	$(BIN)/python workflow/scripts/print_plan.py $(CONFIGFILE)
 
+# What SLURM is to be asked for, from what the jobs of an experiment took: RESULTS=results/tiny.
+resources: $(VENV)/installed
+	$(BIN)/python workflow/scripts/print_resources.py $(RESULTS)
+
 # After a change that you judge to be without effect: record the results as current instead of computing them again.
 accept: $(VENV)/installed
 	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
 
-test: $(VENV)/installed
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit
-	$(BIN)/pytest tests/plan tests/integration
+# Compute the digests that results claim again, here or in a copy: make verify RESULTS=/somewhere/results/tiny
+verify: $(VENV)/installed
+	$(BIN)/python workflow/scripts/verify_results.py $(RESULTS)
+
+test: test-quick test-slow
+
+# The inner loop of an edit: unit and plan tests, in under two minutes on two cores.
+test-quick: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/plan
+
+test-slow: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadfile -m slow tests/unit tests/plan
+	$(BIN)/pytest tests/integration
 
 # Tests that need a browser, and SLURM's packages; they say what is missing.
 browser slurm: $(VENV)/installed
@@ -36,7 +57,7 @@ browser slurm: $(VENV)/installed
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/mypy
 	mkdir -p build && cat resources/explorer/*.js > build/page.js  # one scope in the page, so one file here
 	$(BIN)/oxlint --no-ignore build/page.js

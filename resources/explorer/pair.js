@@ -39,39 +39,21 @@ function choosePair(end, run) {
   change({ focus: found.id });
 }
 
-// The tables' verdict in words: below chance is more alike for an angle, less for a similarity.
-function verdict(found, metric) {
-  if (!isNumber(found.value)) return "undefined";
-  if (found.verdict === "-") return "";
-  if (found.verdict === "i") return "no more alike than chance";
-  const above = found.verdict === "a";
-  if (metric.name === "orthogonal_fraction" || metric.angle) return above ? "further apart than chance" : "more alike than chance";
-  return above ? "more alike than chance" : metric.low < 0 ? "opposed, beyond chance" : "less alike than chance";
-}
+// One line per benchmark: the paired comparison under the chosen decoding, once, whatever questions it answers.
+const pairedTests = (pair) => [...new Map(table("differences").filter((row) => row.pair === pair.id && row.decoding === state.decoding).reverse().map((row) => [row.benchmark, row])).values()].reverse();
+const barriersOf = (pair) => table("barriers").filter((row) => `${row.run_a}--${row.run_b}` === pair.id);
 
+// What the tables' verdicts say; nothing is judged here.
 function sentence(pair) {
-  const [a, b] = [runs.get(pair.a).name, runs.get(pair.b).name];
-  const cosine = measured("cosine", pair);
-  const parts = [];
-  if (isNumber(cosine.value)) {
-    const words = Math.abs(cosine.value) > 0.9 ? "nearly one direction" : inside(cosine) ? "unrelated directions" : Math.abs(cosine.value) > 0.4 ? "related directions" : "nearly orthogonal directions";
-    parts.push(`${a} and ${b} changed the weights in ${words} (cosine ${write(cosine.value, bundle.metrics.cosine)}, chance ${chanceText(cosine, bundle.metrics.cosine)}).`);
-    const gram = measured("gram_alignment.output", pair);
-    if (isNumber(gram.value) && gram.value > 2 * Math.abs(cosine.value) && gram.value > (gram.high ?? 0) && gram.value > 0.3) {
-      parts.push("They write to much the same outputs, though they read other inputs.");
-    }
-  }
-  const barrier = table("barriers").find((row) => `${row.run_a}--${row.run_b}` === pair.id);
-  if (barrier) {
-    parts.push({
-      barrier: "A loss barrier lies between them.", "no barrier": "No loss barrier lies between them.",
-    }[barrier.verdict] ?? "Whether a loss barrier lies between them cannot be told.");
-  }
-  const tests = table("mcnemar").filter((row) => `${row.run_a}--${row.run_b}` === pair.id);
-  if (tests.length) {
-    const apart = tests.filter((row) => isNumber(row.p_holm) && row.p_holm < 0.05).map((row) => row.benchmark);
-    parts.push(apart.length ? `Their greedy accuracy differs on ${apart.join(" and ")}.` : "Their greedy accuracy cannot be told apart.");
-  }
+  const both = `${runs.get(pair.a).name} and ${runs.get(pair.b).name}`;
+  const parts = [["cosine", `The weight changes of ${both}`], ["gram_alignment.output", "Their output Grams"]].flatMap(([key, what]) => {
+    const [found, metric] = [measured(key, pair), bundle.metrics[key]];
+    return isNumber(found.value) ? [`${what} are ${metric.words[found.verdict]} (${metric.title.toLowerCase()} ${write(found.value, metric)}, chance ${chanceText(found, metric)}).`] : [];
+  });
+  const barriers = barriersOf(pair).map((row) => `${row.verdict} (${row.loss.replaceAll("_", " ")})`);
+  if (barriers.length) parts.push(`Loss barrier between them: ${barriers.join(", ")}.`);
+  const tests = pairedTests(pair).map((row) => `${row.verdict} on ${row.benchmark}`);
+  if (tests.length) parts.push(`Their ${state.decoding} accuracy: ${tests.join(", ")}.`);
   return parts.join(" ");
 }
 
@@ -98,10 +80,10 @@ function brief(pair) {
     const why = noteOf(key, pair);
     rows.push({
       name: term(name, metric.title), value: [write(found.value, metric), over ?? "", why && !isNumber(found.value) ? ` ${why}` : ""],
-      chance: [chanceText(found, metric), el("span", { class: "quiet" }, ` ${verdict(found, metric)}`)], layers: layersOf(key, pair),
+      chance: [chanceText(found, metric), el("span", { class: "quiet" }, ` ${isNumber(found.value) ? metric.words[found.verdict] : "undefined"}`)], layers: layersOf(key, pair),
     });
   }
-  for (const row of table("barriers").filter((other) => `${other.run_a}--${other.run_b}` === pair.id)) {
+  for (const row of barriersOf(pair)) {
     rows.push({
       name: term("barrier", `Barrier, ${row.loss.replaceAll("_", " ")}`), value: `${short(row.difference)} (${short(row.difference_low)} to ${short(row.difference_high)})`,
       chance: [`control ${short(row.control)}`, el("span", { class: "quiet" }, ` ${row.verdict}`)], layers: "–",
@@ -112,14 +94,15 @@ function brief(pair) {
     const low = similar.reduce((least, row) => (row.value < least.value ? row : least));
     rows.push({ name: term("cka", "CKA, debiased"), value: `at least ${low.value.toFixed(4)}`, chance: "0", layers: `lowest in ${low.layer}` });
   }
+  const points = (value) => (isNumber(value) ? `${(100 * value).toFixed(1)} points`.replace("-", "−") : "–");
   const percent = (row) => (row ? `${(100 * row.accuracy).toFixed(1)} %` : "–");
   for (const benchmark of new Set(table("accuracy").map((row) => row.benchmark))) {
     const of = (run) => table("accuracy").find((row) => row.run === run && row.benchmark === benchmark && row.decoding === state.decoding);
-    const test = table("mcnemar").find((row) => `${row.run_a}--${row.run_b}` === pair.id && row.benchmark === benchmark);
+    const test = pairedTests(pair).find((row) => row.benchmark === benchmark);
     if (!of(pair.a) && !of(pair.b)) continue;
     rows.push({
       name: term("accuracy", `Accuracy, ${benchmark} (${state.decoding})`), value: `${percent(of(pair.a))} and ${percent(of(pair.b))}; base ${percent(of("base"))}`,
-      chance: test && state.decoding === "greedy" ? [term("mcnemar", "p"), ` ${short(test.p)}, Holm ${short(test.p_holm)}`] : "–", layers: "–",
+      chance: test ? [`second − first: ${points(test.difference)} (${points(test.low)} to ${points(test.high)})`, el("span", { class: "quiet", title: test.reason ?? "" }, ` ${test.verdict}`)] : "–", layers: "–",
     });
   }
   return rows;

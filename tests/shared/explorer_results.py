@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lossgeometry.geometry.chance import verdicts
+from lossgeometry.settings.tasks import Page
 from lossgeometry.stages import STAGES
 
 METHODS = {
@@ -97,7 +98,7 @@ def write_results(
             "verdict": ["correct", "wrong", HOSTILE],
         }
         pd.DataFrame({**columns, "n_tokens": 5, "extracted": [HOSTILE, None, "3"]}).to_parquet(rollouts)
-    cfg = {
+    page = {
         "experiment": "made-up",
         "reference": "sft",
         "charts": [stage.charts for stage in STAGES if stage.charts],
@@ -114,7 +115,7 @@ def write_results(
         },
     }
     return {
-        "cfg": cfg,
+        "page": Page.from_told(page),
         "tables": found,
         "training": training,
         "rollouts": rollouts,
@@ -209,12 +210,18 @@ def _function_space(tables: Path, pairs, layers: int, rng, found) -> None:
 
 
 def _evaluation(folder: Path, runs, pairs, rng, found):
-    rows, tests, answers = [], [], []
+    rows, tests, answers, differences = [], [], [], []
     for benchmark in ("reachable", "hard"):
         for run in ["base", *runs]:
             for decoding in ("greedy", "sampled"):
                 value = float(rng.uniform(0.6, 0.8))
                 rows.append((run, benchmark, decoding, 500, 1, value, value - 0.03, value + 0.03, 0.01, 0.0, 0.05))
+        for place, (a, b) in enumerate([("base", run) for run in runs] + list(pairs)):
+            verdict = ("equal", "different", "cannot tell")[place % 3]
+            for decoding in ("greedy", "sampled"):
+                differences.append((a, b, benchmark, decoding, 0.01, -0.01, 0.03, verdict, "made up"))
+                verdict = "cannot tell"
+            differences.append((a, b, benchmark, "greedy", 0.01, -0.01, 0.03, "of a claim's own family", "made up"))
         tests += [(a, b, benchmark, 500, 10, 12, 0.8, 1.0) for a, b in [("base", run) for run in runs] + list(pairs)]
     columns = [
         "run",
@@ -232,6 +239,8 @@ def _evaluation(folder: Path, runs, pairs, rng, found):
     pd.DataFrame(rows, columns=columns).to_csv(folder / "tables/accuracy.csv", index=False)
     columns = ["run_a", "run_b", "benchmark", "problems", "b", "c", "p", "p_holm"]
     pd.DataFrame(tests, columns=columns).to_csv(folder / "tables/mcnemar.csv", index=False)
+    columns = ["run_a", "run_b", "benchmark", "decoding", "difference", "low", "high", "verdict", "reason"]
+    pd.DataFrame(differences, columns=columns).to_csv(folder / "tables/differences.csv", index=False)
     for run in ["base", *runs]:
         path = folder / "evaluation" / run / "hard.jsonl"
         path.parent.mkdir(parents=True)
@@ -244,5 +253,5 @@ def _evaluation(folder: Path, runs, pairs, rng, found):
     path = folder / "prompts/hard.jsonl"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"id": "h0", "problem": HOSTILE, "answer": HOSTILE}) + "\n")
-    found |= {name: folder / f"tables/{name}.csv" for name in ("accuracy", "mcnemar")}
+    found |= {name: folder / f"tables/{name}.csv" for name in ("accuracy", "mcnemar", "differences")}
     return answers, [path]

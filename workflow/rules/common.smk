@@ -2,35 +2,66 @@
 
 import os
 import sys
-from os.path import relpath
 from pathlib import Path
 
-# The library beside these rules, even where another copy of it is installed.
-LIBRARY = f"{workflow.basedir}/workflow/scripts"
-sys.path.insert(0, LIBRARY)
+from snakemake.logging import logger
 
 from lossgeometry import jobs
-from lossgeometry.code_digests import code_digests
+from lossgeometry.code_digests import code_digests, is_package
 from lossgeometry.errors import ChangedCode, ConfigError
+from lossgeometry.experiment.checks import note_on_directions
 from lossgeometry.experiment.config import load_config, planned_config
-from lossgeometry.experiment.runs import BASE, pair_id
+from lossgeometry.experiment.layers import DEFAULT, over_default, read_layer
+from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.text import printable
-from lossgeometry.planned import VARIABLE, freeze, search_first, thaw
-from lossgeometry.provenance import digest_of_file
+from lossgeometry.planning.reasons import shorten_logged
+from lossgeometry.planned import freeze, search_first, thaw, variable_of
 from lossgeometry.students.files import model_files
-from lossgeometry.updates.folders import require_sources, update_files
+from lossgeometry.updates.folders import require_folders, update_files
 
 search_first(LIBRARY)
+# Named by the module that includes this workflow, so that a workflow can include it twice.
+VARIABLE = variable_of(__name__)
+
+
+def refuse(error):
+    sys.exit(printable(f"The configuration cannot run. {error}."))
+
+
+def lies_over_default():
+    """Return whether the default configuration lies under what is given: files that are no whole experiment."""
+    if __name__ is not None:  # a module is given its configuration
+        return "experiment" not in config
+    return over_default(map(read_layer, workflow.config_settings.configfiles)) and bool(
+        read_layer(Path(HOME) / DEFAULT)
+    )
+
 
 # Only the main process reads the configuration; its jobs, wherever and whenever they start, are handed what it planned.
+try:
+    PARTIAL = workflow.is_main_process and lies_over_default()
+except ConfigError as error:
+    refuse(error)
+
+if PARTIAL:
+
+    configfile: workflow.source_path("../../config/config.yaml")
+
+
 if workflow.is_main_process:
     try:
         CONFIG = load_config({key: value for key, value in config.items()})
-        require_sources(CONFIG.adapters)
+        require_folders(CONFIG.adapters)
     except ConfigError as error:
-        sys.exit(printable(f"The configuration cannot run. {error}."))
+        refuse(error)
+    parts = jobs.rollouts.finished_parts(Path(f"results/{CONFIG.experiment}/rollouts/shards")) or CONFIG.rollouts.shards
+    CONFIG = CONFIG.model_copy(update={"rollouts": CONFIG.rollouts.model_copy(update={"shards": parts})})
+    logger.addFilter(shorten_logged)
+    if CONFIG.trained and (note := note_on_directions(CONFIG.geometry, CONFIG.lora)):
+        print(f"Note: {note}.", file=sys.stderr)
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
-    workflow.config_settings.configfiles = []
+    if __name__ is None:  # no module: the files of a workflow around this one are its own
+        workflow.config_settings.configfiles = []
 else:
     try:
         PLAN = thaw(os.environ[VARIABLE])
@@ -43,9 +74,13 @@ envvars:
     VARIABLE,
 
 
+# Where Snakemake installs the environments of jobs, their files are what it compares, and no package here is what a job uses.
+DEPLOYED = bool(workflow.deployment_settings.deployment_method)
+
+
 def planned_code(*files):
     """Return the digests of the code that a job runs, as they were when it was planned; see `code_digests`."""
-    digests = code_digests(*files)
+    digests = {name: code for name, code in code_digests(*files).items() if not (DEPLOYED and is_package(name))}
     return digests if workflow.is_main_process else {name: PLAN["code"].get(name, "") for name in digests}
 
 
@@ -62,6 +97,7 @@ wildcard_constraints:
     benchmark="[A-Za-z0-9_-]+",
     set="[A-Za-z0-9_-]+",
     seed="[0-9]+",
+    scatteritem="[0-9]+-of-[0-9]+",
 
 
 def results(path):
@@ -91,6 +127,11 @@ def teacher_folder():
     return results("models/teacher")
 
 
+def given(file):
+    """Return a file of the user's as an input: it lies where its name says, below no module's prefix and in no storage."""
+    return local(str(file))
+
+
 def manifest(folder):
     """Return the file that lists the digests of a model folder. Jobs depend on it: a folder's date changes with every copy."""
     return f"{folder}.json"
@@ -109,29 +150,36 @@ def model_manifests():
 
 def source_files(source):
     """Return the files that a model is linked from, where it is a folder: its weights may change in place."""
-    return list(map(str, model_files(source.name))) if source.source == "folder" else []
-
-
-def adapter_folder(run):
-    """Return the folder of a run's adapter: the user's own where it exists, else trained or made here, or fetched from the hub."""
-    if CONFIG.runs[run].origin == "untrained":
-        return results(f"initialisations/s{CONFIG.runs[run].init_seed}")
-    folder = CONFIG.runs[run].folder
-    return folder if folder and Path(folder).is_dir() else results(f"adapters/{run}")
+    return list(map(given, model_files(source.name))) if source.source == "folder" else []
 
 
 def adapter_inputs(run):
-    """Return the files that a job which uses a run's update depends on; none for the base."""
-    return [] if run == BASE else list(map(str, update_files(adapter_folder(run))))
+    """Return the files that a job which uses a run's update depends on; none for the base.
+
+    They are the user's own where the folder exists, else trained or made here, or fetched from the hub.
+    """
+    if run == BASE:
+        return []
+    if CONFIG.runs[run].origin == "untrained":
+        return list(map(str, update_files(results(f"initialisations/s{CONFIG.runs[run].init_seed}"))))
+    folder = CONFIG.runs[run].folder
+    if folder and Path(folder).is_dir():
+        return list(map(given, update_files(folder)))
+    return list(map(str, update_files(results(f"adapters/{run}"))))
 
 
 def adapter_files():
     return [results(f"adapters/{run}/adapter_model.safetensors") for run in TRAINED]
 
 
-def pair_files(name, pairs=None):
-    """Return one file of every given pair; by default of every pair of the experiment."""
-    return [results(f"pairs/{pair_id(a, b)}/{name}") for a, b in (CONFIG.pairs if pairs is None else pairs)]
+def row_files(stage, pairs):
+    """Return the archives of the rows that hold some pairs; a job makes the row of a run with the runs before it."""
+    return [results(f"rows/{run}/{stage}.zip") for run in jobs.pairs.rows(pairs)]
+
+
+def row_adapters(rows, run):
+    """Return the files of the updates in a run's row, by run."""
+    return {end: adapter_inputs(end) for end in [*rows[run], run]}
 
 
 def evaluation_files(runs=None):
@@ -156,7 +204,7 @@ def one_of(names):
 def problem_file(name):
     """Return the user's file that a set of problems is read from; none for a data set of the hub."""
     source = jobs.grading.problem_source(CONFIG, name)
-    return source.name if source.source == "file" else []
+    return given(source.name) if source.source == "file" else []
 
 
 def initialisation(run, name):

@@ -1,6 +1,10 @@
 """What a person reads: the tables that gather every stage, and the summary."""
 
+from lossgeometry.provenance import digest_of_file
+from lossgeometry.resources import PAPER
 from lossgeometry.stages import STAGES
+
+DROPPED = [results(f"tables/{table.file}") for stage in STAGES for table in stage.tables if not table.asked(CONFIG)]
 
 
 rule write_config:
@@ -10,10 +14,13 @@ rule write_config:
         log_of("write_config"),
     benchmark:
         benchmark_of("write_config")
+    localrule: True
     conda:
         CPU
     params:
         cfg=CONFIG.told(),
+        # As a function that takes `input`, a parameter is not compared. Tables of runs that are no longer part of the experiment.
+        dropped=lambda wildcards, input: DROPPED,
         code=planned_code("write_config.py"),
     message:
         "Recording the resolved configuration"
@@ -31,6 +38,7 @@ rule tabulate_runs:
         log_of("tabulate_runs"),
     benchmark:
         benchmark_of("tabulate_runs")
+    localrule: True
     conda:
         CPU
     params:
@@ -60,6 +68,7 @@ rule tabulate_sensitivity:
         log_of("tabulate_sensitivity"),
     benchmark:
         benchmark_of("tabulate_sensitivity")
+    localrule: True
     conda:
         CPU
     params:
@@ -71,25 +80,23 @@ rule tabulate_sensitivity:
         "../scripts/tabulate_sensitivity.py"
 
 
-# Its content counts, not its date, which a fresh clone renews.
-# Relative, so that a moved clone plans the same jobs; and found from any folder that Snakemake is called in.
-PAPER = relpath(f"{workflow.basedir}/resources/paper_reference.yaml")
 CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "differences")
 
 
 rule tabulate_claims:
     input:
         **{name: path for name, path in TABLES.items() if name in CLAIM_TABLES},
-        reference=ancient(PAPER),
     output:
         reported("claims"),
     log:
         log_of("tabulate_claims"),
     benchmark:
         benchmark_of("tabulate_claims")
+    localrule: True
     conda:
         CPU
     params:
+        # What the paper reports counts by content, not by date, which a fresh clone renews.
         cfg=jobs.report.claims(CONFIG, digest_of_file(PAPER)),
         code=planned_code("tabulate_claims.py"),
     message:
@@ -104,13 +111,13 @@ SECTIONS = [stage.section for stage in STAGES if stage.section]
 rule write_summary:
     input:
         **{name: path for name, path in TABLES.items() if name in EXPLORED and path.endswith(".csv")},
-        reference=ancient(PAPER),
     output:
         results("summary.md"),
     log:
         log_of("write_summary"),
     benchmark:
         benchmark_of("write_summary")
+    localrule: True
     conda:
         CPU
     params:

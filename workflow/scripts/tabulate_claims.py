@@ -10,11 +10,12 @@ with job(snakemake):
 
     from lossgeometry.evaluation.claims import tabulate_claims
     from lossgeometry.experiment.runs import Run
+    from lossgeometry.resources import PAPER
 
     tabulate_claims(
         student=snakemake.params.cfg["student"],
         runs=[Run(**run) for run in snakemake.params.cfg["runs"]],
-        tables={name: Path(path) for name, path in snakemake.input.items() if name != "reference"},
-        reference=Path(snakemake.input.reference),
+        tables={name: Path(path) for name, path in snakemake.input.items()},
+        reference=PAPER,
         output=Path(snakemake.output[0]),
     )

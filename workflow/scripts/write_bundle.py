@@ -9,12 +9,13 @@ with job(snakemake):
     from pathlib import Path
 
     from lossgeometry.explorer.bundle import gather, write_bundle
+    from lossgeometry.settings.tasks import Page
 
     given = snakemake.input
-    cfg = snakemake.params.cfg
+    page = Page.from_told(snakemake.params.cfg)
     bundle = gather(
-        cfg,
-        tables={name: Path(given[name]) for name in cfg["tables"]},
+        page,
+        tables={name: Path(given[name]) for name in page.tables},
         training=[Path(path) for path in given.training],
         rollouts=Path(given.rollout_rows[0]) if given.rollout_rows else None,
         answers=[Path(path) for path in given.answers],

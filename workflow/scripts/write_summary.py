@@ -11,13 +11,16 @@ with job(snakemake):
     import yaml
 
     from lossgeometry.report.summary import write_summary
+    from lossgeometry.resources import PAPER
+    from lossgeometry.settings.tasks import Summary
 
     cfg = snakemake.params.cfg
+    run = Summary.from_told(cfg["run"])
     tables = {name: Path(path) for name, path in snakemake.input.items()}
-    paper = yaml.safe_load(tables.pop("reference").read_text(encoding="utf-8"))
+    paper = yaml.safe_load(PAPER.read_text(encoding="utf-8"))
     write_summary(
-        cfg=cfg["config"],
-        facts={"student": cfg["student"], "paper_student": paper["student"]},
+        run=run,
+        facts={"student": run.student, "paper_student": paper["student"]},
         sections=cfg["sections"],
         tables=tables,
         benchmarks=Path(snakemake.output[0]).parent / "benchmarks",

@@ -1,7 +1,5 @@
 """The tables of accuracies from graded answers whose outcome is known."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,9 +37,10 @@ def run_of(name):
 
 
 def tabulate(folder, runs=RUNS, pairs=((RUNS[1], RUNS[2]),), contamination=None):
-    known = [asdict(run_of(run)) for run in runs if run != "base"]
-    cfg = {"runs": known, "benchmarks": ["reachable"], "pairs": [list(pair) for pair in pairs], "margin": 0.02}
-    tabulate_accuracy(cfg, folder, contamination, {name: folder / f"{name}.csv" for name in NAMES})
+    known = [run_of(run) for run in runs if run != "base"]
+    tabulate_accuracy(
+        known, ["reachable"], pairs, 0.02, folder, contamination, {name: folder / f"{name}.csv" for name in NAMES}
+    )
     return [pd.read_csv(folder / f"{name}.csv") for name in NAMES]
 
 

@@ -16,7 +16,7 @@ from lossgeometry.experiment.config import load_config
 
 ROOT = Path(__file__).resolve().parents[3]
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-del DEFAULT["connectivity"]  # it names runs, which the tests change
+del DEFAULT["connectivity"], DEFAULT["edits"]  # they name runs, which the tests change
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
 
 
@@ -38,13 +38,17 @@ def test_every_shipped_configuration_is_valid(path):
 GENERATED = {"source": "generated", "count": 3}
 # (key, value, what the sentence must say): the key, and words of the cure.
 BAD = [
-    ("trainig", {}, r"^trainig: .*config/README\.md"),
+    ("trainig", {}, r"^trainig: there is no such key; .* choose one of experiment, .*, training, .*, evaluation"),
     ("training.step", 3, r"^training\.step: .*config/README\.md"),
     ("training.steps", "many", r"^training\.steps: .*integer.*'many'"),
     ("training.micro_batch_size", 7, r"training\.micro_batch_size: it must divide training\.batch_size"),
     ("methods.sft", {"learning_rate": -1e-3}, r"^methods\.sft\.learning_rate: .*greater than 0"),
-    ("methods.magic", {"learning_rate": 1e-3}, r"methods\.magic: there is no method magic; add .*methods/magic\.py"),
-    ("methods.dpo", {"learning_rate": 1e-4, "options": {"betta": 1}}, r"methods\.dpo\.options\.betta: .*README"),
+    ("methods.magic", {"learning_rate": 1e-3}, r"there is no method magic; choose one of dft, .*, or add .*magic\.py"),
+    (
+        "methods.dpo",
+        {"learning_rate": 1e-4, "options": {"betta": 1}},
+        r"methods\.dpo\.options\.betta: .*choose one of .*beta",
+    ),
     ("methods.dpo", {"learning_rate": 1e-4, "options": {"beta": -1}}, r"methods\.dpo\.options\.beta: .*greater than 0"),
     (
         "methods.online_grpo",
@@ -52,15 +56,37 @@ BAD = [
         r"methods\.online_grpo\.options\.generations: .*divisor of training\.batch_size",
     ),
     ("methods", {}, r"methods: there is nothing to compare; name at least one method, or adapters"),
-    ("seeds", [42, 42], r"methods\.rft: run rft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
+    ("seeds", [42, 42], r"methods\.sft: run sft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
     ("methods.sft", {"learning_rate": 1e-3, "learning_rates": [1e-3]}, r"methods\.sft: run .* appears twice"),
     ("methods.sft@", {"learning_rate": 1e-3}, r"methods\.sft@: write <method> or <method>@<variant>"),
     (
         "comparisons",
         {"pairs": [["sft.lr1.s1", "rft.lr0.001.s42"]]},
-        r"comparisons: there is no run sft\.lr1\.s1; the runs are",
+        r"comparisons: there is no sft\.lr1\.s1; name one of sft, ",
     ),
     ("student.source", "endpoint", r"student"),
+    *(
+        (key, value, rf"^{re.escape(key)}{below}: input should be {first}.*' or '{last}', but it is 'magic'")
+        for key, value, below, first, last in (
+            ("evaluation.engine", {"name": "magic"}, r"\.name", "'transformers'", "openai"),
+            ("rollouts.engine", {"name": "magic"}, r"\.name", "'transformers'", "openai"),
+            ("prompts.schema", "magic", "", "'plain'", "deepscaler"),
+            ("prompts.source", "magic", "", "'generated'", "file"),
+            ("student.source", "magic", "", "'tiny'", "endpoint"),
+            ("representations.estimators", ["magic"], r"\.0", "'debiased'", "shift_cosine"),
+        )
+    ),
+    (
+        "methods.online_grpo",
+        {"learning_rate": 1.0, "options": {"engine": "magic"}},
+        r"options\.engine: input should be 'transformers' or 'vllm', but it is 'magic'",
+    ),
+    (
+        "prompts.grader",
+        "magic",
+        r"^prompts\.grader: there is no grader magic; choose one of choice, exact, math_verify",
+    ),
+    ("adapters", {"x": "/nowhere/at/all"}, r"^adapters\.x: /nowhere/at/all is neither an existing folder nor a hub id"),
     ("evaluation.engine", {"name": "openai"}, r"evaluation.*endpoint cannot serve the adapters"),
     *(
         ("experiment", name, r"^experiment: the name .* is also a folder's: use letters, digits and underscores, with")
@@ -78,7 +104,7 @@ BAD = [
         (
             "evaluation.benchmarks",
             {name: GENERATED},
-            rf"the name {name} is taken by the prompts of the rollouts; choose",
+            rf"the name {name} is taken by other problems than a benchmark's; choose",
         )
         for name in ("train", "heldout")
     ),

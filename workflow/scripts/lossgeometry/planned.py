@@ -12,13 +12,18 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from lossgeometry.code_digests import digest_of_code
+from lossgeometry.code_digests import DECISIVE, digest_of_code, installed_version, is_package
 from lossgeometry.errors import ChangedCode
 from lossgeometry.provenance import SCRIPTS, digest_of_file
 
 VARIABLE = "LOSSGEOMETRY_PLAN"
 PLANNING = tuple(f"lossgeometry/{name}" for name in ("jobs/", "experiment/", "settings/", "code_digests.py"))
 """What decides which jobs there are, and what they are told."""
+
+
+def variable_of(module: str | None) -> str:
+    """Return the environment variable that hands on the plan of this workflow, or of it as a module of another."""
+    return f"{VARIABLE}_{module}" if module else VARIABLE
 
 
 def search_first(folder: str) -> None:
@@ -57,7 +62,8 @@ def thaw(text: str) -> dict[str, Any]:
 
 def _code() -> dict[str, str]:
     files = [*SCRIPTS.glob("*.py"), *SCRIPTS.glob("lossgeometry/**/*.py")]
-    return {file.relative_to(SCRIPTS).as_posix(): digest_of_code(file) for file in sorted(files)}
+    packages = {name: installed_version(name) for names in DECISIVE.values() for name in names}
+    return packages | {file.relative_to(SCRIPTS).as_posix(): digest_of_code(file) for file in sorted(files)}
 
 
 def _rules() -> dict[str, str]:
@@ -67,6 +73,8 @@ def _rules() -> dict[str, str]:
 
 
 def _digest_now(name: str) -> str:
+    if is_package(name):
+        return installed_version(name)
     file = SCRIPTS / name
     return digest_of_code(file) if file.is_file() else ""
 
@@ -77,12 +85,12 @@ def require_planned_code(code: Mapping[str, str]) -> None:
     Parameters
     ----------
     code
-        {path relative to workflow/scripts: digest}, the job's parameter of that name.
+        {path relative to workflow/scripts: digest}, and {package: version}, the job's parameter of that name.
 
     Raises
     ------
     ChangedCode
-        Naming the first file that changed.
+        Naming the first file or package that changed.
     """
     _require_same(code, {name: _digest_now(name) for name in code})
 

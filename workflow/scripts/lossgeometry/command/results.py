@@ -12,14 +12,15 @@ from lossgeometry.charts.figures import draw_figures
 from lossgeometry.command.matrix import cosine_matrix
 from lossgeometry.command.sources import local_path, require_base, what_is_left_out
 from lossgeometry.errors import InputError
-from lossgeometry.experiment.config import NAME, Config, load_config
-from lossgeometry.experiment.runs import pair_id
+from lossgeometry.experiment.checks import NAME
+from lossgeometry.experiment.config import Config, load_config
 from lossgeometry.explorer.bundle import gather, write_bundle
 from lossgeometry.explorer.page import write_page
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.files.parquet import table_of, write_parquet
 from lossgeometry.files.progress import tracked
+from lossgeometry.files.rows import pair_id
 from lossgeometry.geometry.overview import overview
 from lossgeometry.geometry.pairs import MapRow, PairGeometry, compare_pair
 from lossgeometry.geometry.scopes import Row
@@ -28,6 +29,7 @@ from lossgeometry.geometry.tabulation import gather_maps, gather_pairs, write_cs
 from lossgeometry.report.data_dictionary import beside
 from lossgeometry.report.runs_table import tabulate_runs
 from lossgeometry.report.summary import write_summary
+from lossgeometry.settings.tasks import Page, Summary
 from lossgeometry.stages import STAGES
 from lossgeometry.updates.loading import load
 from lossgeometry.updates.reduction import write_delta
@@ -134,18 +136,18 @@ def _write_report(config: Config, tables: Mapping[str, Path], out: Path) -> None
         partial.write_text(yaml.safe_dump(config.told(), sort_keys=False, allow_unicode=True), encoding="utf-8")
     shown = {table.name: table.on_page for stage in STAGES for table in stage.tables if table.on_page != ()}
     shown = {name: columns for name, columns in shown.items() if name in tables}
-    sections = [stage.section for stage in STAGES if stage.section]
+    told = jobs.report.summary(config, "", [stage.section for stage in STAGES if stage.section])
     write_summary(
-        cfg=config.told(),
+        run=Summary.from_told(told["run"]),
         facts={"student": config.student_name, "paper_student": ""},
-        sections=sections,
+        sections=told["sections"],
         tables={name: tables[name] for name in shown if tables[name].suffix == ".csv"},
         benchmarks=out / "benchmarks",
         output=out / "summary.md",
     )
-    cfg = jobs.report.page(config, shown, [stage.charts for stage in STAGES if stage.charts])
+    page = Page.from_told(jobs.report.page(config, shown, [stage.charts for stage in STAGES if stage.charts]))
     gathered = out / "explorer.json"
-    write_bundle(gather(cfg, {name: tables[name] for name in shown}, config=out / "config.yaml"), gathered)
+    write_bundle(gather(page, {name: tables[name] for name in shown}, config=out / "config.yaml"), gathered)
     # As the workflow does: page and figures start from the file.
     bundle = json.loads(gathered.read_text(encoding="utf-8"))
     write_page(bundle, out / "explorer.html")

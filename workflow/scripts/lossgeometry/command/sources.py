@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lossgeometry.errors import InputError
-from lossgeometry.experiment.config import NAME, NAME_RULE
+from lossgeometry.experiment.checks import NAME, NAME_RULE
 from lossgeometry.updates.folders import require_source
 from lossgeometry.updates.hub import fetch_adapter
 from lossgeometry.updates.loading import load

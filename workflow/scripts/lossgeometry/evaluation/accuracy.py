@@ -1,6 +1,6 @@
 """The tables of accuracies, of their paired differences, and of what several samples or seeds tell."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,27 +54,32 @@ ACCURACY_COLUMNS = [
 
 
 def tabulate_accuracy(
-    cfg: Mapping[str, Any], evaluation: Path, contamination: Path | None, outputs: Mapping[str, Path]
+    runs: Sequence[Run],
+    benchmarks: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    margin: float,
+    evaluation: Path,
+    contamination: Path | None,
+    outputs: Mapping[str, Path],
 ) -> None:
     """Write the tables from the graded answers below `evaluation`.
 
     Parameters
     ----------
-    cfg
-        `runs`: the fields of every run, without the base; `benchmarks` in their order; `pairs` of run ids; `margin`.
+    runs, pairs
+        All runs but the base, and the pairs of ids that are compared.
     contamination
         tables/contamination.csv; None where nothing was trained here.
     outputs
         Paths of accuracy, differences, mcnemar, pass_at_k and across_seeds.
     """
-    runs = [Run(**run) for run in cfg["runs"]]
     graded: dict[tuple[str, str, str], Outcomes] = {}
     for run in [BASE, *(run.id for run in runs)]:
-        for benchmark in cfg["benchmarks"]:
+        for benchmark in benchmarks:
             for decoding, outcomes in read_outcomes(evaluation / run / f"{benchmark}.jsonl").items():
                 graded[run, benchmark, decoding] = outcomes
     _require_same_problems(graded)
-    differences = differences_table(graded, questions(runs, map(tuple, cfg["pairs"])), cfg["margin"])
+    differences = differences_table(graded, questions(runs, pairs), margin)
     tables = {
         "accuracy": accuracy_table(graded, differences, overlapping_ids(contamination) if contamination else {}),
         "differences": differences,

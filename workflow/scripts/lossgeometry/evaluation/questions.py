@@ -48,13 +48,15 @@ def _asked(pair: Pair, runs: Mapping[str, Run]) -> tuple[str, str]:
     """Return the question that a pair answers, and its group."""
     a, b = runs.get(pair[0]), runs[pair[1]]
     if a is None:
-        if b.external:
+        if b.origin == "given":
             return "does an adapter change the base's accuracy", ""
+        if b.origin == "derived" and not b.control:
+            return "does an edit change the base's accuracy", ""
         if b.control:
             return "does a control change the base's accuracy", f"seed {b.seed}"
         rate = "" if b.default else f"learning rate {b.learning_rate:g}, "
         return "does a loss change the base's accuracy", f"{rate}seed {b.seed}"
-    if a.external or b.external:
+    if "given" in (a.origin, b.origin):
         return "do the adapters differ", ""
     if a.label == b.label and a.learning_rate == b.learning_rate:
         return f"do the seeds of {a.label} differ", f"learning rate {a.learning_rate:g}"

@@ -93,7 +93,7 @@ DIFFERENCES = Table(
         Column("reason", "why"),
     ),
     asked,
-    ("pair", "benchmark", "decoding", "verdict"),
+    ("pair", "benchmark", "decoding", "difference", "low", "high", "verdict", "reason"),
 )
 MCNEMAR = Table(
     "mcnemar",

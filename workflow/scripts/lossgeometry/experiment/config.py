@@ -1,32 +1,36 @@
 """The configuration: its models composed, its cross-checks, and errors that name the key and the cure."""
 
-import importlib.util
-import re
 from functools import cached_property
 from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.runs import BASE, Run, control_runs, expand_pairs, expand_runs
+from lossgeometry.experiment.checks import (
+    NAME,
+    NAME_RULE,
+    check_adapters,
+    check_graders,
+    check_method,
+    check_names,
+    check_reference,
+    check_training,
+    sentence,
+)
+from lossgeometry.experiment.runs import BASE, Run, control_runs, edit_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
-from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
 from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.connectivity import Connectivity
+from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.evaluation import Evaluation
 from lossgeometry.settings.geometry import Geometry
 from lossgeometry.settings.models import Model, Problems
 from lossgeometry.settings.representations import Representations
 from lossgeometry.settings.rollouts import Grading, Rollouts
 from lossgeometry.settings.training import Lora, Method, Seeds, Training
-
-LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
-NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
-"""A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
-NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
 
 FunctionSpace = Connectivity | Representations | Behaviour
 
@@ -47,6 +51,9 @@ class Config(Block):
     """Appended to every problem, after a newline, in rollouts, training and evaluation alike."""
     prompts: Problems | None = None
     """The problems that rollouts are sampled for; none where no method is trained."""
+    probe: Problems | None = None
+    """The problems that connectivity and hidden states are measured on, whatever the benchmarks are. Without it, as many as these
+    stages use of the first of `evaluation.benchmarks`."""
     rollouts: Rollouts = Rollouts()
     """How the rollouts are sampled."""
     grading: Grading = Grading()
@@ -62,6 +69,8 @@ class Config(Block):
     adapters: dict[str, str] = {}
     """Updates supplied by the user: name to PEFT folder or hub id (`owner/name@revision` pins the latter), or to a folder with a
     full fine-tune of the student, which is compared in its weights alone."""
+    edits: dict[str, Edit] = {}
+    """Runs that are computed from others, by name: adapters `edit.<name>`, which everything downstream takes."""
     comparisons: Comparisons = Comparisons()
     """Which pairs are compared."""
     geometry: Geometry = Geometry()
@@ -83,7 +92,8 @@ class Config(Block):
     def _expand_runs(self) -> list[Run]:
         runs = expand_runs(self.methods, self.seeds, self.adapters)
         wanted = self.evaluation.controls and self.evaluation.benchmarks
-        return [*runs, *control_runs(runs, self.geometry.reference)] if wanted else runs
+        runs += control_runs(runs, self.geometry.reference) if wanted else []
+        return [*runs, *edit_runs(runs, self.edits)]
 
     @cached_property
     def trained(self) -> list[Run]:
@@ -128,9 +138,19 @@ class Config(Block):
         pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
         return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
-    def benchmark_of(self, stage: FunctionSpace) -> str:
-        """Return the benchmark that a stage takes its problems from; empty where there is none."""
-        return stage.benchmark or next(iter(self.evaluation.benchmarks), "")
+    @cached_property
+    def probes(self) -> Problems | None:
+        """`probe`, or its default; None where there are no problems at all."""
+        first = next(iter(self.evaluation.benchmarks.values()), None)
+        if self.probe or not first:
+            return self.probe
+        used = (self.connectivity.sequences, self.connectivity.accuracy_problems, self.representations.prompts)
+        return first.model_copy(update={"count": min(first.count, max(used))})
+
+    @property
+    def measured_benchmark(self) -> str:
+        """The benchmark whose answers the stage `behaviour` measures; empty where there is none."""
+        return self.behaviour.benchmark or next(iter(self.evaluation.benchmarks), "")
 
     @property
     def student_name(self) -> str:
@@ -153,10 +173,9 @@ class Config(Block):
         if not self.methods and not self.adapters:
             raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
         for label, method in self.methods.items():
-            _check_method(label, method, self.training)
-        for name in self.adapters:
-            if not NAME.fullmatch(name):
-                raise ValueError(f"adapters.{name!r}: the name is also a folder's: {NAME_RULE}")
+            check_method(label, method, self.training)
+        check_names("edits", self.edits)
+        check_adapters(self.adapters)
         if self.rollouts.file and self.prompts is not None:
             raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
         if self.methods and self.prompts is None and not self.rollouts.file:
@@ -169,22 +188,10 @@ class Config(Block):
             raise ValueError(
                 "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
             )
-        budget = self.rollouts.sampling.max_new_tokens
-        if self.methods and self.rollouts.engine.reasoning == "keep" and budget >= self.training.max_length:
-            raise ValueError(
-                f"training.max_length: kept reasoning is trained on, and completions of up to {budget} tokens "
-                "(rollouts.sampling.max_new_tokens) do not fit; raise it, or set rollouts.engine.reasoning to drop"
-            )
-        if self.training.batch_size % self.training.micro_batch_size:
-            raise ValueError("training.micro_batch_size: it must divide training.batch_size")
-        if self.training.batch_size % self.training.processes:
-            raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
+        if self.methods:
+            check_training(self.training, self.rollouts)
         sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
-        for key, problems in {"prompts": self.prompts, **sets}.items():
-            if problems and problems.grader not in grader_names():
-                raise ValueError(
-                    f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
-                )
+        check_graders({"prompts": self.prompts, "probe": self.probe, **sets})
         self._check_runs()
         return self
 
@@ -205,9 +212,8 @@ class Config(Block):
         for key, comparisons in {"": self.comparisons, **{key: of.comparisons for key, of in stages.items()}}.items():
             try:
                 pairs = expand_pairs(runs, comparisons) if comparisons else []
-            except KeyError as error:
-                known = ", ".join(ids)
-                raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None
+            except ValueError as error:
+                raise ValueError(f"{key}comparisons: {error}") from None
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
                 self._check_function_space(key, stages[key])
 
@@ -217,33 +223,13 @@ class Config(Block):
         )
         if needs_solutions and self.prompts is None and not self.rollouts.file:
             raise ValueError(f"{key}comparisons: this stage needs held-out solutions of the teacher; configure prompts")
-        if stage.benchmark and stage.benchmark not in self.evaluation.benchmarks:
-            raise ValueError(f"{key}benchmark: there is no {stage.benchmark}; name one of evaluation.benchmarks")
-        if stage.needs_benchmark and not self.benchmark_of(stage):
-            raise ValueError(f"{key}benchmark: this stage needs problems; configure one of evaluation.benchmarks")
-
-
-def _check_method(label: str, method: Method, training: Training) -> None:
-    name = label.partition("@")[0]
-    if not LABEL.fullmatch(label):
-        raise ValueError(f"methods.{label}: write <method> or <method>@<variant>, such as dpo@beta0.05")
-    if importlib.util.find_spec(f"lossgeometry.methods.{name}") is None:
-        raise ValueError(
-            f"methods.{label}: there is no method {name}; add workflow/scripts/lossgeometry/methods/{name}.py"
-        )
-    module = method_module(name)
-    try:
-        options = module.Options(**method.options)
-    except ValidationError as error:
-        raise ValueError(f"methods.{label}.options.{_sentence(error)}") from None
-    if method.verdicts == "shuffled" and not module.OFFLINE:
-        raise ValueError(
-            f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
-        )
-    if not module.OFFLINE and training.batch_size % options.generations:
-        raise ValueError(
-            f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"
-        )
+        if isinstance(stage, Behaviour):
+            if self.measured_benchmark not in self.evaluation.benchmarks:
+                raise ValueError(
+                    f"{key}benchmark: there is no {stage.benchmark or 'benchmark'}; name one of evaluation.benchmarks"
+                )
+        elif stage.needs_probe and not self.probes:
+            raise ValueError("probe: this stage needs problems; set probe, or configure one of evaluation.benchmarks")
 
 
 def load_config(values: dict[str, Any]) -> Config:
@@ -256,31 +242,18 @@ def load_config(values: dict[str, Any]) -> Config:
     """
     try:
         config = Config(**values)
+        if config.methods:
+            check_reference(config.geometry, [*config.methods, *config.adapters])
         if not config.smoke:
             return config
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
     except ValidationError as error:
-        raise ConfigError(_sentence(error)) from None
+        raise ConfigError(sentence(error, Config.model_fields)) from None
 
 
 def planned_config(values: dict[str, Any]) -> Config:
     """Return the configuration that `Config.model_dump` resolved before, smoke variant or not."""
     return Config(**values)
-
-
-def _sentence(error: ValidationError) -> str:
-    """Return the first problem of a validation as `key: what is wrong; the cure`."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    more = f" ({len(error.errors()) - 1} more after this one)" if len(error.errors()) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return f"{key}: there is no such key; remove it or look up its spelling in config/README.md{more}"
-    if first["type"] == "missing":
-        return f"{key}: this key is missing; add it as config/README.md describes{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error":
-        return f"{key + ': ' if key else ''}{message}{more}"
-    return f"{key}: {message[0].lower() + message[1:]}, but it is {first['input']!r}; correct it{more}"
 
 
 def json_schema() -> dict[str, Any]:

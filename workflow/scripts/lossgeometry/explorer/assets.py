@@ -1,6 +1,6 @@
 """The files that the page is made of; the Snakefile asks, so nothing heavy is imported."""
 
-from lossgeometry.provenance import SCRIPTS
+from lossgeometry.resources import RESOURCES
 
 CODE = (
     *("state.js", "data.js", "dom.js", "plots.js", "views.js", "views_function.js"),
@@ -8,4 +8,4 @@ CODE = (
 )
 ASSETS = ("page.html", "style.css", "definitions.json", *CODE)
 """What the page is made of; the code in the order in which it runs."""
-ASSET_FOLDER = SCRIPTS.parents[1] / "resources" / "explorer"
+ASSET_FOLDER = RESOURCES / "explorer"

@@ -7,7 +7,6 @@ from typing import Any
 
 from lossgeometry.charts.palette import BASE
 from lossgeometry.connectivity.stage import LOSSES
-from lossgeometry.experiment.runs import pair_id
 from lossgeometry.explorer import geometry_rows
 from lossgeometry.explorer.columns import columns_of, records, rounded
 from lossgeometry.explorer.labels import Pair, Run, name_pairs, name_runs, shown_first
@@ -18,7 +17,9 @@ from lossgeometry.explorer.training_curves import training_rows
 from lossgeometry.explorer.view import initial_state
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
+from lossgeometry.files.rows import pair_id
 from lossgeometry.provenance import digest_of_file
+from lossgeometry.settings.tasks import Page
 
 RUN_FACTS = (
     "learning_rate",
@@ -36,7 +37,7 @@ DENSE = ("geometry", "layers", "modules")
 
 
 def gather(
-    cfg: Mapping[str, Any],
+    page: Page,
     tables: Mapping[str, Path],
     training: Sequence[Path] = (),
     rollouts: Path | None = None,
@@ -49,12 +50,8 @@ def gather(
 
     Parameters
     ----------
-    cfg
-        `experiment`, `reference`, `facts` (name to text, for the head of the page), `methods`: title, objective and
-        citation of every label, `charts`: modules of the stages' charts, `tables`: for every table of the page its
-        columns, or None for all of them.
     tables
-        The files of these tables; `runs` is required.
+        The files of the page's tables; `runs` is required.
     training
         training.csv of the runs trained here.
     rollouts, answers, prompts
@@ -64,20 +61,21 @@ def gather(
     provenance
         run.json of the runs trained here; the first one's package versions are shown.
     """
-    titles = {label: method["title"] for label, method in cfg["methods"].items()}
+    titles = {label: method.title for label, method in page.methods.items()}
     run_table = records(read_frame(tables["runs"], dtype={"seed": str, "run": str, "method": str}))
     runs = {run.id: run for run in name_runs(run_table, titles)}
     bundle: dict[str, Any] = {
-        "experiment": cfg["experiment"],
-        "reference": cfg["reference"],
-        "facts": dict(cfg["facts"]),
-        "methods": {label: dict(method) for label, method in cfg["methods"].items()},
+        "experiment": page.experiment,
+        "reference": page.reference,
+        "facts": dict(page.facts),
+        "methods": {label: method.told() for label, method in page.methods.items()},
         "runs": [_run_entry(run, row) for run, row in zip(runs.values(), run_table, strict=True)],
         "metrics": {
-            key: {**metric._asdict(), "angle": metric.angle, "format": metric.format} for key, metric in METRICS.items()
+            key: {**metric._asdict(), "angle": metric.angle, "format": metric.format, "words": metric.words}
+            for key, metric in METRICS.items()
         },
         "run_metrics": RUN_METRICS,
-        "charts": list(cfg["charts"]),
+        "charts": list(page.charts),
         "losses": LOSSES,
         "base_colour": list(BASE),
         "tables": {},
@@ -93,7 +91,7 @@ def gather(
         bundle["projections"] = sorted(set(frame.projection) - {""}, key=lambda name: ("qkvo".find(name) % 9, name))
         bundle["geometry"] = geometry_rows.dense_blocks(frame, pair_ids, ks)
         found["run_metrics"] = (geometry_rows.run_rows(frame), ("run", "metric", "layer", "value"))
-    for name, columns in cfg["tables"].items():
+    for name, columns in page.tables.items():
         if name in (*DENSE, "runs"):
             continue
         # Of the tables of claims, an empty field is text.
@@ -109,7 +107,7 @@ def gather(
     if training:
         found["training"] = (list(training_rows(training)), ("run", "quantity", "step", "value"))
     found["samples"] = (list(_samples(runs, rollouts, answers, prompts)), SAMPLE_COLUMNS)
-    pairs = name_pairs(list(dict.fromkeys(pair_ids)), runs, cfg["reference"])
+    pairs = name_pairs(list(dict.fromkeys(pair_ids)), runs, page.reference)
     bundle["pairs"] = [_pair_entry(pair) for pair in pairs]
     bundle["visible"], bundle["chosen"] = ([pair.id for pair in shown] for shown in shown_first(pairs, runs))
     bundle["tables"] = {name: columns_of(rows, names) for name, (rows, names) in found.items() if rows}

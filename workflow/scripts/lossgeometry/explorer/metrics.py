@@ -29,6 +29,15 @@ class Metric(NamedTuple):
         return self.high == 90
 
     @property
+    def words(self) -> dict[str, str]:
+        """What the tables' verdicts say of the likeness of two updates, by their first letter, `-` for none: an angle above
+        chance is less alike."""
+        more, less = "more alike than chance", "opposed, beyond chance" if self.low < 0 else "less alike than chance"
+        if self.angle or self.name == "orthogonal_fraction":
+            more, less = "further apart than chance", more
+        return {"a": more, "b": less, "i": "no more alike than chance", "-": "without a chance level"}
+
+    @property
     def format(self) -> str:
         """Its d3 number format."""
         return ".0f" if self.angle else ".2f"

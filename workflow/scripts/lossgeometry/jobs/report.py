@@ -1,11 +1,11 @@
 """What the jobs of the tables, the summary and the page are told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told
 from lossgeometry.methods import method_module
+from lossgeometry.settings.tasks import MethodInWords, Page, Summary
 
 
 def runs_table(config: Config) -> list[Told]:
@@ -18,40 +18,46 @@ def runs_table(config: Config) -> list[Told]:
 
 def claims(config: Config, paper: str) -> Told:
     """Return what the verdicts on the paper's claims depend on beside the tables; ``paper`` is the digest of its numbers."""
-    return {"student": config.student_name, "paper": paper, "runs": [asdict(run) for run in config.runs.values()]}
+    return {"student": config.student_name, "paper": paper, "runs": [run.told() for run in config.runs.values()]}
 
 
 def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
     """Return what the summary depends on beside the tables; ``paper`` is the digest of the paper's numbers."""
-    return {
-        "student": config.student_name,
-        "paper": paper,
-        "sections": list(sections),
-        "config": config.told(),
-    }
+    named = {"student": "the student itself", "tiny": "a tiny teacher trained here"}
+    run = Summary(
+        experiment=config.experiment,
+        student=config.student_name,
+        teacher=named.get(config.teacher.source, config.teacher.name),
+        tiny_student=config.student.source == "tiny",
+        trained=bool(config.methods),
+        one_seed=all(
+            len((method.seeds or config.seeds) + method.further_seeds) < 2 for method in config.methods.values()
+        ),
+        rank=config.lora.rank,
+        targets=config.lora.target_modules,
+    )
+    return {"paper": paper, "sections": list(sections), "run": run.told()}
 
 
 def page(config: Config, tables: Mapping[str, Sequence[str] | None], charts: Sequence[str]) -> Told:
     """Return what the page depends on beside the tables: their columns that it takes (None for all), the modules of the
     stages' charts, the methods in words, and the head's facts."""
-    return {
-        "experiment": config.experiment,
-        "reference": config.geometry.reference,
-        "facts": _facts(config),
-        "methods": {label: _method_in_words(label) for label in config.methods},
-        "charts": list(charts),
-        "tables": {name: None if columns is None else list(columns) for name, columns in tables.items()},
-    }
+    return Page(
+        experiment=config.experiment,
+        reference=config.geometry.reference,
+        facts=_facts(config),
+        methods={label: _method_in_words(label) for label in config.methods},
+        charts=tuple(charts),
+        tables={name: None if columns is None else tuple(columns) for name, columns in tables.items()},
+    ).told()
 
 
-def _method_in_words(label: str) -> Told:
+def _method_in_words(label: str) -> MethodInWords:
     name, _, variant = label.partition("@")
     method = method_module(name)
-    return {
-        "title": f"{method.TITLE} {variant}".strip(),
-        "objective": method.OBJECTIVE,
-        "citation": method.CITATION,
-    }
+    return MethodInWords(
+        title=f"{method.TITLE} {variant}".strip(), objective=method.OBJECTIVE, citation=method.CITATION
+    )
 
 
 def _facts(config: Config) -> Told:

@@ -3,6 +3,8 @@
 from lossgeometry.experiment.config import Config
 from lossgeometry.experiment.runs import Run
 from lossgeometry.jobs.blocks import Told
+from lossgeometry.jobs.pairs import rows
+from lossgeometry.settings.edits import Edit
 
 
 def update(config: Config, run: str) -> Told:
@@ -20,6 +22,11 @@ def pair(config: Config, run_a: str, run_b: str) -> Told:
     a, b = config.runs[run_a], config.runs[run_b]
     reference = config.geometry.reference
     return {"k": config.geometry.k, "reference": int(b.label == reference != a.label)}
+
+
+def row(config: Config, run: str) -> Told:
+    """Return what the geometry of each pair in a run's row depends on, by the other run."""
+    return {other: pair(config, other, run) for other in rows(config.pairs)[run]}
 
 
 def pairs_table(config: Config) -> Told:
@@ -47,4 +54,31 @@ def sweeps(config: Config) -> Told:
             {"run": run.id, "method": run.label} | {key: getattr(run, key) for key in keys}
             for run in swept_runs(config)
         ]
+    }
+
+
+def derived(config: Config, run_id: str) -> Told:
+    """Return what a derived update depends on beside those that it is computed from."""
+    run = config.runs[run_id]
+    if run.control:  # random directions
+        (source,) = run.sources
+        edit = Edit(of=source, randomise=run.init_seed)
+        return {"edit": edit.told(), "names": [source], "sources": [source]}
+    edit = config.edits[run_id.removeprefix("edit.")]
+    return {"edit": edit.told(), "names": list(edit.sources), "sources": list(run.sources)}
+
+
+def edits(config: Config) -> Told:
+    """Return what the tables of the edits depend on beside their files."""
+    return {
+        "edits": {
+            f"edit.{name}": {
+                "operation": edit.words(),
+                "parent": config.runs[f"edit.{name}"].sources[0],
+                "control": f"edit.{name}.random" if edit.random_control else "",
+            }
+            for name, edit in config.edits.items()
+        },
+        "benchmarks": list(config.evaluation.benchmarks),
+        "margin": config.evaluation.margin,
     }

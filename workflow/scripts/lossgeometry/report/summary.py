@@ -1,20 +1,23 @@
 """The page that a person reads first: what was run, what came out, and how far it can be trusted."""
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pandas as pd
 
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.report.markdown import escape, table
+from lossgeometry.settings.tasks import Summary
+
+RUN = re.compile(r"external\..+|.+\.lr[^/]+\.s\d+(-o\d+)?")
 
 
 def write_summary(
-    cfg: dict[str, Any],
+    run: Summary,
     facts: Mapping[str, str],
     sections: Sequence[str],
     tables: dict[str, Path],
@@ -25,8 +28,6 @@ def write_summary(
 
     Parameters
     ----------
-    cfg
-        The resolved configuration.
     facts
         `student`: the student in words; `paper_student`: the paper's.
     sections
@@ -39,9 +40,9 @@ def write_summary(
     frames = {name: read_frame(path) for name, path in tables.items()}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
     modules = [import_module(f"lossgeometry.{name}") for name in sections]
-    parts = [_what_was_run(cfg, facts["student"], frames), in_short(modules, frames)]
+    parts = [_what_was_run(run, frames), in_short(modules, frames)]
     parts += [module.section(frames, facts) for module in modules]
-    parts += [_time(benchmarks), _caveats(cfg, frames)]
+    parts += [_time(benchmarks, set(frames["runs"].run)), _caveats(run, frames)]
     with atomic_file(output) as path:
         path.write_text("\n\n".join(part.rstrip() for part in parts if part) + "\n", encoding="utf-8")
 
@@ -52,20 +53,16 @@ def in_short(modules: Sequence[ModuleType], frames: Mapping[str, pd.DataFrame]) 
     return "\n".join(["## In short", "", *(f"- {line}." for line in found)]) if found else ""
 
 
-def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.DataFrame]) -> str:
+def _what_was_run(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
     runs = frames["runs"]
-    trained = [label for label in cfg["methods"]]
-    subject = "what the loss does to the weights" if trained else "what the adapters do to the weights"
-    lines = [f"# {escape(cfg['experiment'])}: {subject}", ""]
-    if trained:
-        teacher = {"student": "the student itself", "tiny": "a tiny teacher trained here"}.get(
-            cfg["teacher"]["source"], cfg["teacher"]["name"]
-        )
+    subject = "what the loss does to the weights" if run.trained else "what the adapters do to the weights"
+    lines = [f"# {escape(run.experiment)}: {subject}", ""]
+    if run.trained:
         lines.append(
-            f"{len(runs)} adapters were compared. They share the base ({escape(student_name)}), the rollouts (sampled from"
-            f" {escape(teacher)}) and,"
-            f" within a seed, the LoRA initialisation (rank {cfg['lora']['rank']} on"
-            f" {escape(', '.join(cfg['lora']['target_modules']))});"
+            f"{len(runs)} adapters were compared. They share the base ({escape(run.student)}), the rollouts (sampled from"
+            f" {escape(run.teacher)}) and,"
+            f" within a seed, the LoRA initialisation (rank {run.rank} on"
+            f" {escape(', '.join(run.targets))});"
             " only the loss differs, and the data that a loss takes from the rollouts."
         )
     else:
@@ -73,7 +70,7 @@ def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.D
             f"{len(runs)} updates supplied by the user were compared: {escape(', '.join(runs.method))}. How they were made is"
             " not known here; what is said of them is said of their weights."
         )
-    if cfg["student"]["source"] == "tiny" and trained:
+    if run.tiny_student and run.trained:
         lines += [
             "",
             "**Scale.** The student has well under a million parameters and its problems are made up. What holds here shows that"
@@ -82,10 +79,20 @@ def _what_was_run(cfg: dict[str, Any], student_name: str, frames: dict[str, pd.D
     return "\n".join(lines)
 
 
-def _time(benchmarks: Path) -> str:
+def _run_ids(file: Path) -> set[str]:
+    """Return the runs that a job is named after."""
+    names = (name for part in file.with_suffix("").parts for name in part.split("--"))
+    return {name for name in names if RUN.fullmatch(name)}
+
+
+def _time(benchmarks: Path, known: set[str]) -> str:
+    """Return what the jobs took; those of runs that are no longer part of the experiment are left out."""
     rows = []
     for folder in sorted(path for path in benchmarks.iterdir()) if benchmarks.is_dir() else []:
         files = sorted(folder.rglob("*.tsv")) if folder.is_dir() else [folder]
+        files = [file for file in files if _run_ids(file.relative_to(benchmarks)) <= known]
+        if not files:
+            continue
         measured = pd.concat([pd.read_csv(file, sep="\t") for file in files])
         memory = pd.to_numeric(measured.max_rss, errors="coerce").max()
         rows.append(
@@ -108,9 +115,9 @@ def _time(benchmarks: Path) -> str:
     )
 
 
-def _caveats(cfg: dict[str, Any], frames: dict[str, pd.DataFrame]) -> str:
+def _caveats(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
     lines = ["## Caveats", ""]
-    if cfg["methods"]:
+    if run.trained:
         lines += [
             "- Agreement on the input side within one seed is forced by the shared initialisation of A: read it against its"
             " chance level, or across seeds.",
@@ -126,6 +133,6 @@ def _caveats(cfg: dict[str, Any], frames: dict[str, pd.DataFrame]) -> str:
         lines.append("- The best accuracy may mean the smallest move: compare with the base's row.")
     if "accuracy" in frames and frames["accuracy"].truncation_flag.any():
         lines.append("- Rows marked **!** have more than 1 % truncated completions; their accuracy reads too low.")
-    if len(cfg["seeds"]) < 2 and not any(method["seeds"] for method in cfg["methods"].values()) and cfg["methods"]:
+    if run.trained and run.one_seed:
         lines.append("- One seed per method: no difference here is separated from the noise of retraining.")
     return "\n".join(lines)

@@ -21,17 +21,18 @@ from lossgeometry.generation.generate import Progress
 from lossgeometry.generation.requests import Request, rollout_requests
 from lossgeometry.generation.templating import completion_token_ids
 from lossgeometry.provenance import digest_of
-from lossgeometry.settings.rollouts import Engine, Sampling
+from lossgeometry.settings.rollouts import Engine
+from lossgeometry.settings.tasks import TeacherAnswers
 
 ASKED = ("model", "base_url", "prompt_suffix", "sampling", "body", "seed")
 """What an answer depends on, beside its problem and the number of its sample."""
 
 
 def ask_teacher(
-    cfg: dict[str, Any],
+    task: TeacherAnswers,
     speed: dict[str, Any],
     student: Path,
-    prompts: list[Path],
+    prompts: Path,
     shard: tuple[int, int],
     output: Path,
 ) -> None:
@@ -42,30 +43,21 @@ def ask_teacher(
 
     Parameters
     ----------
-    cfg
-        `ASKED`, and `samples_per_prompt`, `reasoning` and, where it is kept, `reasoning_template`.
     speed
-        Keys of the engine on which no answer depends: requests in flight over all shards, deadline, the key's variable, the
+        Keys of the engine on which no answer depends: requests in flight from this job, deadline, the key's variable, the
         share that may be refused.
     student
         Model folder whose tokenizer counts the tokens.
     prompts
-        Files of problems; the samples of all of them are drawn alike.
+        File of problems.
     """
-    problems = [row for path in prompts for row in read_lines(path)][shard[0] :: shard[1]]
-    requests = rollout_requests(problems, cfg["samples_per_prompt"], cfg["seed"])
-    folder = output.parent.parent / "answers" / digest_of({key: cfg[key] for key in ASKED})
-    share = in_flight_of_shard(speed["batch_size"], shard)
-    told = {key: cfg[key] for key in ("base_url", "body", "reasoning")}
-    engine = Engine(name="openai", **told, **speed | {"batch_size": share})
-    failed = _ask(requests, Sampling(**cfg["sampling"]), engine, cfg, folder, output.name)
-    write_atomic(output, _rows(requests, folder, failed, cfg, AutoTokenizer.from_pretrained(student)))
-
-
-def in_flight_of_shard(total: int, shard: tuple[int, int]) -> int:
-    """Return a shard's share of the requests in flight, so that all shards together have `total` of them at most."""
-    number, shards = shard
-    return total // shards + (number < total % shards)
+    problems = list(read_lines(prompts))[shard[0] :: shard[1]]
+    requests = rollout_requests(problems, task.samples_per_prompt, task.seed)
+    told = task.told()
+    folder = output.parent.parent / "answers" / digest_of({key: told[key] for key in ASKED})
+    engine = Engine(name="openai", **{key: told[key] for key in ("base_url", "body", "reasoning")}, **speed)
+    failed = _ask(requests, engine, task, folder, output.name)
+    write_atomic(output, _rows(requests, folder, failed, task, AutoTokenizer.from_pretrained(student)))
 
 
 def identity(request: Request) -> str:
@@ -74,7 +66,7 @@ def identity(request: Request) -> str:
 
 
 def _ask(
-    requests: Sequence[Request], sampling: Sampling, engine: Engine, cfg: dict[str, Any], folder: Path, name: str
+    requests: Sequence[Request], engine: Engine, task: TeacherAnswers, folder: Path, name: str
 ) -> dict[str, Answer]:
     """Ask for every answer that is not kept yet, and keep it; return {identity: answer} of the requests without one."""
     failed: dict[str, Answer] = {}
@@ -83,9 +75,9 @@ def _ask(
         missing = [request for request in requests if identity(request) not in kept]
         if len(missing) < len(requests):
             print(f"{len(requests) - len(missing)} of {len(requests)} answers are there already, in {folder.name}")
-        client = OpenAIEngine(cfg["model"], cfg["prompt_suffix"], engine) if missing else None
+        client = OpenAIEngine(task.model, task.prompt_suffix, engine) if missing else None
         progress = Progress(0, len(missing))
-        for batch in client.generate(missing, sampling, len(requests) - len(missing)) if client else ():
+        for batch in client.generate(missing, task.sampling, len(requests) - len(missing)) if client else ():
             failed |= {identity(request): answer for request, answer in batch if answer.finish_reason == FAILED}
             came = [(request, answer) for request, answer in batch if answer.finish_reason != FAILED]
             append(folder / name, ({"identity": identity(request), **asdict(answer)} for request, answer in came))
@@ -109,7 +101,7 @@ def _kept(folder: Path) -> dict[str, tuple[Path, int]]:
 
 
 def _rows(
-    requests: Sequence[Request], folder: Path, failed: dict[str, Answer], cfg: dict[str, Any], tokenizer: Tokenizer
+    requests: Sequence[Request], folder: Path, failed: dict[str, Answer], task: TeacherAnswers, tokenizer: Tokenizer
 ) -> Iterator[dict[str, Any]]:
     """Yield the completions in the order of the requests; the answers are read where they lie."""
     kept = _kept(folder)
@@ -121,23 +113,23 @@ def _rows(
                 path, start = kept[identity(request)]
                 row = read_at(files[path], start)
                 answer = Answer(**{name: row[name] for name in row if name != "identity"})
-            yield _row(request, answer, cfg, tokenizer)
+            yield _row(request, answer, task, tokenizer)
 
 
-def _row(request: Request, answer: Answer, cfg: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
+def _row(request: Request, answer: Answer, task: TeacherAnswers, tokenizer: Tokenizer) -> dict[str, Any]:
     """Return a completion as grading reads it, its tokens counted with the student's tokenizer.
 
     Raises
     ------
     InputError
-        If the answer has reasoning that `cfg` says nothing about.
+        If the answer has reasoning that the task says nothing about.
     """
-    unwanted = unwanted_reasoning(answer, cfg["reasoning"]) if answer.usable else ""
+    unwanted = unwanted_reasoning(answer, task.reasoning) if answer.usable else ""
     if unwanted:
         raise InputError(unwanted)
-    text = whole_completion(answer, cfg["reasoning"], cfg.get("reasoning_template", "")) if answer.usable else ""
+    text = whole_completion(answer, task.reasoning, task.reasoning_template) if answer.usable else ""
     tokens = completion_token_ids(tokenizer, text, answer.finish_reason == "stop")
-    came = asdict(answer) | ({} if cfg["reasoning"] == "keep" else {"reasoning": ""})
+    came = asdict(answer) | ({} if task.reasoning == "keep" else {"reasoning": ""})
     del came["content"]
     return {
         "problem_id": request.problem_id,

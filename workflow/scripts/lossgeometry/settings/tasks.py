@@ -6,7 +6,7 @@ from pydantic import Field
 
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.models import Problems
-from lossgeometry.settings.rollouts import Engine, Sampling
+from lossgeometry.settings.rollouts import Sampling
 
 GRADER = Field("math_verify", json_schema_extra={"neutral": "math_verify"})
 
@@ -43,6 +43,21 @@ class SampledRollouts(Block):
     engine: dict[str, Any]
     """The `Engine` without the keys that change the speed alone."""
     seed: int
+
+
+class TeacherAnswers(Block):
+    """The answers of a teacher behind an endpoint, and what becomes of their reasoning."""
+
+    model: str
+    base_url: str
+    prompt_suffix: str
+    sampling: Sampling
+    body: dict[str, Any]
+    seed: int
+    samples_per_prompt: int
+    reasoning: Literal["refuse", "keep", "drop"]
+    reasoning_template: str = ""
+    """Told only where reasoning is kept."""
 
 
 class Reward(Block):
@@ -133,5 +148,43 @@ class Answers(Block):
     greedy: bool
     samples: int
     sampling: Sampling
-    engine: Engine
+    engine: dict[str, Any]
+    """The `Engine` without the keys that change the speed alone."""
     seed: int
+
+
+class Summary(Block):
+    """What the summary says of the experiment."""
+
+    experiment: str
+    student: str
+    teacher: str
+    tiny_student: bool
+    trained: bool
+    """Whether anything was trained here."""
+    one_seed: bool
+    """Whether every method was trained with one seed alone."""
+    rank: int
+    targets: tuple[str, ...]
+
+
+class MethodInWords(Block):
+    """A method as the page names it."""
+
+    title: str
+    objective: str
+    citation: str
+
+
+class Page(Block):
+    """What the page shows beside the tables' numbers."""
+
+    experiment: str
+    reference: str
+    facts: dict[str, str]
+    """Name to text, for the head of the page."""
+    methods: dict[str, MethodInWords]
+    charts: tuple[str, ...]
+    """Modules of the stages' charts."""
+    tables: dict[str, tuple[str, ...] | None]
+    """For every table of the page its columns, or None for all of them."""

@@ -2,9 +2,11 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
+from lossgeometry.errors import CannotWrite, InputError, SecondWriter
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.resuming import CheckpointFolder, checkpoint_root
@@ -37,9 +39,11 @@ def train(
     Parameters
     ----------
     speed
-        Settings of training that change no result, and so keep no checkpoint from being continued.
+        Settings of training, and under `options` of the method, that change no result, and so keep no checkpoint from being
+        continued.
     """
-    training = Training.from_told({**task.training, **speed})
+    options = {**task.options, **speed.get("options", {})}
+    training = Training.from_told({**task.training, **{key: speed[key] for key in speed if key != "options"}})
     if training.processes > 1 and "RANK" not in os.environ:
         paths = (student, initialisation, prompts, rollouts, output, results)
         launch(
@@ -67,7 +71,7 @@ def train(
         reward=task.reward.model_dump(),
         verdicts=task.verdicts,
     )
-    method.train(job, method.Options.from_told(task.options))
+    method.train(job, method.Options.from_told(options))
     if job.rank:
         return
     with atomic_file(output / "run.json") as path:
@@ -76,3 +80,18 @@ def train(
         path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     with CheckpointFolder(job.checkpoints, job.digest) as folder:
         folder.clear()
+
+
+def main() -> None:
+    """Be one of the processes that `launch` starts."""
+    task, speed, code, *paths = json.loads(sys.argv[1])
+    try:
+        arguments: list[Any] = [Path(path) if path else None for path in paths]
+        train(TrainedAdapter.from_told(task), speed, code, *arguments)
+    except (InputError, CannotWrite, SecondWriter) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

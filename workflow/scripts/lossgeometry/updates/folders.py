@@ -28,15 +28,11 @@ def require_source(source: str) -> None:
         )
 
 
-def require_sources(adapters: Mapping[str, str]) -> None:
-    """Raise ConfigError for the first of the configured adapters, by name, that is neither a folder nor a hub id."""
+def require_folders(adapters: Mapping[str, str]) -> None:
+    """Raise ConfigError for the first of the configured adapters, by name, that is a file."""
     for name, source in adapters.items():
         if Path(source).is_file():
             raise ConfigError(f"adapters.{name}: {source} is a file; name the folder that holds it")
-        try:
-            require_source(source)
-        except InputError as error:
-            raise ConfigError(f"adapters.{name}: {error}") from None
 
 
 def needs_base(folder: str | Path) -> bool:

@@ -1,0 +1,118 @@
+"""What is checked of a configuration before anything runs, and how a failed check is told."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from pydantic import ValidationError
+
+from lossgeometry.errors import ConfigError, InputError
+from lossgeometry.grading.graders import grader_names
+from lossgeometry.methods import method_module, method_names
+from lossgeometry.settings.geometry import Geometry
+from lossgeometry.settings.models import Problems
+from lossgeometry.settings.rollouts import Rollouts
+from lossgeometry.settings.training import Lora, Method, Training
+from lossgeometry.updates.folders import require_source
+
+LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
+NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
+"""A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
+NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
+
+
+def check_names(key: str, names: Iterable[str]) -> None:
+    """Raise ValueError unless folders can have these names, which are keys of a block of the configuration."""
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{key}.{name!r}: the name is also a folder's: {NAME_RULE}")
+
+
+def check_adapters(adapters: Mapping[str, str]) -> None:
+    """Raise ValueError unless every update has a name that a folder can have, and a place."""
+    check_names("adapters", adapters)
+    for name, source in adapters.items():
+        try:
+            require_source(source)
+        except InputError as error:
+            raise ValueError(f"adapters.{name}: {error}") from None
+
+
+def check_graders(sets: Mapping[str, Problems | None]) -> None:
+    """Raise ValueError unless there is the grader of every set of problems, by its key in the configuration."""
+    for key, problems in sets.items():
+        if problems and problems.grader not in grader_names():
+            raise ValueError(
+                f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
+            )
+
+
+def check_method(label: str, method: Method, training: Training) -> None:
+    """Raise ValueError unless there is such a method, with such options."""
+    name = label.partition("@")[0]
+    if not LABEL.fullmatch(label):
+        raise ValueError(f"methods.{label}: write <method> or <method>@<variant>, such as dpo@beta0.05")
+    if name not in method_names():
+        raise ValueError(
+            f"methods.{label}: there is no method {name}; choose one of {', '.join(method_names())}, or add "
+            f"workflow/scripts/lossgeometry/methods/{name}.py"
+        )
+    module = method_module(name)
+    try:
+        options = module.Options(**method.options)
+    except ValidationError as error:
+        raise ValueError(f"methods.{label}.options.{sentence(error, module.Options.model_fields)}") from None
+    if method.verdicts == "shuffled" and not module.OFFLINE:
+        raise ValueError(
+            f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
+        )
+    if not module.OFFLINE and training.batch_size % options.generations:
+        raise ValueError(
+            f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"
+        )
+
+
+def check_training(training: Training, rollouts: Rollouts) -> None:
+    """Raise ValueError where batches do not divide, or completions do not fit."""
+    budget = rollouts.sampling.max_new_tokens
+    if rollouts.engine.reasoning == "keep" and budget >= training.max_length:
+        raise ValueError(
+            f"training.max_length: kept reasoning is trained on, and completions of up to {budget} tokens "
+            "(rollouts.sampling.max_new_tokens) do not fit; raise it, or set rollouts.engine.reasoning to drop"
+        )
+    if training.batch_size % training.micro_batch_size:
+        raise ValueError("training.micro_batch_size: it must divide training.batch_size")
+    if training.batch_size % training.processes:
+        raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
+
+
+def check_reference(geometry: Geometry, labels: list[str]) -> None:
+    """Raise ConfigError where a reference is named that is not compared."""
+    if "reference" in geometry.model_fields_set and geometry.reference not in labels:
+        raise ConfigError(
+            f"geometry.reference: there is no method or adapter {geometry.reference}; name one of {', '.join(labels)}"
+        )
+
+
+def note_on_directions(geometry: Geometry, lora: Lora) -> str:
+    """Return what the user should know of a number of directions that was asked for; empty where there is nothing to say."""
+    if geometry.k <= lora.rank or "k" not in geometry.model_fields_set:
+        return ""
+    directions = f"angles are undefined there, and given for {lora.rank} directions instead"
+    return f"geometry.k is {geometry.k}, above lora.rank: {directions}"
+
+
+def sentence(error: ValidationError, known: Iterable[str]) -> str:
+    """Return the first problem of a validation as `key: what is wrong; the cure`; `known` are the keys at the top."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" ({len(error.errors()) - 1} more after this one)" if len(error.errors()) > 1 else ""
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        return f"{key}: there is no such key; remove it or choose one of {', '.join(known)} (config/README.md){more}"
+    if first["type"] == "extra_forbidden":
+        return f"{key}: there is no such key; remove it or look up its spelling in config/README.md{more}"
+    if first["type"] == "missing":
+        return f"{key}: this key is missing; add it as config/README.md describes{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{key + ': ' if key else ''}{message}{more}"
+    return f"{key}: {message[0].lower() + message[1:]}, but it is {first['input']!r}; correct it{more}"
