@@ -117,12 +117,12 @@ def _write_tables(config: Config, out: Path) -> dict[str, Path]:
     """Write every table that the configuration asks for, and return their files by name."""
     asked = [table for stage in STAGES for table in stage.tables if table.asked(config)]
     paths = {table.name: out / "tables" / table.file for table in asked}
-    cfg = jobs.weights.pairs_table(config)
+    told = jobs.weights.pairs_table(config)
     files = [out / "pairs" / pair_id(a, b) for a, b in config.pairs]
-    gathered = gather_pairs(cfg["pairs"], cfg["runs"], [folder / "geometry.parquet" for folder in files])
+    gathered = gather_pairs(told["pairs"], told["runs"], [folder / "geometry.parquet" for folder in files])
     write_csv(paths["geometry"], gathered["geometry"])
     write_csv(paths["layers"], gathered["layers"])
-    write_csv(paths["grassmann"], gather_maps(cfg["pairs"], [folder / "grassmann.parquet" for folder in files]))
+    write_csv(paths["grassmann"], gather_maps(told["pairs"], [folder / "grassmann.parquet" for folder in files]))
     write_parquet(paths["modules"], pa.Table.from_pandas(gathered["modules"], preserve_index=False))
     tabulate_runs(jobs.report.runs_table(config), [], [], paths["runs"])
     with atomic_file(out / "tables/README.md") as partial:
