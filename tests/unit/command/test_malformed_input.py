@@ -156,6 +156,15 @@ def test_weights_whose_squares_overflow(tmp_path, capsys):
     fails(capsys, "not finite", "show", tmp_path / "bad")
 
 
+def test_names_from_files_do_nothing_to_a_terminal(tmp_path, capsys):
+    hostile = {f"{module}\x1b[31m\u202e": factors for module, factors in held().items()}
+    hostile |= {name(9, "q"): (np.zeros((12, 4)), np.ones((4, 8)))}
+    write_adapter(tmp_path / "bad", hostile, base_model_name_or_path="x/\x1b]0;title\x07")
+    assert main(["show", str(tmp_path / "bad")]) == 0
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and "\u202e" not in printed and r"\x1b" in printed
+
+
 class Harmful:
     def __reduce__(self):
         return os.mkdir, ("opened",)

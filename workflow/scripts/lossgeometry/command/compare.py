@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> None:
     # Here, since threads are pinned before numerical libraries are imported.
     from lossgeometry.command.results import write_comparison
     from lossgeometry.command.sources import named_sources
+    from lossgeometry.files.text import printable_lines
 
     for line in write_comparison(named_sources(options.sources), options.out, options.k, options.base, options.rank):
-        print(line)
+        print(printable_lines(line))
