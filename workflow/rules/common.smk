@@ -19,7 +19,7 @@ from lossgeometry.files.text import printable
 from lossgeometry.planning.reasons import shorten_logged
 from lossgeometry.planned import freeze, search_first, thaw, variable_of
 from lossgeometry.students.files import model_files
-from lossgeometry.updates.folders import update_files
+from lossgeometry.updates.folders import require_folders, update_files
 
 search_first(LIBRARY)
 # Named by the module that includes this workflow, so that a workflow can include it twice.
@@ -53,6 +53,7 @@ if PARTIAL:
 if workflow.is_main_process:
     try:
         CONFIG = load_config({key: value for key, value in config.items()})
+        require_folders(CONFIG.adapters)
     except ConfigError as error:
         refuse(error)
     parts = jobs.rollouts.finished_parts(Path(f"results/{CONFIG.experiment}/rollouts/shards")) or CONFIG.rollouts.shards
@@ -216,4 +217,4 @@ def initialisation(run, name):
 
 def figure_files():
     """Return the publication figures, as `rules/explore.smk` lists them."""
-    return [results(f"figures/{figure.name}.{suffix}") for suffix in ("svg", "png") for figure in FIGURES]
+    return [results(f"figures/{figure.name}.{suffix}") for suffix in SUFFIXES for figure in FIGURES]
