@@ -11,7 +11,7 @@ import yaml
 from conftest import copy_workflow, snakemake
 from safetensors.numpy import load_file
 
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.report.data_dictionary import tables
 from lossgeometry.updates.loading import load

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.training import Method, Seeds
-from lossgeometry.updates.folders import is_checkpoint
+from lossgeometry.updates.folders import is_checkpoint, needs_base
 
 BASE = "base"
 """The run without an adapter, in evaluation."""
@@ -52,6 +52,11 @@ class Run:
     def whole_model(self) -> bool:
         """Whether it is a full fine-tune, which is compared in its weights alone: it cannot be attached to the student."""
         return bool(self.folder) and is_checkpoint(self.folder)
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether its update can be read only beside the student: a full fine-tune, or DoRA."""
+        return bool(self.folder) and needs_base(self.folder)
 
     @property
     def seed(self) -> str:
@@ -152,6 +157,18 @@ def _check_nesting(name: str, edits: Mapping[str, Edit]) -> None:
             if source in edits and source not in seen:
                 seen.add(source)
                 waiting.append(source)
+
+
+def first_of_each_start(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs without order replicates: of one method at one rate from one initialisation, the first alone.
+
+    A replicate shares its initialisation, and so is no further independent seed.
+    """
+    first: dict[tuple[str, float, int, str], Run] = {}
+    for run in runs:
+        start = "" if run.origin == "trained" else run.id
+        first.setdefault((run.label, run.learning_rate, run.init_seed, start), run)
+    return list(first.values())
 
 
 def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, str]]:

@@ -169,6 +169,8 @@ class Summary(Block):
     """Whether every method was trained with one seed alone."""
     rank: int
     targets: tuple[str, ...]
+    sampling: tuple[str, ...]
+    """Methods that sample their own completions."""
 
 
 class MethodInWords(Block):

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from lossgeometry.evaluation.claim_findings import CANNOT_TELL, NOT_TESTED, Finding
-from lossgeometry.evaluation.claim_rules import RULES
-from lossgeometry.evaluation.evidence import Evidence, Missing, Unsupported
+from lossgeometry.claims.evidence import Evidence, Missing, Unsupported
+from lossgeometry.claims.findings import CANNOT_TELL, NOT_TESTED, Finding
+from lossgeometry.claims.rules import RULES
 from lossgeometry.experiment.runs import Run
 from lossgeometry.files.csv_rows import read_frame, write_frame
 
@@ -45,7 +45,7 @@ def tabulate_claims(
     runs
         All runs of the experiment, in its order.
     tables
-        Paths of those of the tables geometry, layers, barriers, cka and differences that were made.
+        Paths of those of the tables geometry, layers, barriers, cka, behaviour and differences that were made.
     reference
         resources/paper_reference.yaml.
     """

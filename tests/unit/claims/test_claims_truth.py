@@ -7,10 +7,10 @@ import pytest
 from claim_tables import ACCURACIES, PAPER, REFERENCE, RUNS, SEEDS, answers, judged, paper_tables, run_id
 from scipy import stats
 
-from lossgeometry.evaluation import claims_section
+from lossgeometry.claims import section as claims_section
+from lossgeometry.claims.evidence import Evidence
+from lossgeometry.claims.tabulation import judge_claims
 from lossgeometry.evaluation import section as evaluation
-from lossgeometry.evaluation.claims import judge_claims
-from lossgeometry.evaluation.evidence import Evidence
 from lossgeometry.report.summary import in_short
 
 ENTRIES = {(entry["claim"], entry["part"]): entry for entry in REFERENCE["claims"]}
@@ -60,7 +60,14 @@ class Numbers:
         return max(ratios)
 
 
+def divergence(n):
+    rows = n.tables["behaviour"].set_index(["text", "part", "measure", "run"]).value
+    dpo, sft = (rows["base", "all", "kl_base_run", run_id(label, n.seed)] for label in ("dpo", "sft"))
+    return dpo / sft
+
+
 QUANTITIES = {
+    ("viii", "kl"): divergence,
     ("i", "colinear"): lambda n: min(n.cosine(a, b) for a, b in combinations(("sft", "rft", "rift"), 2)),
     ("ii", "distance"): lambda n: (
         min(n.cosine("sft", x) for x in ("rft", "rift", "offline_grpo")) - n.cosine("sft", "dft")
@@ -98,6 +105,7 @@ def made_up(number):
         metric, geometry.value * shared.map(factors), np.clip(geometry.value + noise * strength, -1, 1)
     )
     tables["layers"]["value"] += generator.uniform(-0.2, 0.2, len(tables["layers"]))
+    tables["behaviour"]["value"] *= generator.choice([0.5, 1.0, 8.0], len(tables["behaviour"]))
     tables["cka"]["value"] += generator.choice([0.0, 0.3]) * generator.uniform(0, 1, len(tables["cka"]))
     moved = {label: value + generator.choice([0.0, 0.01, 0.04]) for label, value in ACCURACIES.items()}
     if number % 2:

@@ -11,8 +11,9 @@ from itertools import combinations, product
 
 import numpy as np
 
-from lossgeometry.evaluation.accuracy_rules import dpo_best, equal_accuracy, on_policy_accuracy
-from lossgeometry.evaluation.claim_findings import (
+from lossgeometry.claims.accuracy_rules import dpo_best, equal_accuracy, on_policy_accuracy
+from lossgeometry.claims.evidence import Evidence, Missing, Value
+from lossgeometry.claims.findings import (
     CANNOT_TELL,
     DIFFERS,
     SAME,
@@ -26,9 +27,9 @@ from lossgeometry.evaluation.claim_findings import (
     plain,
     reading,
 )
-from lossgeometry.evaluation.evidence import Evidence, Missing, Value
 from lossgeometry.evaluation.questions import EQUAL_FAMILY, OFFLINE, ON_POLICY
 from lossgeometry.experiment.runs import Run
+from lossgeometry.geometry.beside import BEYOND
 
 REWARD_WEIGHTED = ("rft", "rift", "offline_grpo")
 ONE_SEED = "one seed only; add a second to seeds"
@@ -51,11 +52,22 @@ def in_every_group(evidence: Evidence, groups: Mapping[str, Members], read: Call
     return readings
 
 
+def unless_reshuffled(one: Reading, name: str, value: Value) -> Reading:
+    """Return a reading that puts a distance down to the loss; it cannot where a reshuffle may set runs as far apart."""
+    if value.reshuffle == BEYOND:
+        return one
+    why = value.reshuffle_reason or f"reshuffling the data sets a run as far from itself as {name}"
+    return one._replace(verdict=CANNOT_TELL, reason=why)
+
+
 def colinear(evidence: Evidence, entry: Entry, matched: bool) -> Finding:
     def read(group: str, members: Members) -> list[Reading]:
         found = cosines(evidence, members, combinations(members, 2))
         least = np.min([value.value for value in found.values()])
         one = reading(group, least, entry, found.values(), listed(plain(found)))
+        least_alike = min(found, key=lambda name: found[name].value)
+        if one.verdict == DIFFERS:
+            one = unless_reshuffled(one, least_alike, found[least_alike])
         absent = [label for label in EQUAL_FAMILY if label not in members]
         if absent and one.verdict == SAME:  # the smallest of fewer cosines may be too large, never too small
             one = one._replace(verdict=CANNOT_TELL, reason=f"{' and '.join(absent)} lack this seed (methods.*.seeds)")
@@ -75,7 +87,8 @@ def dft_distance(evidence: Evidence, entry: Entry, matched: bool) -> Finding:
         far = cosines(evidence, members, [("sft", "dft")])
         gap = np.min([value.value for value in near.values()]) - far["sft-dft"].value
         found = far | near
-        return [reading(group, gap, entry, found.values(), f"{gap:+.3f} ({listed(plain(found))})")]
+        one = reading(group, gap, entry, found.values(), f"{gap:+.3f} ({listed(plain(found))})")
+        return [unless_reshuffled(one, "sft-dft", far["sft-dft"]) if one.verdict == SAME else one]
 
     groups = evidence.groups(("sft", "dft", *REWARD_WEIGHTED), matched, required=("sft", "dft"))
     caveat = f"Without {', '.join(absent)}, which was not run." if absent else ""
@@ -101,6 +114,9 @@ def partly_orthogonal(evidence: Evidence, entry: Entry, group: str, sft: Run, gr
         one = one._replace(verdict=CANNOT_TELL, reason="the cosine has no chance level")
     elif one.verdict == SAME and not cosine.above_chance:
         one = one._replace(verdict=DIFFERS)
+    elif one.verdict == SAME and cosine.value <= cosine.control:
+        why = f"the cosine is no larger than a control's, {cosine.control:.3f}, which knows no reward"
+        one = one._replace(verdict=CANNOT_TELL, reason=why)
     return [one]
 
 
@@ -203,6 +219,12 @@ def ratio_of(metric: str) -> Callable[[Evidence, Entry, str, Run, Run], list[Rea
     return read
 
 
+def divergence_ratio(evidence: Evidence, entry: Entry, group: str, a: Run, b: Run) -> list[Reading]:
+    first, second = evidence.divergence(a.id), evidence.divergence(b.id)
+    ratio = first / second if second > 0 else math.nan
+    return [reading(group, ratio, entry, words=f"{ratio:.3f} ({first:.3g} / {second:.3g} nats per token)")]
+
+
 RULES: dict[tuple[str, str], Rule] = {
     ("i", "colinear"): colinear,
     ("i", "accuracy"): equal_accuracy,
@@ -223,5 +245,6 @@ RULES: dict[tuple[str, str], Rule] = {
     ("vii", "rotation"): rate_rotation,
     ("vii", "norm"): rate_norm,
     ("viii", "norm"): of_two("dpo", "sft", ratio_of("norm")),
+    ("viii", "kl"): of_two("dpo", "sft", divergence_ratio),
     ("viii", "rank"): of_two("dpo", "sft", ratio_of("effective_rank")),
 }

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lossgeometry.claims.evidence import Barrier, Evidence, Missing, Value
 from lossgeometry.connectivity.verdicts import BARRIER, NO_BARRIER
-from lossgeometry.evaluation.evidence import Barrier, Evidence, Missing, Value
 from lossgeometry.experiment.runs import Run
 from lossgeometry.geometry.chance import band
 
@@ -147,9 +147,15 @@ def listed(values: Mapping[str, float]) -> str:
 
 
 def chance_band(values: Sequence[Value]) -> str:
-    """The widest chance band of some cosines, in words."""
+    """The widest chance band of some values, and what they are read beside, in words."""
     ends = np.abs([band(value.null_mean, value.null_sd) for value in values])
-    return f"chance up to {np.nanmax(ends):.3f} in size" if np.isfinite(ends).any() else "no chance level"
+    said = [f"chance up to {np.nanmax(ends):.3f} in size" if np.isfinite(ends).any() else "no chance level"]
+    controls = [value.control for value in values if not math.isnan(value.control)]
+    if controls:
+        said.append(f"controls {min(controls):.3f} to {max(controls):.3f}")
+    of = {value.replicate_of: value.replicate for value in values if not math.isnan(value.replicate)}
+    said += [f"a reshuffle of {name.replace(';', ' and ')} {value:.3f}" for name, value in of.items()]
+    return ", ".join(said)
 
 
 def plain(values: Mapping[str, Value]) -> dict[str, float]:

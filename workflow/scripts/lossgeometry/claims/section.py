@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lossgeometry.evaluation.claim_findings import CANNOT_TELL, DIFFERS, NOT_TESTED, SAME
-from lossgeometry.evaluation.claims import scale_caveat
+from lossgeometry.claims.findings import CANNOT_TELL, DIFFERS, NOT_TESTED, SAME
+from lossgeometry.claims.tabulation import scale_caveat
 from lossgeometry.report.markdown import escape
 
 VERDICTS = {
@@ -27,7 +27,9 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
     lines += ["| claim | | paper | here | chance or interval | verdict |", "|---|---|---|---|---|---|"]
     for row in table.itertuples():
         rates = " (at matched learning rates)" if row.learning_rates == "matched" else ""
-        seen = f"smallest visible difference {row.smallest_difference}" if row.smallest_difference != "" else ""
+        # Of accuracies it is what the tests could have seen; of other numbers, what replicates differ by.
+        words = "smallest visible difference" if row.decoding else "replicates differ by"
+        seen = f"{words} {row.smallest_difference}" if row.smallest_difference != "" else ""
         basis = "; ".join(filter(None, (row.decoding, row.band, seen)))
         cells = [escape(cell) for cell in (row.claim, row.statement + rates, row.paper, row.ours, basis)]
         lines.append(f"| {' | '.join(cells)} | **{row.verdict}**{': ' * bool(row.reason)}{escape(row.reason)} |")

@@ -20,11 +20,11 @@ from claim_tables import (
     with_answers,
 )
 
+from lossgeometry.claims.evidence import Evidence
+from lossgeometry.claims.rules import RULES
+from lossgeometry.claims.section import section as claims_section
+from lossgeometry.claims.tabulation import COLUMNS, judge_claims, tabulate_claims
 from lossgeometry.evaluation import statistics
-from lossgeometry.evaluation.claim_rules import RULES
-from lossgeometry.evaluation.claims import COLUMNS, judge_claims, tabulate_claims
-from lossgeometry.evaluation.claims_section import section as claims_section
-from lossgeometry.evaluation.evidence import Evidence
 from lossgeometry.experiment.runs import Run
 
 
@@ -82,6 +82,7 @@ def test_the_papers_own_numbers_are_the_same():
         ("iv", "orthogonal"),
         ("iv", "accuracy"),
         ("viii", "norm"),
+        ("viii", "kl"),
         ("viii", "rank"),
     }
 
@@ -120,6 +121,7 @@ DIFFERS = {
         for label in ("sft", "dpo")
     ],
     ("viii", "norm"): lambda t: both(t["geometry"], "sft", "dpo", 9.0, metric="norm_b"),
+    ("viii", "kl"): lambda t: [set_rows(t["behaviour"], 0.02, run=run_id("dpo", seed)) for seed in SEEDS],
     ("viii", "rank"): lambda t: both(t["geometry"], "sft", "dpo", 9.0, metric="effective_rank_b"),
 }
 
@@ -224,7 +226,7 @@ def test_undefined_or_noisy_evidence_cannot_tell(part):
     assert row.verdict == "cannot tell" and re.search(why, row.reason)
 
 
-@pytest.mark.parametrize("missing", ["geometry", "layers", "barriers", "cka", "differences"])
+@pytest.mark.parametrize("missing", ["geometry", "layers", "barriers", "cka", "behaviour", "differences"])
 def test_a_missing_or_empty_table_is_not_tested_and_named(missing):
     for tables in ({k: v for k, v in paper_tables().items() if k != missing}, paper_tables()):
         if missing in tables:
@@ -255,6 +257,47 @@ def test_a_method_with_fewer_seeds_can_refute_but_not_confirm():
     tables = paper_tables()
     both(tables["geometry"], "sft", "rft", 0.6, metric="cosine")
     assert row_of(tables, "i", "colinear", runs=runs).verdict == "differs here"
+
+
+def reshuffled(table, a, b, words):
+    """Say of two methods in both seeds that reshuffling sets a run as far from itself."""
+    for seed in SEEDS:
+        rows = (table.run_a == run_id(a, seed)) & (table.run_b == run_id(b, seed))
+        rows &= table.scope == "global"
+        table.loc[rows, ["reshuffle", "replicate", "replicate_of"]] = [words, 0.91, "sft"]
+        table.loc[rows, "reshuffle_reason"] = "no order reshuffle of dft; add one" if words == "cannot tell" else ""
+
+
+@pytest.mark.parametrize(
+    ("part", "pair", "cosine"),
+    [(("i", "colinear"), ("sft", "rft"), 0.88), (("ii", "distance"), ("sft", "dft"), 0.572)],
+    ids=["colinear", "distance"],
+)
+def test_what_a_reshuffle_alone_does_is_not_put_down_to_the_loss(part, pair, cosine):
+    """Before: at .88 SFT and RFT "differed", though SFT in another order was as far from itself."""
+    tables = paper_tables()
+    both(tables["geometry"], *pair, cosine, metric="cosine", scope="global")
+    before = row_of(tables, *part)
+    assert before.verdict in ("differs here", "same here")
+    for words, verdict in (
+        ("within a reshuffle", "cannot tell"),
+        ("cannot tell", "cannot tell"),
+        ("beyond a reshuffle", before.verdict),
+    ):
+        reshuffled(tables["geometry"], *pair, words)
+        row = row_of(tables, *part)
+        assert row.verdict == verdict
+        assert ("reshuffl" in row.reason) == (verdict == "cannot tell")
+        assert "a reshuffle of sft 0.910" in row.band
+
+
+def test_a_similarity_that_a_control_has_too_is_not_put_down_to_the_loss():
+    tables = paper_tables()
+    for control, verdict in ((0.3, "same here"), (0.8, "cannot tell")):
+        both(tables["geometry"], "sft", "offline_grpo", control, "control", metric="cosine", scope="global")
+        row = row_of(tables, "iii", "orthogonal")
+        assert row.verdict == verdict and f"controls {control:.3f}" in row.band
+    assert "no larger than a control's, 0.800" in row.reason
 
 
 def test_pairs_may_be_named_in_either_order():

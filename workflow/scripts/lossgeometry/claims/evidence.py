@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from lossgeometry.evaluation.questions import groups, matched_groups
-from lossgeometry.experiment.runs import Run
+from lossgeometry.experiment.runs import Run, first_of_each_start
 from lossgeometry.geometry.chance import ABOVE, verdicts
 
 Members = dict[str, Run]
@@ -23,11 +23,19 @@ class Unsupported(Missing):
 
 
 class Value(NamedTuple):
-    """A measurement with its chance level (NaN where there is none)."""
+    """A measurement with its chance level, and what it is read beside (NaN where there is none)."""
 
     value: float
     null_mean: float
     null_sd: float
+    control: float = math.nan
+    """The same of a control."""
+    replicate: float = math.nan
+    """The same of a reshuffle, of the method or methods in `replicate_of`."""
+    replicate_of: str = ""
+    reshuffle: str = ""
+    """Whether reshuffling the data sets a run as far from itself, as in `tables/geometry.csv`."""
+    reshuffle_reason: str = ""
 
     @property
     def above_chance(self) -> bool:
@@ -49,8 +57,8 @@ class Barrier(NamedTuple):
 class Evidence:
     """Look-ups in the tables of one experiment; each raises Missing where the table or the row is not there.
 
-    `tables` maps the contract's names (geometry, layers, barriers, cka, differences) to data frames. Controls are no evidence
-    for what a method does.
+    `tables` maps the contract's names (geometry, layers, barriers, cka, behaviour, differences) to data frames. Controls are
+    no evidence for what a method does.
     """
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], runs: Sequence[Run]) -> None:
@@ -105,7 +113,12 @@ class Evidence:
             raise Missing(f"{metric} of {a} and {b} is not in geometry")
         rows = rows.assign(undefined=rows.value.isna()).sort_values(["undefined", "k"], ascending=[True, False])
         row = rows.iloc[0]
-        return Value(float(row.value), float(row.null_mean), float(row.null_sd))
+        return Value(
+            *(float(row.value), float(row.null_mean), float(row.null_sd), float(row.control), float(row.replicate)),
+            replicate_of="" if pd.isna(row.replicate_of) else row.replicate_of,
+            reshuffle="" if pd.isna(row.reshuffle) else row.reshuffle,
+            reshuffle_reason="" if pd.isna(row.reshuffle_reason) else row.reshuffle_reason,
+        )
 
     def both(self, a: str, b: str, metric: str) -> tuple[float, float]:
         """Global values of a metric of single runs (norm, effective_rank) of two runs, over the modules they share."""
@@ -140,6 +153,16 @@ class Evidence:
             raise Missing(f"{a} and {b} have no debiased CKA")
         return rows
 
+    def divergence(self, run: str) -> float:
+        """KL(base || run) per token, on the base's own answers."""
+        table = self.table("behaviour")
+        rows = table[
+            (table.run == run) & (table.text == "base") & (table.part == "all") & (table.measure == "kl_base_run")
+        ]
+        if rows.empty:
+            raise Missing(f"the texts of {run} are not in behaviour")
+        return float(rows.iloc[0].value)
+
     def differences(self, question: str) -> pd.DataFrame:
         """The paired differences of accuracy that answer a question, in the most precise decoding.
 
@@ -154,9 +177,18 @@ class Evidence:
         return rows
 
     def seed_pairs(self) -> list[tuple[str, str]]:
-        """Pairs of runs of one method at one learning rate from two initial seeds, among those compared."""
+        """Pairs of runs of one method at one learning rate from two initial seeds, among those compared.
+
+        An order replicate is left out: it would count one initialisation twice.
+        """
+        first = {run.id for run in first_of_each_start(self.runs)}
         return self._compared(
-            lambda a, b: a.label == b.label and a.learning_rate == b.learning_rate and a.init_seed != b.init_seed,
+            lambda a, b: (
+                {a.id, b.id} <= first
+                and a.label == b.label
+                and a.learning_rate == b.learning_rate
+                and a.init_seed != b.init_seed
+            ),
             "no method was run from two initial seeds",
         )
 
