@@ -10,6 +10,10 @@ if "experiment" not in config and workflow.is_main_process:
     configfile: workflow.source_path("config/config.yaml")
 
 
+# For --software-deployment-method apptainer alone: the image that Dockerfile makes, in the folder that Snakemake is called in.
+container: "lossgeometry.sif"
+
+
 include: "workflow/rules/library.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/models.smk"
