@@ -11,5 +11,5 @@ with job(snakemake):
 
     cfg, inputs = snakemake.params.cfg, snakemake.input
     write_rows(snakemake.output.runs, Row._fields, tabulate_runs(cfg["runs"], inputs.runs))
-    if "pairs" in snakemake.output.keys():
+    if snakemake.output.pairs:  # an empty list where no pair is compared
         write_rows(snakemake.output.pairs, Distance._fields, tabulate_pairs(cfg["pairs"], inputs.pairs))
