@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 CONFIG ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: all environment test browser slurm preflight plan accept lint reference lock clean
+.PHONY: all environment test test-quick test-slow browser slurm preflight plan accept lint reference lock clean
 
 all: $(VENV)/installed
 	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
@@ -30,9 +30,15 @@ plan: $(VENV)/installed
 accept: $(VENV)/installed
 	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
 
-test: $(VENV)/installed
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit
-	$(BIN)/pytest tests/plan tests/integration
+test: test-quick test-slow
+
+# The inner loop of an edit: unit and plan tests, in under two minutes on two cores.
+test-quick: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/plan
+
+test-slow: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadfile -m slow tests/unit tests/plan
+	$(BIN)/pytest tests/integration
 
 # Tests that need a browser, and SLURM's packages; they say what is missing.
 browser slurm: $(VENV)/installed

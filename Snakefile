@@ -25,6 +25,7 @@ include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/representations.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/behaviour.smk"
+include: "workflow/rules/edits.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/explore.smk"
 

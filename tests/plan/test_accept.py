@@ -3,8 +3,11 @@
 import subprocess
 import sys
 
+import pytest
 from expected_jobs import run, runs_of, trained
 from planning import CONFIG, Project
+
+pytestmark = pytest.mark.slow
 
 COMMAND = [sys.executable, "workflow/scripts/accept_results.py", "--configfile", CONFIG]
 

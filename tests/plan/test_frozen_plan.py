@@ -11,6 +11,8 @@ from planning import CONFIG, Project
 
 from lossgeometry.experiment.config import load_config
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = "results/plan/prompts"
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", CONFIG]
 WAITING = """

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from geometry_tools import name, random_factors, write_adapter
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 
 RUNS = ["sft.lr0.001.s1", "sft.lr0.001.s2", "sft.lr0.01.s1", "dft.lr0.001.s1", "dft.lr0.001.s2"]

@@ -26,6 +26,8 @@ from expected_jobs import (
 from planning import CONFIG, METHODS, SEEDS, Project
 from workflow_copy import REPOSITORY, SOURCES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:

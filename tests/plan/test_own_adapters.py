@@ -13,6 +13,8 @@ from geometry_tools import name, random_factors, write_adapter
 from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.updates.stored import Delta
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 
 

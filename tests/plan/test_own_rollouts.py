@@ -9,6 +9,8 @@ from planning import Project
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.config import load_config
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path):

@@ -11,6 +11,8 @@ from workflow_copy import copy_sources
 
 from lossgeometry.experiment.config import load_config
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
 

@@ -8,6 +8,8 @@ import yaml
 from planning import Project
 from workflow_copy import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 LIBRARY = "workflow/scripts/lossgeometry"
 
 

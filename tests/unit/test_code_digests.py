@@ -115,3 +115,15 @@ def test_what_is_imported_for_annotations_alone_does_not_count(library):
     text = f"{head}from lossgeometry.light import x\nif TYPE_CHECKING:\n    from lossgeometry.config import Config\n"
     assert list(library(script=text, **files)) == ["lossgeometry/light.py", "script.py"]
     assert "lossgeometry/config.py" in library(script=f"{head}if x:\n    from lossgeometry.config import Config\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "started"),
+    [
+        ("grade_answers.py", "lossgeometry/grading/worker.py"),
+        ("grade_rollouts.py", "lossgeometry/grading/worker.py"),
+        ("train_adapter.py", "lossgeometry/training/run.py"),
+    ],
+)
+def test_what_a_job_starts_as_a_process_counts(script, started):
+    assert started in code_digests(script)

@@ -1,7 +1,7 @@
 """The update of every run as a compact singular value decomposition, and its relation to the weights that it changes."""
 
 
-# `external.<name>` and `control.random` are also possible run ids in the eyes of the rule that trains.
+# `external.<name>`, `control.random` and `edit.<name>` are also possible run ids in the eyes of the rule that trains.
 ruleorder: fetch_adapter > derive_adapter > train_adapter
 
 
@@ -27,10 +27,12 @@ rule fetch_adapter:
 
 rule derive_adapter:
     input:
-        lambda wildcards: adapter_inputs(CONFIG.runs[wildcards.run].source),
+        weights=lambda wildcards: [adapter_inputs(run)[0] for run in CONFIG.runs[wildcards.run].sources],
+        configs=lambda wildcards: [adapter_inputs(run)[1] for run in CONFIG.runs[wildcards.run].sources],
     output:
         weights=results("adapters/{run}/adapter_model.safetensors"),
         config=results("adapters/{run}/adapter_config.json"),
+        record=results("adapters/{run}/edit.json"),
     log:
         log_of("derive_adapter/{run}"),
     benchmark:
@@ -43,10 +45,10 @@ rule derive_adapter:
     resources:
         mem_mb=1000,
     params:
-        cfg=lambda wildcards: {"seed": CONFIG.runs[wildcards.run].init_seed},
+        cfg=lambda wildcards: jobs.weights.derived(CONFIG, wildcards.run),
         code=planned_code("derive_adapter.py"),
     message:
-        "Drawing random directions for {wildcards.run}"
+        "Computing {wildcards.run} from other updates"
     script:
         "../scripts/derive_adapter.py"
 

@@ -8,7 +8,13 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.updates.loading import load
+    from lossgeometry.edits.derivation import derive
+    from lossgeometry.settings.edits import Edit
 
-    update = load(snakemake.input[0]).randomise(snakemake.params.cfg["seed"])
-    update.to_peft(Path(snakemake.output.weights).parent)
+    cfg = snakemake.params.cfg
+    derive(
+        edit=Edit(**cfg["edit"]),
+        sources=dict(zip(cfg["names"], snakemake.input.weights, strict=True)),
+        runs=dict(zip(cfg["names"], cfg["sources"], strict=True)),
+        folder=Path(snakemake.output.weights).parent,
+    )

@@ -51,6 +51,7 @@ def test_none_of_thirty_has_the_interval_of_thirty_draws():
     assert high == 1.0 and low == pytest.approx(np.exp(-F / 30), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_with_one_sample_it_is_the_likelihood_ratio_interval_of_a_proportion():
     low, high = intervals.beta_binomial([1] * 7 + [0] * 23, 1)
 

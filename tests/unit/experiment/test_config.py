@@ -37,13 +37,17 @@ def test_every_shipped_configuration_is_valid(path):
 GENERATED = {"source": "generated", "count": 3}
 # (key, value, what the sentence must say): the key, and words of the cure.
 BAD = [
-    ("trainig", {}, r"^trainig: .*config/README\.md"),
+    ("trainig", {}, r"^trainig: there is no such key; .* choose one of experiment, .*, training, .*, evaluation"),
     ("training.step", 3, r"^training\.step: .*config/README\.md"),
     ("training.steps", "many", r"^training\.steps: .*integer.*'many'"),
     ("training.micro_batch_size", 7, r"training\.micro_batch_size: it must divide training\.batch_size"),
     ("methods.sft", {"learning_rate": -1e-3}, r"^methods\.sft\.learning_rate: .*greater than 0"),
-    ("methods.magic", {"learning_rate": 1e-3}, r"methods\.magic: there is no method magic; add .*methods/magic\.py"),
-    ("methods.dpo", {"learning_rate": 1e-4, "options": {"betta": 1}}, r"methods\.dpo\.options\.betta: .*README"),
+    ("methods.magic", {"learning_rate": 1e-3}, r"there is no method magic; choose one of dft, .*, or add .*magic\.py"),
+    (
+        "methods.dpo",
+        {"learning_rate": 1e-4, "options": {"betta": 1}},
+        r"methods\.dpo\.options\.betta: .*choose one of .*beta",
+    ),
     ("methods.dpo", {"learning_rate": 1e-4, "options": {"beta": -1}}, r"methods\.dpo\.options\.beta: .*greater than 0"),
     (
         "methods.online_grpo",
@@ -60,6 +64,28 @@ BAD = [
         r"comparisons: there is no run sft\.lr1\.s1; the runs are",
     ),
     ("student.source", "endpoint", r"student"),
+    *(
+        (key, value, rf"^{re.escape(key)}{below}: input should be {first}.*' or '{last}', but it is 'magic'")
+        for key, value, below, first, last in (
+            ("evaluation.engine", {"name": "magic"}, r"\.name", "'transformers'", "openai"),
+            ("rollouts.engine", {"name": "magic"}, r"\.name", "'transformers'", "openai"),
+            ("prompts.schema", "magic", "", "'plain'", "deepscaler"),
+            ("prompts.source", "magic", "", "'generated'", "file"),
+            ("student.source", "magic", "", "'tiny'", "endpoint"),
+            ("representations.estimators", ["magic"], r"\.0", "'debiased'", "shift_cosine"),
+        )
+    ),
+    (
+        "methods.online_grpo",
+        {"learning_rate": 1.0, "options": {"engine": "magic"}},
+        r"options\.engine: input should be 'transformers' or 'vllm', but it is 'magic'",
+    ),
+    (
+        "prompts.grader",
+        "magic",
+        r"^prompts\.grader: there is no grader magic; choose one of choice, exact, math_verify",
+    ),
+    ("adapters", {"x": "/nowhere/at/all"}, r"^adapters\.x: /nowhere/at/all is neither an existing folder nor a hub id"),
     ("evaluation.engine", {"name": "openai"}, r"evaluation.*endpoint cannot serve the adapters"),
     *(
         ("experiment", name, r"^experiment: the name .* is also a folder's: use letters, digits and underscores, with")

@@ -54,6 +54,7 @@ def generate(url, requests, **more):
     return answers
 
 
+@pytest.mark.slow
 def asked_about(request, number):
     return f"What is {number} " in request["messages"][0]["content"]
 

@@ -47,6 +47,7 @@ def alive(pid):
         return False
 
 
+@pytest.mark.slow
 def wait_until(condition):
     for _ in range(300):
         if condition():
@@ -55,6 +56,7 @@ def wait_until(condition):
     return False
 
 
+@pytest.mark.slow
 def test_hostile_answers_end_at_their_deadline_and_harm_no_neighbour():
     neighbour = boxed(r"\frac{1}{2}", "0.5")
     items = [item for box in HANGING + HARMLESS for item in (boxed("5", box), neighbour)]
@@ -101,6 +103,7 @@ def test_forgetting_old_pairs_changes_no_verdict(grader, monkeypatch):
     assert [verdict.correct for verdict in grader.grade(items)] == [False, True, False, True, False, True]
 
 
+@pytest.mark.slow
 def test_an_endless_stream_is_read_no_further_than_the_window(grader):
     taken = count()
     stream = (boxed("0.5", rf"\frac{{{next(taken) % 3}}}{{2}}") for _ in count())
@@ -118,6 +121,7 @@ def test_memory_does_not_grow_with_the_number_of_answers():
     assert peak < 1_000_000  # of 20 MB of completions
 
 
+@pytest.mark.slow
 def test_a_worker_killed_by_somebody_else_costs_no_answer():
     with Grader(workers=1, deadline_seconds=5.0) as grader:
         list(grader.grade([boxed("0.5", r"\frac{2}{4}")]))
@@ -146,6 +150,7 @@ def test_a_worker_that_waits_instead_of_computing_is_killed_too(monkeypatch):
         assert [verdict.verdict for verdict in grader.grade([boxed("0.5", r"\frac{3}{6}")])] == ["timeout"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_start_is_one_clear_error(monkeypatch, tmp_path):
     monkeypatch.setattr(worker_pool, "WORKER", tmp_path / "absent.py")
     with pytest.raises(RuntimeError, match="grading worker did not start .*absent.py"):

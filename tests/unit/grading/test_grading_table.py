@@ -11,6 +11,8 @@ from lossgeometry.grading.grader import Answer, check_golds, grade
 from lossgeometry.grading.graders.math_verify import decide
 from lossgeometry.grading.notation import tidy
 
+pytestmark = pytest.mark.slow
+
 TABLE = list(jsonl.read_lines(Path(__file__).parent / "answers.jsonl"))
 MOST_KNOWN = 5
 

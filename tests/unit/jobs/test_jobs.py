@@ -77,7 +77,7 @@ def test_blocks_are_built_in_types_that_survive_json():
         ({"lora": {"dropout": 0.1}}, set()),
         ({"lora": {"rank": 3}}, {"summary", "page"}),
         ({"geometry": {"k": 3}}, {"pair"}),
-        ({"geometry": {"reference": "dft"}}, {"pairs", "page", "accuracy"}),
+        ({"geometry": {"reference": "dft"}}, {"pairs", "accuracy", "page"}),
         ({"connectivity": {"sequences": 17}}, {"end", "path"}),
         ({"connectivity": {"shrink_points": [0.5]}}, {"end"}),
         ({"connectivity": {"accuracy_problems": 17}}, {"path accuracy"}),

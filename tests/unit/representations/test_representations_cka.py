@@ -83,6 +83,7 @@ def clustered(generator, lengths, dimensions, share):
     return np.sqrt(share) * between + np.sqrt(1 - share) * generator.normal(size=between.shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
 def test_unrelated_states_read_zero_however_much_of_their_variance_lies_between_sequences(share):
     """32 sequences of 24 tokens; the estimator that takes tokens for independent reads many times as much."""
@@ -180,6 +181,7 @@ def test_rows_must_be_those_of_the_sequences():
         centred(X, LENGTHS[:-1])
 
 
+@pytest.mark.slow
 def test_half_samples_estimate_the_spread_of_a_mean():
     """On a mean over sequences the interval is known: value +- 1.96 s / sqrt(S)."""
     values = np.random.default_rng(0).normal(size=400)

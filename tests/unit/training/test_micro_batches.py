@@ -118,6 +118,7 @@ def test_checkpointing_is_off_where_there_is_no_gpu_unless_asked_for(world):
     assert common_arguments(world.job(gradient_checkpointing="on"))["gradient_checkpointing"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["offline_grpo", "dpo"])
 def test_two_processes_train_the_adapter_of_one(world, name, monkeypatch):
     monkeypatch.delenv("RANK", raising=False)

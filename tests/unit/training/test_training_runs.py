@@ -188,6 +188,7 @@ def final_files(results, method):
     return {path.name: path.read_bytes() for path in sorted((results / "adapters" / method).iterdir())}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", KILLED)
 def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, children, tmp_path, method):
     chance = random.Random(method)

@@ -116,6 +116,7 @@ def gpt2(rng, conv1d):
     return factors, base, tuned
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conv1d", [True, False])
 def test_a_fine_tune_is_the_adapter_it_was_merged_from_whichever_way_round_the_base_is_stored(tmp_path, conv1d):
     """GPT-2 stores (inputs, outputs); others took over the names of its modules, for linear layers."""

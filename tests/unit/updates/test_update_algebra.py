@@ -139,7 +139,7 @@ def test_selection_by_layer_and_projection():
     every = Update.from_factors(factors(1))
     assert every.select(layers=[1]).modules == [name(1, "q"), name(1, "v")]
     assert every.select(layers=["model.layers.1"], projections=["q"]).modules == [name(1, "q")]
-    with pytest.raises(InputError, match="no module of these layers"):
+    with pytest.raises(InputError, match="no such layers"):
         every.select(layers=[2])
 
 

@@ -2,6 +2,7 @@
 
 from lossgeometry.behaviour.stage import STAGE as BEHAVIOUR
 from lossgeometry.connectivity.stage import STAGE as CONNECTIVITY
+from lossgeometry.edits.stage import STAGE as EDITS
 from lossgeometry.evaluation.claims_stage import STAGE as CLAIMS
 from lossgeometry.evaluation.stage import STAGE as EVALUATION
 from lossgeometry.geometry.stage import STAGE as GEOMETRY
@@ -10,4 +11,15 @@ from lossgeometry.representations.stage import STAGE as REPRESENTATIONS
 from lossgeometry.rollouts.stage import STAGE as ROLLOUTS
 from lossgeometry.training.stage import STAGE as TRAINING
 
-STAGES = (ROLLOUTS, TRAINING, GEOMETRY, CONNECTIVITY, REPRESENTATIONS, BEHAVIOUR, EVALUATION, SENSITIVITY, CLAIMS)
+STAGES = (
+    ROLLOUTS,
+    TRAINING,
+    GEOMETRY,
+    CONNECTIVITY,
+    REPRESENTATIONS,
+    BEHAVIOUR,
+    EVALUATION,
+    EDITS,
+    SENSITIVITY,
+    CLAIMS,
+)

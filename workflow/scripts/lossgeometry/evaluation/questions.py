@@ -50,6 +50,8 @@ def _asked(pair: Pair, runs: Mapping[str, Run]) -> tuple[str, str]:
     if a is None:
         if b.origin == "given":
             return "does an adapter change the base's accuracy", ""
+        if b.origin == "derived" and not b.control:
+            return "does an edit change the base's accuracy", ""
         if b.control:
             return "does a control change the base's accuracy", f"seed {b.seed}"
         rate = "" if b.default else f"learning rate {b.learning_rate:g}, "

@@ -1,14 +1,47 @@
-"""What is checked of a method before anything runs, and how a failed check is told."""
+"""What is checked of methods, adapters and graders before anything runs, and how a failed check is told."""
 
-import importlib.util
 import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from pydantic import ValidationError
 
-from lossgeometry.methods import method_module
+from lossgeometry.grading.graders import grader_names
+from lossgeometry.methods import method_module, method_names
+from lossgeometry.settings.models import Problems
 from lossgeometry.settings.training import Method, Training
+from lossgeometry.updates.hub import HUB_ID
 
 LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
+NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
+"""A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
+NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
+
+
+def check_names(key: str, names: Iterable[str]) -> None:
+    """Raise ValueError unless folders can have these names, which are keys of a block of the configuration."""
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{key}.{name!r}: the name is also a folder's: {NAME_RULE}")
+
+
+def check_adapters(adapters: Mapping[str, str]) -> None:
+    """Raise ValueError unless every update has a name that a folder can have, and a place."""
+    check_names("adapters", adapters)
+    for name, source in adapters.items():
+        if not (HUB_ID.fullmatch(source) or Path(source).is_dir()):
+            raise ValueError(
+                f"adapters.{name}: {source} is neither an existing folder nor a hub id (owner/name@revision); correct it"
+            )
+
+
+def check_graders(sets: Mapping[str, Problems | None]) -> None:
+    """Raise ValueError unless there is the grader of every set of problems, by its key in the configuration."""
+    for key, problems in sets.items():
+        if problems and problems.grader not in grader_names():
+            raise ValueError(
+                f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
+            )
 
 
 def check_method(label: str, method: Method, training: Training) -> None:
@@ -16,15 +49,16 @@ def check_method(label: str, method: Method, training: Training) -> None:
     name = label.partition("@")[0]
     if not LABEL.fullmatch(label):
         raise ValueError(f"methods.{label}: write <method> or <method>@<variant>, such as dpo@beta0.05")
-    if importlib.util.find_spec(f"lossgeometry.methods.{name}") is None:
+    if name not in method_names():
         raise ValueError(
-            f"methods.{label}: there is no method {name}; add workflow/scripts/lossgeometry/methods/{name}.py"
+            f"methods.{label}: there is no method {name}; choose one of {', '.join(method_names())}, or add "
+            f"workflow/scripts/lossgeometry/methods/{name}.py"
         )
     module = method_module(name)
     try:
         options = module.Options(**method.options)
     except ValidationError as error:
-        raise ValueError(f"methods.{label}.options.{sentence(error)}") from None
+        raise ValueError(f"methods.{label}.options.{sentence(error, module.Options.model_fields)}") from None
     if method.verdicts == "shuffled" and not module.OFFLINE:
         raise ValueError(
             f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
@@ -35,11 +69,13 @@ def check_method(label: str, method: Method, training: Training) -> None:
         )
 
 
-def sentence(error: ValidationError) -> str:
-    """Return the first problem of a validation as `key: what is wrong; the cure`."""
+def sentence(error: ValidationError, known: Iterable[str]) -> str:
+    """Return the first problem of a validation as `key: what is wrong; the cure`; `known` are the keys at the top."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     more = f" ({len(error.errors()) - 1} more after this one)" if len(error.errors()) > 1 else ""
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        return f"{key}: there is no such key; remove it or choose one of {', '.join(known)} (config/README.md){more}"
     if first["type"] == "extra_forbidden":
         return f"{key}: there is no such key; remove it or look up its spelling in config/README.md{more}"
     if first["type"] == "missing":

@@ -1,31 +1,34 @@
 """The configuration: its models composed, its cross-checks, and errors that name the key and the cure."""
 
-import re
 from functools import cached_property
 from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.checks import check_method, sentence
-from lossgeometry.experiment.runs import BASE, Run, control_runs, expand_pairs, expand_runs
+from lossgeometry.experiment.checks import (
+    NAME,
+    NAME_RULE,
+    check_adapters,
+    check_graders,
+    check_method,
+    check_names,
+    sentence,
+)
+from lossgeometry.experiment.runs import BASE, Run, control_runs, edit_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
-from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module
 from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.connectivity import Connectivity
+from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.evaluation import Evaluation
 from lossgeometry.settings.geometry import Geometry
 from lossgeometry.settings.models import Model, Problems
 from lossgeometry.settings.representations import Representations
 from lossgeometry.settings.rollouts import Grading, Rollouts
 from lossgeometry.settings.training import Lora, Method, Seeds, Training
-
-NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
-"""A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
-NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
 
 FunctionSpace = Connectivity | Representations | Behaviour
 
@@ -61,6 +64,8 @@ class Config(Block):
     adapters: dict[str, str] = {}
     """Updates supplied by the user: name to PEFT folder or hub id (`owner/name@revision` pins the latter), or to a folder with a
     full fine-tune of the student, which is compared in its weights alone."""
+    edits: dict[str, Edit] = {}
+    """Runs that are computed from others, by name: adapters `edit.<name>`, which everything downstream takes."""
     comparisons: Comparisons = Comparisons()
     """Which pairs are compared."""
     geometry: Geometry = Geometry()
@@ -82,7 +87,8 @@ class Config(Block):
     def _expand_runs(self) -> list[Run]:
         runs = expand_runs(self.methods, self.seeds, self.adapters)
         wanted = self.evaluation.controls and self.evaluation.benchmarks
-        return [*runs, *control_runs(runs, self.geometry.reference)] if wanted else runs
+        runs += control_runs(runs, self.geometry.reference) if wanted else []
+        return [*runs, *edit_runs(runs, self.edits)]
 
     @cached_property
     def trained(self) -> list[Run]:
@@ -153,9 +159,8 @@ class Config(Block):
             raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
         for label, method in self.methods.items():
             check_method(label, method, self.training)
-        for name in self.adapters:
-            if not NAME.fullmatch(name):
-                raise ValueError(f"adapters.{name!r}: the name is also a folder's: {NAME_RULE}")
+        check_names("edits", self.edits)
+        check_adapters(self.adapters)
         if self.rollouts.file and self.prompts is not None:
             raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
         if self.methods and self.prompts is None and not self.rollouts.file:
@@ -179,11 +184,7 @@ class Config(Block):
         if self.training.batch_size % self.training.processes:
             raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
         sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
-        for key, problems in {"prompts": self.prompts, **sets}.items():
-            if problems and problems.grader not in grader_names():
-                raise ValueError(
-                    f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
-                )
+        check_graders({"prompts": self.prompts, **sets})
         self._check_runs()
         return self
 
@@ -236,7 +237,7 @@ def load_config(values: dict[str, Any]) -> Config:
             return config
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
     except ValidationError as error:
-        raise ConfigError(sentence(error)) from None
+        raise ConfigError(sentence(error, Config.model_fields)) from None
 
 
 def planned_config(values: dict[str, Any]) -> Config:

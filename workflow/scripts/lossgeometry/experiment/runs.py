@@ -1,11 +1,12 @@
 """The identity of runs and pairs, and their expansion from the configuration."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
 from lossgeometry.settings.comparisons import Comparisons
+from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.training import Method, Seeds
 from lossgeometry.updates.folders import is_checkpoint
 
@@ -38,8 +39,8 @@ class Run:
     another run's."""
     control: str = ""
     """What kind of control it is, such as `SHUFFLED`; empty for a run that is none."""
-    source: str = ""
-    """Run that a derived update is computed from."""
+    sources: tuple[str, ...] = ()
+    """Runs that a derived update is computed from, its parent first."""
 
     @property
     def whole_model(self) -> bool:
@@ -92,8 +93,46 @@ def control_runs(runs: list[Run], reference: str) -> list[Run]:
     named = f"control: {RANDOM}"
     return [
         untrained,
-        Run("control.random", named, "", 0.0, *seeds, origin="derived", control=RANDOM, source=source.id),
+        Run("control.random", named, "", 0.0, *seeds, origin="derived", control=RANDOM, sources=(source.id,)),
     ]
+
+
+def edit_runs(runs: list[Run], edits: Mapping[str, Edit]) -> list[Run]:
+    """Return the run of every edit, and of its random control where it has one.
+
+    Raises
+    ------
+    ValueError
+        With one sentence, if an edit refers to itself, to no run, or to a whole model.
+    """
+    known = {run.id: run for run in runs}
+    found = []
+    for name, edit in edits.items():
+        for source in edit.sources:
+            if source in known and known[source].whole_model:
+                raise ValueError(f"edits.{name}: {source} is a whole model and no adapter; edit a run with factors")
+            if source not in known and source not in edits:
+                raise ValueError(f"edits.{name}: there is no run {source}; the runs are {', '.join([*known, *edits])}")
+        _check_nesting(name, edits)
+        sources = tuple(f"edit.{source}" if source in edits else source for source in edit.sources)
+        found.append(Run(f"edit.{name}", f"edit: {name}", "", origin="derived", sources=sources))
+        if edit.random_control:
+            label = f"edit: {name}, {RANDOM}"
+            own = Run(f"edit.{name}.random", label, "", origin="derived", control=RANDOM, sources=(f"edit.{name}",))
+            found.append(own)
+    return found
+
+
+def _check_nesting(name: str, edits: Mapping[str, Edit]) -> None:
+    """Raise ValueError if an edit is computed from itself."""
+    seen, waiting = set(), [name]
+    while waiting:
+        for source in edits[waiting.pop()].sources:
+            if source == name:
+                raise ValueError(f"edits.{name}: it is computed from itself; name another run")
+            if source in edits and source not in seen:
+                seen.add(source)
+                waiting.append(source)
 
 
 def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, str]]:

@@ -10,15 +10,13 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from lossgeometry.grading import worker as worker_module
 from lossgeometry.grading.answers import Outcome
 
-if TYPE_CHECKING:
-    # Started by path and never imported: this line makes it part of the code that a grading job's digests cover.
-    from lossgeometry.grading import worker as grading_worker  # noqa: F401
-
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(worker_module.__file__)
+"""Started by path; the import makes it part of the code that a grading job's digests cover."""
 START_SECONDS = 300.0
 WALL_PER_CPU = 20.0
 """Wall-clock guard in multiples of the CPU deadline, against a worker that waits instead of computing."""

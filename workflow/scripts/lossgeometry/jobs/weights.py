@@ -3,6 +3,7 @@
 from lossgeometry.experiment.config import Config
 from lossgeometry.experiment.runs import Run
 from lossgeometry.jobs.blocks import Told
+from lossgeometry.settings.edits import Edit
 
 
 def update(config: Config, run: str) -> Told:
@@ -47,4 +48,31 @@ def sweeps(config: Config) -> Told:
             {"run": run.id, "method": run.label} | {key: getattr(run, key) for key in keys}
             for run in swept_runs(config)
         ]
+    }
+
+
+def derived(config: Config, run_id: str) -> Told:
+    """Return what a derived update depends on beside those that it is computed from."""
+    run = config.runs[run_id]
+    if run.control:  # random directions
+        (source,) = run.sources
+        edit = Edit(of=source, randomise=run.init_seed)
+        return {"edit": edit.told(), "names": [source], "sources": [source]}
+    edit = config.edits[run_id.removeprefix("edit.")]
+    return {"edit": edit.told(), "names": list(edit.sources), "sources": list(run.sources)}
+
+
+def edits(config: Config) -> Told:
+    """Return what the tables of the edits depend on beside their files."""
+    return {
+        "edits": {
+            f"edit.{name}": {
+                "operation": edit.words(),
+                "parent": config.runs[f"edit.{name}"].sources[0],
+                "control": f"edit.{name}.random" if edit.random_control else "",
+            }
+            for name, edit in config.edits.items()
+        },
+        "benchmarks": list(config.evaluation.benchmarks),
+        "margin": config.evaluation.margin,
     }

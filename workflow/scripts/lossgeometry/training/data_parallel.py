@@ -7,13 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from lossgeometry.errors import CannotWrite, InputError, SecondWriter
 from lossgeometry.provenance import SCRIPTS
 from lossgeometry.script import THREAD_VARIABLES
 
+PROCESS = "lossgeometry.training.run"
+"""What each process runs."""
 POLL_SECONDS = 0.2
 
 
@@ -43,7 +43,7 @@ def launch(arguments: list[Any], processes: int) -> None:
             "LOCAL_WORLD_SIZE": str(processes),
         }
     )
-    command = [sys.executable, "-m", __name__, json.dumps(arguments)]
+    command = [sys.executable, "-m", PROCESS, json.dumps(arguments)]
     workers = [
         subprocess.Popen(command, env=common | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(processes)
@@ -76,21 +76,3 @@ def _end(workers: list[subprocess.Popen], patience_seconds: float = 30.0) -> Non
         if worker.poll() is None:
             worker.kill()
         worker.wait()
-
-
-def main() -> None:
-    """Be one of the processes."""
-    from lossgeometry.settings.tasks import TrainedAdapter
-    from lossgeometry.training.run import train
-
-    task, speed, code, *paths = json.loads(sys.argv[1])
-    try:
-        arguments: list[Any] = [Path(path) if path else None for path in paths]
-        train(TrainedAdapter.from_told(task), speed, code, *arguments)
-    except (InputError, CannotWrite, SecondWriter) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

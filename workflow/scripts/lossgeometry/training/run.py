@@ -2,9 +2,11 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
+from lossgeometry.errors import CannotWrite, InputError, SecondWriter
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.resuming import CheckpointFolder, checkpoint_root
@@ -76,3 +78,18 @@ def train(
         path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     with CheckpointFolder(job.checkpoints, job.digest) as folder:
         folder.clear()
+
+
+def main() -> None:
+    """Be one of the processes that `launch` starts."""
+    task, speed, code, *paths = json.loads(sys.argv[1])
+    try:
+        arguments: list[Any] = [Path(path) if path else None for path in paths]
+        train(TrainedAdapter.from_told(task), speed, code, *arguments)
+    except (InputError, CannotWrite, SecondWriter) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.files.atomic import atomic_folder
 from lossgeometry.updates.folders import CONFIG_FILE, WEIGHTS_FILE
 
-_HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)(@(?P<revision>[A-Za-z0-9_.-]+))?")
+HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)(@(?P<revision>[A-Za-z0-9_.-]+))?")
 
 
 def fetch_adapter(source: str, folder: Path) -> None:
@@ -25,7 +25,7 @@ def fetch_adapter(source: str, folder: Path) -> None:
     InputError
         If it is neither a folder nor a hub id, or the hub does not have it as safetensors.
     """
-    match = _HUB_ID.fullmatch(source)
+    match = HUB_ID.fullmatch(source)
     if match is None:
         raise InputError(
             f"adapters: {source} is neither an existing folder nor a hub id (owner/name@revision); correct it"

@@ -1,6 +1,6 @@
 """What the names of modules tell: their order, the block that they are in, and the projection that they are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _WRAPPERS = frozenset(("base_model", "model", "module", "_orig_mod", "transformer", "language_model"))
 
@@ -46,3 +46,18 @@ def bare(module: str) -> str:
     parts = module.split(".")
     first = next((index for index, part in enumerate(parts) if part not in _WRAPPERS), 0)
     return ".".join(parts[first:])
+
+
+def selected(
+    modules: Sequence[str], layers: Iterable[int | str] | None, projections: Iterable[str] | None
+) -> list[str]:
+    """Return the modules of some layers, by number or block, and some projections, with or without `_proj`; None is all."""
+    wanted = None if layers is None else set(layers)
+    kinds = None if projections is None else {projection_of(projection) for projection in projections}
+    layer = layers_of(modules)
+    return [
+        module
+        for module in modules
+        if (wanted is None or layer[module] in wanted or block_of(module) in wanted)
+        and (kinds is None or projection_of(module) in kinds)
+    ]

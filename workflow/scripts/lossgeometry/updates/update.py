@@ -15,7 +15,7 @@ import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.updates.factors import Factors, checked_factors, inner_product, norm_of, sum_of
-from lossgeometry.updates.names import block_of, layers_of, natural_order, projection_of
+from lossgeometry.updates.names import natural_order, selected
 from lossgeometry.updates.peft_writer import write_peft
 from lossgeometry.updates.svd import CompactSVD, compact_svd, haar
 
@@ -84,10 +84,6 @@ class Update:
     def adapter_rank(self, module: str) -> int:
         """Return the number of rows of A."""
         return len(self.factors(module).a)
-
-    def scale(self, module: str) -> float:
-        """Return s of one module."""
-        return self.factors(module).scale
 
     @property
     def source(self) -> str:
@@ -200,21 +196,16 @@ class Update:
         InputError
             If no module is left.
         """
-        wanted = None if layers is None else set(layers)
-        kinds = None if projections is None else {projection_of(projection) for projection in projections}
-        layer = layers_of(self.modules)
-        kept = [
-            module
-            for module in self.modules
-            if (wanted is None or layer[module] in wanted or block_of(module) in wanted)
-            and (kinds is None or projection_of(module) in kinds)
-        ]
+        kept = selected(self.modules, layers, projections)
         if not kept:
-            raise InputError(
-                f"{self.name or 'the update'} has no module of these layers and projections; select others"
-            )
-        left_out = {module: share for module, share in self.left_out.items() if module in kept}
-        return Update({module: self.shape(module) for module in kept}, self._read, self.name, self.transposed, left_out)
+            raise InputError(f"{self.name or 'the update'} has no such layers and projections; select others")
+        return self.only(kept)
+
+    def only(self, modules: Iterable[str]) -> "Update":
+        """Return the update of the named modules alone."""
+        shapes = {module: self.shape(module) for module in modules}
+        left_out = {module: share for module, share in self.left_out.items() if module in shapes}
+        return Update(shapes, self._read, self.name, self.transposed & shapes.keys(), left_out)
 
     def randomise(self, seed: int) -> "Update":
         """Return an update with the same singular values and uniformly random (Haar) directions.

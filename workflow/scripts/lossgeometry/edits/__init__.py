@@ -1,0 +1,1 @@
+"""Interventions: updates computed from others, and what each of them does."""

@@ -1,0 +1,147 @@
+"""The tables of the edits: what each kept of its parent, and what it does."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+import pandas as pd
+
+from lossgeometry.evaluation.differences import differences_table
+from lossgeometry.evaluation.outcomes import Outcomes, read_outcomes
+from lossgeometry.evaluation.questions import Question
+from lossgeometry.evaluation.statistics import student_quantile
+from lossgeometry.experiment.runs import BASE
+from lossgeometry.updates.stored import Delta
+
+NAN = float("nan")
+NO_GAIN = "the parent's change from the base is not told from zero"
+
+
+class EditEntry(TypedDict):
+    """One edit of the configuration."""
+
+    operation: str
+    parent: str
+    control: str
+    """Its random directions; empty for none."""
+
+
+class Kept(NamedTuple):
+    """One row of `tables/edits.csv`."""
+
+    run: str
+    operation: str
+    parent: str
+    norm: float
+    norm_share: float
+    cosine_to_parent: float
+    left_out: float
+    kl: float
+    kl_parent: float
+    kl_random: float
+
+
+def kept_of_parents(
+    edits: Mapping[str, EditEntry], deltas: Mapping[str, Path], records: Mapping[str, Path], behaviour: Path | None
+) -> list[Kept]:
+    """Return what every edit kept of its parent's norm and direction, and its distance in behaviour from the base.
+
+    Parameters
+    ----------
+    deltas
+        The delta file of every edit and parent.
+    records
+        `edit.json` of every edit.
+    behaviour
+        `tables/behaviour.csv`; None where it was not measured.
+    """
+    kl = {} if behaviour is None else _kl(pd.read_csv(behaviour))
+    rows = []
+    for run, entry in edits.items():
+        update, parent = Delta(deltas[run]), Delta(deltas[entry["parent"]])
+        left_out = json.loads(records[run].read_text(encoding="utf-8"))["left_out"]
+        squares = {module: norm**2 for module, norm in update.norms.items()}
+        # A truncation left out a share of what there was: of the whole, what is there is the rest.
+        lost = sum(squares.get(module, 0.0) * share / (1 - share) for module, share in left_out.items() if share < 1)
+        total = sum(squares.values()) + lost
+        rows.append(
+            Kept(
+                *(run, entry["operation"], entry["parent"], update.norm),
+                update.norm / parent.norm if parent.norm else NAN,
+                update.cosine(parent),
+                lost / total if total else NAN,
+                *(kl.get(name, NAN) for name in (run, entry["parent"], entry["control"])),
+            )
+        )
+    return rows
+
+
+def _kl(behaviour: pd.DataFrame) -> dict[str, float]:
+    rows = behaviour[
+        (behaviour["text"] == "base") & (behaviour["part"] == "all") & (behaviour["measure"] == "kl_base_run")
+    ]
+    return dict(zip(rows["run"], rows["value"], strict=True))
+
+
+def effects(edits: Mapping[str, EditEntry], benchmarks: Sequence[str], evaluation: Path, margin: float) -> pd.DataFrame:
+    """Return the paired differences of every edit to the base, its parent and its random directions.
+
+    Each of the three is one family of Holm's correction per benchmark and decoding. Columns are those of
+    `differences.COLUMNS` from `run_a`, and `kept_share`, `kept_low`, `kept_high` and `note` where the other run is the
+    parent: the share of the parent's change of accuracy that the edit has, with Fieller's 95 % interval over problems.
+
+    Parameters
+    ----------
+    evaluation
+        Folder of the graded answers.
+    """
+    against = {
+        "base": [(BASE, run) for run in edits],
+        "parent": [(entry["parent"], run) for run, entry in edits.items()],
+        "random directions": [(entry["control"], run) for run, entry in edits.items() if entry["control"]],
+    }
+    runs = sorted({run for pairs in against.values() for pair in pairs for run in pair})
+    graded = {
+        (run, benchmark, decoding): outcomes
+        for run in runs
+        for benchmark in benchmarks
+        for decoding, outcomes in read_outcomes(evaluation / run / f"{benchmark}.jsonl").items()
+    }
+    asked = [Question(f"edits against {name}", "", tuple(pairs)) for name, pairs in against.items() if pairs]
+    table = differences_table(graded, asked, margin)
+    shares = [
+        _share(graded, row) if row.question == "edits against parent" else (NAN, NAN, NAN, "")
+        for row in table.itertuples()
+    ]
+    table[["kept_share", "kept_low", "kept_high", "note"]] = pd.DataFrame(shares, index=table.index)
+    return table
+
+
+def _share(graded: Mapping[tuple[str, str, str], Outcomes], row) -> tuple[float, float, float, str]:
+    base, parent, edit = (
+        graded[run, row.benchmark, row.decoding].correct.mean(axis=1) for run in (BASE, row.run_a, row.run_b)
+    )
+    return fieller(edit - base, parent - base)
+
+
+def fieller(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float, float, str]:
+    """Return the ratio of two paired means, its 95 % interval, and why they are undefined.
+
+    Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x, with Student's quantile. Both are NaN where the denominator's own
+    interval holds zero: the ratio may then be anything.
+    """
+    count = len(numerator)
+    if count < 2:
+        return NAN, NAN, NAN, "fewer than two problems"
+    top, bottom = float(numerator.mean()), float(denominator.mean())
+    (top_variance, shared), (_, bottom_variance) = np.cov(numerator, denominator) / count
+    square = student_quantile(count) ** 2
+    spare = bottom**2 - square * bottom_variance
+    if spare <= 0:
+        return NAN, NAN, NAN, NO_GAIN
+    centre = (top * bottom - square * shared) / spare
+    root = (top * bottom - square * shared) ** 2 - spare * (top**2 - square * top_variance)
+    half = float(np.sqrt(max(root, 0.0))) / spare
+    return top / bottom, centre - half, centre + half, ""
