@@ -1,7 +1,7 @@
 # The environment of every job, for `snakemake --software-deployment-method apptainer`, which takes it from lossgeometry.sif:
 #   docker build --tag lossgeometry .
 #   apptainer build lossgeometry.sif docker-daemon:lossgeometry:latest
-# --build-arg ENVIRONMENT=gpu adds vLLM; --build-arg TORCH_INDEX=<URL> takes torch from an index of CPU builds.
+# --build-arg ENVIRONMENT=gpu is the environment with vLLM; --build-arg TORCH_INDEX=<URL> takes the other from CPU builds of torch.
 FROM python:3.11-slim-bookworm
 ARG ENVIRONMENT=cpu
 ARG TORCH_INDEX=
