@@ -12,6 +12,8 @@ from workflow_copy import REPOSITORY, copy_sources
 
 from lossgeometry.experiment.loading import load_config
 
+pytestmark = pytest.mark.slow
+
 ADAPTERS = {adapter: f"mine/{adapter}" for adapter in ("one", "two")}
 CAPTION = REPOSITORY / "resources" / "captions" / "table_geometry.rst"
 PAIR = "pairs/external.one--external.two/geometry.parquet"

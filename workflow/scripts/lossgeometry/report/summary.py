@@ -21,7 +21,7 @@ def write_summary(
     facts: Mapping[str, str],
     sections: Sequence[str],
     tables: dict[str, Path],
-    benchmarks: Path,
+    benchmarks: Path | None,
     output: Path,
 ) -> None:
     """Write summary.md from the tables that this experiment has.
@@ -35,14 +35,14 @@ def write_summary(
     tables
         CSV files by name; a stage that was not asked for has none.
     benchmarks
-        Folder of Snakemake's benchmark files, the source of the times.
+        Folder of Snakemake's benchmark files, the source of the times; without it no times are told.
     """
     frames = {name: read_frame(path) for name, path in tables.items()}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
     modules = [import_module(f"lossgeometry.{name}") for name in sections]
     parts = [_what_was_run(run, frames), in_short(modules, frames)]
     parts += [module.section(frames, facts) for module in modules]
-    parts += [_time(benchmarks, set(frames["runs"].run)), _caveats(run, frames)]
+    parts += [_time(benchmarks, set(frames["runs"].run)) if benchmarks else "", _caveats(run, frames)]
     with atomic_file(output) as path:
         path.write_text("\n\n".join(part.rstrip() for part in parts if part) + "\n", encoding="utf-8")
 
