@@ -38,6 +38,8 @@ CONTRACT = [
     *[f"evaluation/{run}/reachable.jsonl" for run in ["base", *RUNS, *CONTROLS]],
     *[f"tables/{name}.csv" for name in ("runs", "geometry", "layers", "connectivity", "cka", "accuracy", "mcnemar")],
     "tables/modules.parquet",
+    *[f"audit/{point}.safetensors" for point in ("initialisation", SFT)],
+    *[f"tables/{name}.csv" for name in ("audit", "noise", "regime", "predictions", "agreement")],
 ]
 
 

@@ -1,5 +1,6 @@
 """The stages, in the order in which the summary tells of them."""
 
+from lossgeometry.audit.stage import STAGE as AUDIT
 from lossgeometry.behaviour.stage import STAGE as BEHAVIOUR
 from lossgeometry.connectivity.stage import STAGE as CONNECTIVITY
 from lossgeometry.edits.stage import STAGE as EDITS
@@ -13,6 +14,7 @@ from lossgeometry.training.stage import STAGE as TRAINING
 
 STAGES = (
     ROLLOUTS,
+    AUDIT,
     TRAINING,
     GEOMETRY,
     CONNECTIVITY,

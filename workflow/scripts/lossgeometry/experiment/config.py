@@ -10,6 +10,7 @@ from lossgeometry.experiment.checks import (
     NAME,
     NAME_RULE,
     check_adapters,
+    check_audit,
     check_graders,
     check_method,
     check_names,
@@ -20,6 +21,7 @@ from lossgeometry.experiment.checks import (
 from lossgeometry.experiment.runs import BASE, Run, control_runs, edit_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.smoke import shrink
 from lossgeometry.methods import method_module
+from lossgeometry.settings.audit import Audit
 from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
@@ -81,6 +83,8 @@ class Config(Block):
     """Similarity of hidden states."""
     behaviour: Behaviour = Behaviour()
     """How far updates move what is written."""
+    audit: Audit = Audit()
+    """What gradients predict before training."""
     evaluation: Evaluation = Evaluation()
     """Benchmarks and decoding."""
 
@@ -177,7 +181,7 @@ class Config(Block):
         if not self.methods and not self.adapters:
             raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
         for label, method in self.methods.items():
-            check_method(label, method, self.training)
+            check_method(label, method, self.training, self.rollouts)
         check_names("edits", self.edits)
         check_adapters(self.adapters)
         if self.rollouts.file and self.prompts is not None:
@@ -220,6 +224,7 @@ class Config(Block):
                 raise ValueError(f"{key}comparisons: {error}") from None
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
                 self._check_function_space(key, stages[key])
+        check_audit(self.audit, runs)
 
     def _check_function_space(self, key: str, stage: FunctionSpace) -> None:
         needs_solutions = isinstance(stage, Representations) or (

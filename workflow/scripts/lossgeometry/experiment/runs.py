@@ -39,6 +39,8 @@ class Run:
     another run's."""
     control: str = ""
     """What kind of control it is, such as `SHUFFLED`; empty for a run that is none."""
+    composition: str = ""
+    """Key of `rollouts.compose` that it trains on; empty for all rollouts."""
     sources: tuple[str, ...] = ()
     """Runs that a derived update is computed from, its parent first."""
 
@@ -65,7 +67,17 @@ def _training_run(label: str, method: Method, learning_rate: float, seed: int | 
     init, order = (seed.init, seed.order) if isinstance(seed, Seeds) else (seed, seed)
     run_id = f"{label}.lr{learning_rate:g}.s{_seed_name(init, order)}"
     control = SHUFFLED if method.verdicts == "shuffled" else ""
-    return Run(run_id, label, label.partition("@")[0], learning_rate, init, order, default, control=control)
+    return Run(
+        run_id,
+        label,
+        label.partition("@")[0],
+        learning_rate,
+        init,
+        order,
+        default,
+        control=control,
+        composition=method.composition,
+    )
 
 
 def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapters: dict[str, str]) -> list[Run]:
@@ -201,6 +213,8 @@ def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
         return False
     if "given" in (a.origin, b.origin):
         return comparisons.adapters and a.default and b.default
+    if a.composition != b.composition:
+        return False
     if a.label == b.label:
         if a.learning_rate == b.learning_rate:
             return comparisons.seeds
