@@ -1,6 +1,10 @@
 # `make all`: the environment, then the default experiment; `make quick`: a smaller one. `make test`: the environment, then the tests.
 PYTHON ?= python3.11
-CORES ?= 8
+# As many as the machine has, and no more than its memory allows: a job of the default experiment takes up to 1.8 GB.
+CORES ?= $(shell $(PYTHON) -c 'import os; gigabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 10**9; \
+	print(max(1, min(os.cpu_count(), gigabytes // 2)))')
+# The URL of a package index with CPU builds of torch; by default torch is what pip's own index holds.
+TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?=
@@ -8,7 +12,7 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all quick environment test test-quick test-slow browser slurm preflight plan resources accept verify audit conformance lint reference clean
+.PHONY: all quick environment test test-quick test-slow browser slurm preflight plan resources accept verify audit conformance lint reference lock clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
@@ -69,6 +73,7 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	mkdir -p build && cat resources/explorer/*.js > build/page.js  # one scope in the page, so one file here
 	$(BIN)/oxlint --no-ignore build/page.js
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/snakemake --lint
 
 # config/README.md and config/schema.json, from the configuration's models; docs/measurements.md, from the page's definitions; docs/tables.md, from the stages.
@@ -77,10 +82,17 @@ reference: $(VENV)/installed
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.explorer.glossary
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.report.data_dictionary
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml envs/cpu.yaml envs/dev.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	TORCH_INDEX=$(TORCH_INDEX) envs/install.sh $(BIN)/python envs/cpu.yaml envs/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip check
 	touch $@
+
+# After a change of a pin: every package that the environments bring, with the digests of its files.
+lock:
+	test -x build/lock/bin/uv || ($(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv==0.13.9 packaging==25.0)
+	build/lock/bin/python envs/lock.py
 
 clean:
 	rm -rf $(VENV)

@@ -3,6 +3,10 @@ from snakemake.utils import min_version
 min_version("9.27.1")
 
 
+# For --software-deployment-method apptainer alone: the image that Dockerfile makes, in the folder that Snakemake is called in.
+container: "lossgeometry.sif"
+
+
 include: "workflow/rules/library.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/models.smk"

@@ -3,12 +3,11 @@ function buildHead() {
   const facts = Object.entries(bundle.facts);
   const rollouts = table("rollouts")[0];
   const percent = (value) => `${(100 * value).toFixed(0)} %`;
-  const listed = [...facts, ["runs", bundle.runs.length], ["pairs", bundle.pairs.length]];
+  const listed = [...facts, [compared, bundle.runs.length], ["pairs", bundle.pairs.length]];
   if (rollouts) {
     listed.push(["rollouts", `${rollouts.rollouts} for ${rollouts.prompts} prompts`], ["correct", percent(rollouts.correct)]);
     if (isNumber(rollouts.groups_mixed)) listed.push([term("mixed", "mixed prompts"), percent(rollouts.groups_mixed)]);
   }
-  const trained = table("training").length > 0;
   const themes = { "": "system", light: "light", dark: "dark" };
   const theme = el("select", { id: "theme", onchange: () => change({ theme: theme.value }) }, Object.entries(themes).map(([value, text]) => el("option", { value }, text)));
   syncs.push(() => { theme.value = state.theme; });

@@ -11,7 +11,7 @@ import yaml
 from conftest import copy_workflow, snakemake
 from safetensors.numpy import load_file
 
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.report.data_dictionary import tables
 from lossgeometry.updates.loading import load
@@ -130,6 +130,12 @@ def test_training_curves_and_provenance(experiment):
 def test_a_finished_experiment_has_nothing_to_do(experiment):
     result = snakemake(experiment, "--dry-run", "all")
     assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_no_job_takes_more_memory_than_the_makefile_counts_on(experiment):
+    files = list((results(experiment) / "benchmarks").rglob("*.tsv"))
+    peaks = {file.stem: pd.to_numeric(pd.read_csv(file, sep="\t").max_rss, errors="coerce").max() for file in files}
+    assert len(peaks) > 20 and max(peaks.values()) < 1800, max(peaks, key=peaks.get)
 
 
 def test_no_job_left_a_warning_that_a_user_would_worry_about(experiment):

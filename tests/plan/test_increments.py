@@ -264,7 +264,7 @@ def test_the_number_of_held_out_problems_trains_nothing_again(project):
     pairs = rows_of(RUNS)
     assert project.plan() == CHANGED_CONFIG | REFERENCE | single(
         "generate_heldout", "grade_heldout", "tabulate_connectivity", "tabulate_representations", "tabulate_sensitivity"
-    ) | jobs(write_prompts=["heldout"], interpolate_pair=pairs, compare_representations=pairs)
+    ) | jobs(write_prompts=["heldout"], interpolate_pairs=pairs, compare_representations=pairs)
 
 
 def test_finished_parts_are_not_sampled_again_in_another_number(project):

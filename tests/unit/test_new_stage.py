@@ -31,11 +31,11 @@ from pathlib import Path
 import pandas as pd
 from explorer_results import write_results
 from lossgeometry.charts.figures import draw_figures
-from lossgeometry import jobs
 from lossgeometry.costs import Shape
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.explorer.bundle import gather
 from lossgeometry.explorer.page import write_page
+from lossgeometry.jobs.report import summary
 from lossgeometry.planning.budget import budget
 from lossgeometry.planning.estimates import Work
 from lossgeometry.planning.preflight import needs_gpu
@@ -65,7 +65,7 @@ draw_figures(bundle, figures, folder)
 sections = [stage.section for stage in STAGES if stage.section]
 tables = {name: given["tables"][name] for name in ("runs", "geometry", "sparsity")}
 facts = {"student": "tiny", "paper_student": "large"}
-run = Summary.from_told(jobs.report.summary(config, "", [])["run"])
+run = Summary.from_told(summary(config, "paper", sections)["run"])
 write_summary(run, facts, sections, tables, folder / "none", folder / "summary.md")
 """
 

@@ -122,6 +122,9 @@ rule write_summary:
         CPU
     params:
         cfg=jobs.report.summary(CONFIG, digest_of_file(PAPER), SECTIONS),
+        # From a storage a job has the files that it asks for: other jobs' times would be some of them, or none. As a function
+        # that takes `input`, this is not compared.
+        times=lambda wildcards, input: workflow.storage_settings.default_storage_provider is None,
         code=planned_code("write_summary.py", *map(module_path, SECTIONS)),
     message:
         "Writing the summary"

@@ -21,7 +21,7 @@ def main() -> None:
 
     from lossgeometry.audit.conformance import compare_step, in_words
     from lossgeometry.audit.fixed_batch import write_batch
-    from lossgeometry.experiment.config import load_config
+    from lossgeometry.experiment.loading import load_config
     from lossgeometry.forward.adapted_model import load_base
 
     results = arguments.batch.resolve().parent

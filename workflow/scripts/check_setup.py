@@ -12,8 +12,9 @@ from pathlib import Path
 
 from lossgeometry.costs import Shape, shape_of
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.config import Config, load_config
+from lossgeometry.experiment.config import Config
 from lossgeometry.experiment.layers import given_values
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.text import printable
 from lossgeometry.planning import preflight

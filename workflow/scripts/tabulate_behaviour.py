@@ -12,7 +12,7 @@ with job(snakemake):
 
     cfg, inputs = snakemake.params.cfg, snakemake.input
     write_rows(snakemake.output.runs, Row._fields, tabulate_runs(cfg["runs"], inputs.runs))
-    if "pairs" in snakemake.output.keys():
+    if snakemake.output.pairs:  # an empty list where no pair is compared
         with unpacked(inputs.rows) as folder:
             found = tabulate_pairs(cfg["pairs"], files_of(folder, cfg["pairs"], "behaviour.parquet"))
         write_rows(snakemake.output.pairs, Distance._fields, found)

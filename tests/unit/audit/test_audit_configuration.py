@@ -8,7 +8,7 @@ import yaml
 from lossgeometry import jobs
 from lossgeometry.audit.losses import audited
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 
 CONFIG = Path(__file__).parents[3] / "config"
 BASE = {

@@ -13,7 +13,7 @@ from lossgeometry.audit.gradients import GroupSums
 from lossgeometry.audit.losses import audited
 from lossgeometry.audit.stage import STAGE
 from lossgeometry.costs import GIB, Shape, shape_of
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.planning.audit_memory import audit_bytes, check_audit, gradient_bytes
 from lossgeometry.planning.estimates import Work
 from lossgeometry.planning.preflight import MISSING, READY, UNKNOWN, Gpu

@@ -6,9 +6,9 @@ import pandas as pd
 import yaml
 
 from lossgeometry import jobs
-from lossgeometry.evaluation.evidence import Evidence
+from lossgeometry.claims.evidence import Evidence
 from lossgeometry.evaluation.questions import LOSSES, questions
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.experiment.runs import RANDOM, SHUFFLED, UNTRAINED, first_of_each_start
 
 DEFAULT = yaml.safe_load((Path(__file__).parents[3] / "config" / "config.yaml").read_text(encoding="utf-8"))

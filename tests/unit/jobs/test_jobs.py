@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lossgeometry import jobs
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.provenance import SCRIPTS
 from lossgeometry.settings.rollouts import Engine, Sampling

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from lossgeometry.claims import section as claims_section
 from lossgeometry.connectivity import section as connectivity
-from lossgeometry.evaluation import claims_section
 from lossgeometry.evaluation import section as evaluation
 from lossgeometry.geometry import section as geometry
 from lossgeometry.geometry.chance import verdicts

@@ -2,9 +2,9 @@
 
 from lossgeometry.audit.stage import STAGE as AUDIT
 from lossgeometry.behaviour.stage import STAGE as BEHAVIOUR
+from lossgeometry.claims.stage import STAGE as CLAIMS
 from lossgeometry.connectivity.stage import STAGE as CONNECTIVITY
 from lossgeometry.edits.stage import STAGE as EDITS
-from lossgeometry.evaluation.claims_stage import STAGE as CLAIMS
 from lossgeometry.evaluation.stage import STAGE as EVALUATION
 from lossgeometry.geometry.stage import STAGE as GEOMETRY
 from lossgeometry.report.stage import STAGE as SENSITIVITY

@@ -14,7 +14,8 @@ from lossgeometry.audit.coefficients import is_paired
 from lossgeometry.audit.measurement import audit
 from lossgeometry.audit.tables import LEAST_COSINE, NO_RIGHT, NO_WRONG, tabulate
 from lossgeometry.errors import InputError
-from lossgeometry.experiment.config import Config, load_config
+from lossgeometry.experiment.config import Config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.geometry.chance import WIDTH
 from lossgeometry.methods import __path__ as METHODS
 from lossgeometry.methods import method_module

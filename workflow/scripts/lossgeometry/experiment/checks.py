@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from pydantic import ValidationError
 
-from lossgeometry.errors import ConfigError
+from lossgeometry.errors import ConfigError, InputError
 from lossgeometry.experiment.runs import Run
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module, method_names
@@ -15,7 +14,7 @@ from lossgeometry.settings.geometry import Geometry
 from lossgeometry.settings.models import Problems
 from lossgeometry.settings.rollouts import Rollouts
 from lossgeometry.settings.training import Lora, Method, Training
-from lossgeometry.updates.hub import HUB_ID
+from lossgeometry.updates.folders import require_source
 
 LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
 NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
@@ -34,10 +33,10 @@ def check_adapters(adapters: Mapping[str, str]) -> None:
     """Raise ValueError unless every update has a name that a folder can have, and a place."""
     check_names("adapters", adapters)
     for name, source in adapters.items():
-        if not (HUB_ID.fullmatch(source) or Path(source).is_dir()):
-            raise ValueError(
-                f"adapters.{name}: {source} is neither an existing folder nor a hub id (owner/name@revision); correct it"
-            )
+        try:
+            require_source(source)
+        except InputError as error:
+            raise ValueError(f"adapters.{name}: {error}") from None
 
 
 def check_graders(sets: Mapping[str, Problems | None]) -> None:

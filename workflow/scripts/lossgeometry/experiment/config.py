@@ -3,9 +3,8 @@
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.checks import (
     NAME,
     NAME_RULE,
@@ -14,12 +13,9 @@ from lossgeometry.experiment.checks import (
     check_graders,
     check_method,
     check_names,
-    check_reference,
     check_training,
-    sentence,
 )
 from lossgeometry.experiment.runs import BASE, Run, control_runs, edit_runs, expand_pairs, expand_runs
-from lossgeometry.experiment.smoke import shrink
 from lossgeometry.methods import method_module
 from lossgeometry.settings.audit import Audit
 from lossgeometry.settings.behaviour import Behaviour
@@ -239,30 +235,6 @@ class Config(Block):
                 )
         elif stage.needs_probe and not self.probes:
             raise ValueError("probe: this stage needs problems; set probe, or configure one of evaluation.benchmarks")
-
-
-def load_config(values: dict[str, Any]) -> Config:
-    """Return the checked configuration.
-
-    Raises
-    ------
-    ConfigError
-        With one sentence that names the first offending key and the cure.
-    """
-    try:
-        config = Config(**values)
-        if config.methods:
-            check_reference(config.geometry, [*config.methods, *config.adapters])
-        if not config.smoke:
-            return config
-        return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
-    except ValidationError as error:
-        raise ConfigError(sentence(error, Config.model_fields)) from None
-
-
-def planned_config(values: dict[str, Any]) -> Config:
-    """Return the configuration that `Config.model_dump` resolved before, smoke variant or not."""
-    return Config(**values)
 
 
 def json_schema() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.training import Method, Seeds
-from lossgeometry.updates.folders import is_checkpoint
+from lossgeometry.updates.folders import is_checkpoint, needs_base
 
 BASE = "base"
 """The run without an adapter, in evaluation."""
@@ -52,6 +52,11 @@ class Run:
     def whole_model(self) -> bool:
         """Whether it is a full fine-tune, which is compared in its weights alone: it cannot be attached to the student."""
         return bool(self.folder) and is_checkpoint(self.folder)
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether its update can be read only beside the student: a full fine-tune, or DoRA."""
+        return bool(self.folder) and needs_base(self.folder)
 
     @property
     def seed(self) -> str:

@@ -8,8 +8,8 @@ from lossgeometry.settings.edits import Edit
 
 
 def update(config: Config, run: str) -> Told:
-    """Return what the decomposition of a run's update depends on: a full fine-tune is cut at a rank."""
-    return {"rank": config.geometry.fine_tune_rank} if config.runs[run].whole_model else {}
+    """Return what the decomposition of a run's update depends on: what has no low rank is cut at one."""
+    return {"rank": config.geometry.fine_tune_rank} if config.runs[run].needs_base else {}
 
 
 def base_spectra(config: Config) -> Told:

@@ -124,9 +124,9 @@ def check_disk(folder: Path, needed: float) -> Finding:
 
 
 def pinned_versions(environment: Path) -> dict[str, str]:
-    """Return the exact pins of an environment file."""
+    """Return the exact pins of an environment file that hold on every platform."""
     lines = environment.read_text(encoding="utf-8").splitlines()
-    pins = (re.fullmatch(r"\s*- ([A-Za-z0-9_.-]+)==([A-Za-z0-9_.+]+)", line) for line in lines)
+    pins = (re.match(r"\s*- ([A-Za-z0-9_.-]+)==([A-Za-z0-9_.+]+)(?! ;)( |$)", line) for line in lines)
     return {pin[1]: pin[2] for pin in pins if pin}
 
 

@@ -21,7 +21,7 @@ def write_summary(
     facts: Mapping[str, str],
     sections: Sequence[str],
     tables: dict[str, Path],
-    benchmarks: Path,
+    benchmarks: Path | None,
     output: Path,
 ) -> None:
     """Write summary.md from the tables that this experiment has.
@@ -35,14 +35,14 @@ def write_summary(
     tables
         CSV files by name; a stage that was not asked for has none.
     benchmarks
-        Folder of Snakemake's benchmark files, the source of the times.
+        Folder of Snakemake's benchmark files, the source of the times; without it no times are told.
     """
     frames = {name: read_frame(path) for name, path in tables.items()}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
     modules = [import_module(f"lossgeometry.{name}") for name in sections]
     parts = [_what_was_run(run, frames), in_short(modules, frames)]
     parts += [module.section(frames, facts) for module in modules]
-    parts += [_time(benchmarks, set(frames["runs"].run)), _caveats(run, frames)]
+    parts += [_time(benchmarks, set(frames["runs"].run)) if benchmarks else "", _caveats(run, frames)]
     with atomic_file(output) as path:
         path.write_text("\n\n".join(part.rstrip() for part in parts if part) + "\n", encoding="utf-8")
 
@@ -55,7 +55,8 @@ def in_short(modules: Sequence[ModuleType], frames: Mapping[str, pd.DataFrame]) 
 
 def _what_was_run(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
     runs = frames["runs"]
-    lines = [f"# {escape(run.experiment)}: what the loss does to the weights", ""]
+    subject = "what the loss does to the weights" if run.trained else "what the adapters do to the weights"
+    lines = [f"# {escape(run.experiment)}: {subject}", ""]
     if run.trained:
         controls = runs[runs.control.notna()]
         sampling = f", but {escape(' and '.join(run.sampling))} sample their own completions of the same prompts"
@@ -69,7 +70,10 @@ def _what_was_run(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
             named = ", ".join(f"{escape(row.run)} ({escape(row.control)})" for row in controls.itertuples())
             lines += ["", f"Beside them stand {len(controls)} controls, which no finding counts: {named}."]
     else:
-        lines.append(f"{len(runs)} adapters supplied by the user were compared.")
+        lines.append(
+            f"{len(runs)} updates supplied by the user were compared: {escape(', '.join(runs.method))}. How they were made is"
+            " not known here; what is said of them is said of their weights."
+        )
     if run.tiny_student and run.trained:
         lines += [
             "",
@@ -116,14 +120,21 @@ def _time(benchmarks: Path, known: set[str]) -> str:
 
 
 def _caveats(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
-    lines = [
-        "## Caveats",
-        "",
-        "- Agreement on the input side within one seed is forced by the shared initialisation of A: read it against its chance"
-        " level, or across seeds.",
-        "- The best accuracy may mean the smallest move: compare with the base's row.",
-        "- Equal steps are not equal epochs: a method that takes fewer rollouts sees each of them more often.",
-    ]
+    lines = ["## Caveats", ""]
+    if run.trained:
+        lines += [
+            "- Agreement on the input side within one seed is forced by the shared initialisation of A: read it against its"
+            " chance level, or across seeds.",
+            "- Equal steps are not equal epochs: a method that takes fewer rollouts sees each of them more often.",
+        ]
+    else:
+        lines += [
+            "- Adapters of one base read alike inputs, and more so if they started from one A: read the input side against its"
+            " chance level.",
+            "- Updates are comparable only if they were made from one base model.",
+        ]
+    if "accuracy" in frames:
+        lines.append("- The best accuracy may mean the smallest move: compare with the base's row.")
     if "accuracy" in frames and frames["accuracy"].truncation_flag.any():
         lines.append("- Rows marked **!** have more than 1 % truncated completions; their accuracy reads too low.")
     if run.trained and run.one_seed:

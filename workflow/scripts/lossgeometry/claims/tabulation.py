@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from lossgeometry.evaluation.claim_findings import CANNOT_TELL, NOT_TESTED, Finding
-from lossgeometry.evaluation.claim_rules import RULES
-from lossgeometry.evaluation.evidence import Evidence, Missing, Unsupported
+from lossgeometry.claims.evidence import Evidence, Missing, Unsupported
+from lossgeometry.claims.findings import CANNOT_TELL, NOT_TESTED, Finding
+from lossgeometry.claims.rules import RULES
 from lossgeometry.experiment.runs import Run
 from lossgeometry.files.csv_rows import read_frame, write_frame
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from lossgeometry.evaluation.claim_findings import CANNOT_TELL, DIFFERS, SAME, Entry, Finding, Reading, conclude
+from lossgeometry.claims.evidence import Evidence
+from lossgeometry.claims.findings import CANNOT_TELL, DIFFERS, SAME, Entry, Finding, Reading, conclude
 from lossgeometry.evaluation.differences import CANNOT_TELL as UNDECIDED
 from lossgeometry.evaluation.differences import DIFFERENT, EQUAL
-from lossgeometry.evaluation.evidence import Evidence
 from lossgeometry.evaluation.questions import (
     CLAIM_BEST,
     CLAIM_BEST_MATCHED,

@@ -7,10 +7,10 @@ import pytest
 from claim_tables import ACCURACIES, PAPER, REFERENCE, RUNS, SEEDS, answers, judged, paper_tables, run_id
 from scipy import stats
 
-from lossgeometry.evaluation import claims_section
+from lossgeometry.claims import section as claims_section
+from lossgeometry.claims.evidence import Evidence
+from lossgeometry.claims.tabulation import judge_claims
 from lossgeometry.evaluation import section as evaluation
-from lossgeometry.evaluation.claims import judge_claims
-from lossgeometry.evaluation.evidence import Evidence
 from lossgeometry.report.summary import in_short
 
 ENTRIES = {(entry["claim"], entry["part"]): entry for entry in REFERENCE["claims"]}

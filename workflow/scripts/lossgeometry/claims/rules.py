@@ -11,8 +11,9 @@ from itertools import combinations, product
 
 import numpy as np
 
-from lossgeometry.evaluation.accuracy_rules import dpo_best, equal_accuracy, on_policy_accuracy
-from lossgeometry.evaluation.claim_findings import (
+from lossgeometry.claims.accuracy_rules import dpo_best, equal_accuracy, on_policy_accuracy
+from lossgeometry.claims.evidence import Evidence, Missing, Value
+from lossgeometry.claims.findings import (
     CANNOT_TELL,
     DIFFERS,
     SAME,
@@ -26,7 +27,6 @@ from lossgeometry.evaluation.claim_findings import (
     plain,
     reading,
 )
-from lossgeometry.evaluation.evidence import Evidence, Missing, Value
 from lossgeometry.evaluation.questions import EQUAL_FAMILY, OFFLINE, ON_POLICY
 from lossgeometry.experiment.runs import Run
 from lossgeometry.geometry.beside import BEYOND

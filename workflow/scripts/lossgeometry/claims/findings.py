@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lossgeometry.claims.evidence import Barrier, Evidence, Missing, Value
 from lossgeometry.connectivity.verdicts import BARRIER, NO_BARRIER
-from lossgeometry.evaluation.evidence import Barrier, Evidence, Missing, Value
 from lossgeometry.experiment.runs import Run
 from lossgeometry.geometry.chance import band
 

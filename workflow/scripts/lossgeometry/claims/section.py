@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lossgeometry.evaluation.claim_findings import CANNOT_TELL, DIFFERS, NOT_TESTED, SAME
-from lossgeometry.evaluation.claims import scale_caveat
+from lossgeometry.claims.findings import CANNOT_TELL, DIFFERS, NOT_TESTED, SAME
+from lossgeometry.claims.tabulation import scale_caveat
 from lossgeometry.report.markdown import escape
 
 VERDICTS = {

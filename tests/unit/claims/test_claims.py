@@ -20,11 +20,11 @@ from claim_tables import (
     with_answers,
 )
 
+from lossgeometry.claims.evidence import Evidence
+from lossgeometry.claims.rules import RULES
+from lossgeometry.claims.section import section as claims_section
+from lossgeometry.claims.tabulation import COLUMNS, judge_claims, tabulate_claims
 from lossgeometry.evaluation import statistics
-from lossgeometry.evaluation.claim_rules import RULES
-from lossgeometry.evaluation.claims import COLUMNS, judge_claims, tabulate_claims
-from lossgeometry.evaluation.claims_section import section as claims_section
-from lossgeometry.evaluation.evidence import Evidence
 from lossgeometry.experiment.runs import Run
 
 

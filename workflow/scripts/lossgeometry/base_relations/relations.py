@@ -21,9 +21,9 @@ from collections.abc import Iterator
 import ml_dtypes
 import numpy as np
 
+from lossgeometry.base_relations.spectra import BaseSpectra
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFolder
-from lossgeometry.geometry.base_spectra import BaseSpectra
 from lossgeometry.geometry.nulls import UNDEFINED, Null
 from lossgeometry.geometry.pooling import Mean, Measurement
 from lossgeometry.geometry.scopes import Key, Row, places, rows_of
@@ -83,8 +83,7 @@ def _visible_relations(
     weight: np.ndarray, base: np.ndarray, masks: tuple[np.ndarray, np.ndarray], dense: np.ndarray, k: int
 ) -> dict[Key, float]:
     """Return what an update (m, n) does to the leading directions of W, and to W in bf16; NaN if nothing is visible."""
-    before, after = (matrix.astype(ml_dtypes.bfloat16).astype(np.float64) for matrix in (weight, weight + dense))
-    kept = after - before
+    kept = kept_in_bf16(weight, dense)
     visible = kept != 0
     changed = int(visible.sum())
     principal, low = (float((visible & mask).sum()) / changed if changed else math.nan for mask in masks)
@@ -97,6 +96,12 @@ def _visible_relations(
         ("bf16_visible", "none", 0): changed / visible.size,
         ("bf16_cosine", "none", 0): cosine,
     }
+
+
+def kept_in_bf16(weight: np.ndarray, dense: np.ndarray) -> np.ndarray:
+    """Return what is left of an update, (m, n), once W and W + dW are rounded to bfloat16."""
+    before, after = (matrix.astype(ml_dtypes.bfloat16).astype(np.float64) for matrix in (weight, weight + dense))
+    return after - before
 
 
 def _random_updates(update: CompactSVD) -> Iterator[np.ndarray]:
