@@ -1,4 +1,4 @@
-# `make all`: the environment, then the default experiment. `make test`: the environment, then the tests.
+# `make all`: the environment, then the default experiment; `make quick`: a smaller one. `make test`: the environment, then the tests.
 PYTHON ?= python3.11
 # As many as the machine has, and no more than its memory allows: a job of the default experiment takes up to 1.8 GB.
 CORES ?= $(shell $(PYTHON) -c 'import os; gigabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 10**9; \
@@ -8,12 +8,19 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?=
-CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+# Whatever else snakemake takes, for all, plan, preflight and accept: make plan ARGS="--config seeds=[1]"
+ARGS ?=
+CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all environment test test-quick test-slow browser slurm preflight plan accept lint reference lock clean
+.PHONY: all quick environment test test-quick test-slow browser slurm preflight plan resources accept verify lint reference lock clean
 
 all: $(VENV)/installed
-	$(BIN)/snakemake $(CONFIGFILE) --cores $(CORES) all
+	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
+	$(BIN)/snakemake --cores $(CORES) all $(CONFIGFILE)
+
+# A first page: student, rollouts, three losses, tables and summary, all real and all small.
+quick: $(VENV)/installed
+	$(BIN)/snakemake --configfile config/quick.yaml --cores $(CORES) all
 
 # The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
 environment: $(VENV)/installed
@@ -26,9 +33,17 @@ preflight: $(VENV)/installed
 plan: $(VENV)/installed
 	$(BIN)/python workflow/scripts/print_plan.py $(CONFIGFILE)
 
+# What SLURM is to be asked for, from what the jobs of an experiment took: RESULTS=results/tiny.
+resources: $(VENV)/installed
+	$(BIN)/python workflow/scripts/print_resources.py $(RESULTS)
+
 # After a change that you judge to be without effect: record the results as current instead of computing them again.
 accept: $(VENV)/installed
 	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
+
+# Compute the digests that results claim again, here or in a copy: make verify RESULTS=/somewhere/results/tiny
+verify: $(VENV)/installed
+	$(BIN)/python workflow/scripts/verify_results.py $(RESULTS)
 
 test: test-quick test-slow
 

@@ -3,13 +3,6 @@ from snakemake.utils import min_version
 min_version("9.27.1")
 
 
-# A configuration file given on the command line stands alone; Snakemake would otherwise merge it into the default one.
-# A job is handed the configuration that was planned.
-if "experiment" not in config and workflow.is_main_process:
-
-    configfile: workflow.source_path("config/config.yaml")
-
-
 # For --software-deployment-method apptainer alone: the image that Dockerfile makes, in the folder that Snakemake is called in.
 container: "lossgeometry.sif"
 
@@ -62,9 +55,40 @@ rule deltas:
 
 rule pairs:
     input:
-        pair_files("geometry.parquet"),
+        row_files("geometry", CONFIG.pairs),
 
 
 rule evaluations:
     input:
         evaluation_files(),
+
+
+# The tables of a stage, and what they are made of, by the name of its block of the configuration.
+for stage in STAGES:
+    if stage.block not in ("", "rollouts"):
+
+        rule:
+            name:
+                stage.block
+            input:
+                [TABLES[table.name] for table in stage.tables if table.name in TABLES],
+
+
+rule tables:
+    input:
+        TABLES.values(),
+
+
+rule figures:
+    input:
+        figure_files(),
+
+
+rule summary:
+    input:
+        results("summary.md"),
+
+
+rule explorer:
+    input:
+        results("explorer.html"),

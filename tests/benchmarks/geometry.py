@@ -229,7 +229,7 @@ def main(options: argparse.Namespace, folder: Path) -> None:
     )
     shutil.rmtree(folder / "all")
     flow = run_workflow(folders, folder / "work")
-    jobs = options.adapters + pairs
+    jobs = 2 * options.adapters - 1  # a decomposition each, and a row of pairs for all but the first
     extra = flow["computing"] - flow["planningcomputing"] - one_go["adapters"] - one_go["pairs"]
     print(
         f"the same as {jobs} jobs of the workflow: {flow['computing']:.1f} s, "

@@ -56,9 +56,8 @@ def grade(folder: Path, samples: int, characters: int) -> None:
     from lossgeometry.rollouts.rewards import grade_rollouts
 
     write_atomic(folder / "train.jsonl", prompts(samples))
-    write_atomic(folder / "heldout.jsonl", [])
-    files = [folder / name for name in ("rollouts.parquet", "heldout.out", "summary.csv")]
-    grade_rollouts([folder / "train.jsonl", folder / "heldout.jsonl"], [folder / "1.jsonl"], 1, 5.0, *files, Bought({}))
+    files = [folder / name for name in ("rollouts.parquet", "summary.csv")]
+    grade_rollouts(folder / "train.jsonl", [folder / "1.jsonl"], 1, 5.0, *files, Bought({}))
 
 
 def table(folder: Path, samples: int, characters: int) -> None:

@@ -242,7 +242,7 @@ def test_a_read_only_results_folder(on_small_disk, undisturbed):
     ("name", "needed_for"),
     [
         (f"adapters/{RUNS[0]}/adapter_model.safetensors", f"deltas/{RUNS[0]}.safetensors"),
-        (f"deltas/{RUNS[1]}.safetensors", f"pairs/{RUNS[0]}--{RUNS[1]}/geometry.parquet"),
+        (f"deltas/{RUNS[1]}.safetensors", f"rows/{RUNS[1]}/geometry.zip"),
         ("completions/base/reachable.jsonl", "evaluation/base/reachable.jsonl"),
         ("rollouts/rollouts.parquet", f"adapters/{RUNS[0]}/adapter_model.safetensors"),
     ],

@@ -53,8 +53,9 @@ def on_benchmarks(runs: Iterable[str], benchmarks: Iterable[str] = BENCHMARKS) -
     return [f"{name} {benchmark}" for name in runs for benchmark in benchmarks]
 
 
-def pairs_of(runs: Iterable[str], pairs: Iterable[tuple[str, str]] = PAIRS) -> list[str]:
-    return [f"{a} {b}" for a, b in pairs if {a, b} & set(runs)]
+def rows_of(runs: Iterable[str], pairs: Iterable[tuple[str, str]] = PAIRS) -> list[str]:
+    """The rows that hold a pair of these runs: a row holds the pairs of one run with the runs before it."""
+    return sorted({b for a, b in pairs if {a, b} & set(runs)})
 
 
 def after_training(runs: list[str], pairs: Iterable[tuple[str, str]] = PAIRS) -> Plan:
@@ -64,11 +65,11 @@ def after_training(runs: list[str], pairs: Iterable[tuple[str, str]] = PAIRS) ->
         reduce_adapter=runs,
         generate_answers=on_benchmarks(runs),
         grade_answers=on_benchmarks(runs),
-        compare_pair=pairs_of(runs, pairs),
+        compare_pairs=rows_of(runs, pairs),
         measure_endpoints=runs,
-        interpolate_pair=pairs_of(runs, pairs),
+        interpolate_pairs=rows_of(runs, pairs),
         extract_representations=runs,
-        compare_representations=pairs_of(runs, pairs),
+        compare_representations=rows_of(runs, pairs),
     ) | single(*TABLES, *REPORT)
 
 
@@ -78,5 +79,9 @@ def trained(runs: list[str], pairs: Iterable[tuple[str, str]] = PAIRS) -> Plan:
 
 NOTHING: Plan = {}
 CHANGED_CONFIG = single("write_config", *REPORT)
+SHOWN = {rule: names for rule, names in CHANGED_CONFIG.items() if rule != "tabulate_claims"}
+"""A key that only the recorded configuration shows."""
+GRADED = single("grade_rollouts", "grade_heldout")
+SAMPLED = GRADED | single("generate_heldout") | jobs(generate_rollouts=["1-of-2", "2-of-2"])
 # What depends on the teacher's rollouts without an adapter in between.
 REFERENCE = jobs(measure_endpoints=["base", *RUNS], extract_representations=["base", *RUNS])

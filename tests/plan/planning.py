@@ -89,23 +89,30 @@ class Project:
         path = self.root / "workflow" / "scripts" / "lossgeometry" / name
         return path if path.exists() else self.root / "workflow" / "scripts" / name
 
-    def plan(self) -> Plan:
-        """Return what would run: for each rule its jobs, each as its wildcards; one empty string where it has none."""
+    def plan(self, *arguments: str) -> Plan:
+        """Return what would run: for each rule its jobs, each as its wildcards; one empty string where it has none.
+
+        `arguments` are those of `snakemake`; by default the experiment's configuration.
+        """
         jobs: Plan = {}
-        for job in _call(_planned, self.root):
+        for job in self.jobs(*arguments):
             jobs.setdefault(job["rule"], []).append(" ".join(job["wildcards"]))
         return jobs
 
+    def jobs(self, *arguments: str) -> list[dict[str, Any]]:
+        """Return the jobs that would run, as `plan` takes them."""
+        return _call(_planned, self.root, *(arguments or ("--configfile", str(self.root / CONFIG))))
+
     def gpus(self) -> dict[str, int]:
         """Return the GPUs that a job of each planned rule asks for."""
-        return {job["rule"]: job["gpus"] for job in _call(_planned, self.root)}
+        return {job["rule"]: job["gpus"] for job in self.jobs()}
 
     def finish(self) -> None:
         """Make every planned output, each with a content of its own, and let Snakemake record the jobs.
 
         Adapters are larger than the files whose checksums Snakemake compares by default.
         """
-        for job in _call(_planned, self.root):
+        for job in self.jobs():
             for output in map(self.root.joinpath, job["outputs"]):
                 if output.suffix:
                     output.parent.mkdir(parents=True, exist_ok=True)
@@ -117,9 +124,9 @@ class Project:
         _call(_touch, self.root)
 
 
-def _call(function, root: Path):
+def _call(function, root: Path, *arguments: str):
     receiver, sender = _server.Pipe(duplex=False)
-    process = _server.Process(target=_answer, args=(sender, function, root))
+    process = _server.Process(target=_answer, args=(sender, function, root, *arguments))
     process.start()
     sender.close()
     try:
@@ -130,22 +137,22 @@ def _call(function, root: Path):
         process.join()
 
 
-def _answer(sender, function, root: Path) -> None:
+def _answer(sender, function, root: Path, *arguments: str) -> None:
     os.chdir(root)
     # Python keeps one fork server per process: other tests of the same session may have made it import the library.
     for name in [name for name in sys.modules if name.partition(".")[0] == "lossgeometry"]:
         del sys.modules[name]
     scripts = [path for path in sys.path if path.endswith("workflow/scripts")]
     sys.path[:] = [str(root / "workflow" / "scripts"), *(path for path in sys.path if path not in scripts)]
-    sender.send(function(root))
+    sender.send(function(root, *arguments))
 
 
-def _planned(root: Path) -> list[dict[str, Any]]:
+def _planned(root: Path, *arguments: str) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from lossgeometry.planning.plan import plan
 
-    return [asdict(job) for job in plan(root, [root / CONFIG])]
+    return [asdict(job) for job in plan(root, arguments)]
 
 
 def _touch(root: Path) -> None:

@@ -6,7 +6,7 @@ from planning import EXPERIMENT, Project
 
 KINDS = dict.fromkeys(("methods", "seeds", "learning_rates", "adapters"), False)
 BEHAVIOUR = {"problems": 4, "comparisons": {**KINDS, "pairs": [[run("sft"), run("dpo")]]}}
-PAIR = f"{run('sft')} {run('dpo')}"
+ROW = run("dpo")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def chosen(plan):
 def test_asking_for_it_measures_every_run_and_nothing_else(finished, tmp_path):
     project = finished.clone(tmp_path / "project")
     project.set("behaviour", BEHAVIOUR)
-    expected = jobs(measure_behaviour=["base", *RUNS], compare_behaviour=[PAIR])
+    expected = jobs(measure_behaviour=["base", *RUNS], compare_behaviour=[ROW])
     assert project.plan() == expected | single("tabulate_behaviour", "write_config", *REPORT[1:])
 
 
@@ -33,5 +33,5 @@ def test_another_loss_is_measured_alone(tmp_path):
     assert project.plan() == NOTHING
     project.set("methods.dpo.options.beta", 0.2)
     own = [run("dpo", seed) for seed in ("42", "43")]
-    expected = jobs(measure_behaviour=own, compare_behaviour=[PAIR]) | single("tabulate_behaviour")
+    expected = jobs(measure_behaviour=own, compare_behaviour=[ROW]) | single("tabulate_behaviour")
     assert chosen(project.plan()) == expected

@@ -41,7 +41,7 @@ def tables(tmp_path_factory):
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "--configfile", "config.yaml"]
     targets = [f"results/stage/tables/{table}.csv" for table in TABLES]
-    rules = ["reduce_adapter", "compare_pair", "compare_sweeps", "tabulate_geometry"]
+    rules = ["reduce_adapter", "compare_pairs", "compare_sweeps", "tabulate_geometry"]
     extra = ["--rerun-triggers", "mtime", "--allowed-rules", *rules]
     done = subprocess.run(
         [*command, "--cores", "2", *targets, *extra], cwd=folder, capture_output=True, text=True, check=False

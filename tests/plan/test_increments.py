@@ -1,7 +1,9 @@
 """What a change re-runs: exact job lists, rule by rule, planned by Snakemake on the real workflow."""
 
 import ast
+import copy
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,20 +12,23 @@ import yaml
 from expected_jobs import (
     BENCHMARKS,
     CHANGED_CONFIG,
+    GRADED,
     NOTHING,
     REFERENCE,
     REPORT,
     RUNS,
+    SAMPLED,
+    SHOWN,
     TABLES,
     jobs,
     on_benchmarks,
-    pairs_of,
+    rows_of,
     run,
     runs_of,
     single,
     trained,
 )
-from planning import CONFIG, METHODS, SEEDS, Project
+from planning import CONFIG, EXPERIMENT, METHODS, SEEDS, Project
 from workflow_copy import REPOSITORY, SOURCES
 
 pytestmark = pytest.mark.slow
@@ -48,11 +53,10 @@ def edit(path: Path, text: str = "\n\ndef added_by_a_test():\n    return 1\n") -
 
 
 def test_a_new_experiment_runs_everything_once(tmp_path):
-    assert Project.create(tmp_path / "project").plan() == trained(RUNS) | REFERENCE | single(
-        "build_student", "build_teacher", "grade_rollouts", "write_config", "tabulate_contamination"
+    assert Project.create(tmp_path / "project").plan() == trained(RUNS) | REFERENCE | SAMPLED | single(
+        "build_student", "build_teacher", "write_config", "tabulate_contamination"
     ) | jobs(
-        write_prompts=["train", "heldout", *BENCHMARKS],
-        generate_rollouts=["1-of-2", "2-of-2"],
+        write_prompts=["train", "heldout", *BENCHMARKS, "probe"],
         initialise_adapter=SEEDS,
         generate_answers=on_benchmarks(["base", *RUNS]),
         grade_answers=on_benchmarks(["base", *RUNS]),
@@ -114,17 +118,17 @@ def test_a_shared_training_setting(project):
     assert project.plan() == trained(RUNS) | CHANGED_CONFIG
 
 
-@pytest.mark.parametrize("module", ["geometry/angles.py", "geometry/pairs.py", "compare_pair.py"])
+@pytest.mark.parametrize("module", ["geometry/angles.py", "geometry/pairs.py", "compare_pairs.py"])
 def test_a_module_of_pair_metrics(project, module):
     edit(project.module(module))
-    assert project.plan() == jobs(compare_pair=pairs_of(RUNS)) | single(
+    assert project.plan() == jobs(compare_pairs=rows_of(RUNS)) | single(
         "tabulate_geometry", "tabulate_sensitivity", *REPORT
     )
 
 
 def test_a_module_of_the_decomposition(project):
     edit(project.module("updates/stored.py"))
-    expected = jobs(reduce_adapter=RUNS, compare_pair=pairs_of(RUNS)) | single(
+    expected = jobs(reduce_adapter=RUNS, compare_pairs=rows_of(RUNS)) | single(
         "compare_sweeps", "tabulate_geometry", "tabulate_sensitivity", *REPORT
     )
     assert project.plan() == expected
@@ -132,13 +136,13 @@ def test_a_module_of_the_decomposition(project):
 
 def test_a_module_of_the_representations(project):
     edit(project.module("representations/cka.py"))
-    expected = jobs(compare_representations=pairs_of(RUNS)) | single("tabulate_representations", *REPORT)
+    expected = jobs(compare_representations=rows_of(RUNS)) | single("tabulate_representations", *REPORT)
     assert project.plan() == expected
 
 
 def test_a_module_of_the_interpolation(project):
-    edit(project.module("interpolate_pair.py"))
-    assert project.plan() == jobs(interpolate_pair=pairs_of(RUNS)) | single(
+    edit(project.module("interpolate_pairs.py"))
+    assert project.plan() == jobs(interpolate_pairs=rows_of(RUNS)) | single(
         "tabulate_connectivity", "tabulate_sensitivity", *REPORT
     )
 
@@ -181,6 +185,16 @@ def test_a_method_added(project):
     assert project.plan() == trained(new, pairs) | CHANGED_CONFIG
 
 
+def test_a_method_inserted(project):
+    """Its pairs with later runs belong to their rows, in which nothing else is measured."""
+    sft, *others = project.experiment["methods"].items()
+    project.set("methods", dict([sft, ("rft", {"learning_rate": 1e-3}), *others]))
+    new = runs_of("rft")
+    pairs = [(run("sft", seed), run("rft", seed)) for seed in SEEDS] + [tuple(new)]
+    pairs += [(run("rft", seed), run(method, seed)) for method in ("dft", "dpo") for seed in SEEDS]
+    assert project.plan() == trained(new, pairs) | CHANGED_CONFIG
+
+
 def test_a_seed_added(project):
     project.set("seeds", [42, 43, 44])
     new = [run(method, "44") for method in METHODS]
@@ -198,7 +212,7 @@ def test_a_pair_added(project):
     project.set("comparisons.pairs", [[run("dpo", "43"), run("sft", "42")]])
     assert project.plan() == CHANGED_CONFIG | single(
         "tabulate_accuracy", "tabulate_geometry", "tabulate_sensitivity"
-    ) | jobs(compare_pair=[f"{run('sft', '42')} {run('dpo', '43')}"])
+    ) | jobs(compare_pairs=[run("dpo", "43")])
 
 
 def test_a_benchmark_added(project):
@@ -220,6 +234,70 @@ def test_one_benchmark(project):
     ) | jobs(write_prompts=["hard"], generate_answers=answers, grade_answers=answers)
 
 
+def test_the_count_of_the_first_benchmark_measures_no_path_and_no_hidden_state_again(project):
+    project.set("evaluation.benchmarks.easy.count", 300)
+    project.finish()
+    project.set("evaluation.benchmarks.easy.count", 400)
+    answers = on_benchmarks(["base", *RUNS], ["easy"])
+    assert project.plan() == CHANGED_CONFIG | single(
+        "tabulate_contamination", "tabulate_accuracy", "tabulate_sensitivity"
+    ) | jobs(write_prompts=["easy"], generate_answers=answers, grade_answers=answers)
+
+
+def test_benchmarks_change_places_where_the_probe_is_named(project):
+    """The order is that of the tables."""
+    project.set("probe", project.experiment["evaluation"]["benchmarks"]["easy"])
+    project.finish()
+    project.set("evaluation.benchmarks", dict(reversed(project.experiment["evaluation"]["benchmarks"].items())))
+    assert project.plan() == CHANGED_CONFIG | single("tabulate_accuracy", "tabulate_sensitivity")
+
+
+def test_naming_the_probe_that_was_the_default_measures_nothing_again(project):
+    project.set("probe", project.experiment["evaluation"]["benchmarks"]["easy"])
+    assert project.plan() == SHOWN
+
+
+def test_the_number_of_held_out_problems_trains_nothing_again(project):
+    project.set("rollouts.heldout_prompts", 70)
+    pairs = rows_of(RUNS)
+    assert project.plan() == CHANGED_CONFIG | REFERENCE | single(
+        "generate_heldout", "grade_heldout", "tabulate_connectivity", "tabulate_representations", "tabulate_sensitivity"
+    ) | jobs(write_prompts=["heldout"], interpolate_pair=pairs, compare_representations=pairs)
+
+
+def test_finished_parts_are_not_sampled_again_in_another_number(project):
+    project.set("rollouts.shards", 3)
+    assert project.plan() == NOTHING
+    shutil.rmtree(project.root / "results" / "plan" / "rollouts" / "shards")
+    assert project.plan()["generate_rollouts"] == ["1-of-3", "2-of-3", "3-of-3"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("training.checkpoint_every", 7),
+        ("rollouts.engine.timeout_seconds", 9.0),
+        ("rollouts.engine.gpu_memory_utilization", 0.5),
+        ("evaluation.engine.gpu_memory_utilization", 0.5),
+    ],
+)
+def test_what_changes_the_speed_alone_runs_nothing(project, key, value):
+    project.set(key, value)
+    assert project.plan() in (NOTHING, SHOWN)
+
+
+def test_what_changes_the_speed_of_vllm_alone_runs_nothing(tmp_path):
+    experiment = copy.deepcopy(EXPERIMENT)
+    experiment["rollouts"]["engine"] = experiment["evaluation"]["engine"] = {"name": "vllm"}
+    experiment["methods"]["online_grpo"] = {"learning_rate": 1e-3, "options": {"engine": "vllm"}}
+    project = Project.create(tmp_path / "project", experiment)
+    project.finish()
+    for key in ("rollouts.engine", "evaluation.engine"):
+        project.set(key, {"name": "vllm", "batch_size": 7, "gpu_memory_utilization": 0.5})
+    project.set("methods.online_grpo.options.gpu_memory_utilization", 0.5)
+    assert project.plan() == SHOWN
+
+
 def test_the_grader_of_one_benchmark_and_then_its_module(project):
     project.set("evaluation.benchmarks.hard.grader", "exact")
     regraded = jobs(grade_answers=on_benchmarks(["base", *RUNS], ["hard"])) | single(
@@ -234,18 +312,26 @@ def test_the_grader_of_one_benchmark_and_then_its_module(project):
 def test_the_grader_of_everything(project):
     edit(project.module("grading/graders/math_verify.py"))
     answers = on_benchmarks(["base", *RUNS])
-    assert project.plan() == trained(RUNS) | REFERENCE | single("grade_rollouts") | jobs(grade_answers=answers)
+    assert project.plan() == trained(RUNS) | REFERENCE | GRADED | jobs(grade_answers=answers)
 
 
 def test_the_teacher(project):
     project.set("teacher.tiny.seed", 8)
-    assert project.plan() == trained(RUNS) | REFERENCE | CHANGED_CONFIG | single(
-        "build_teacher", "grade_rollouts"
-    ) | jobs(generate_rollouts=["1-of-2", "2-of-2"])
+    assert project.plan() == trained(RUNS) | REFERENCE | CHANGED_CONFIG | SAMPLED | single("build_teacher")
 
 
 def test_a_method_removed_leaves_the_others_alone_and_drops_out_of_the_tables(project):
     methods = {name: method for name, method in project.experiment["methods"].items() if name != "dft"}
+    project.set("methods", methods)
+    # Rows that held its pairs are packed without them; the pairs that stay are current, see tests/unit/files/test_rows.py.
+    packed = rows_of(runs_of("dpo"), [(run("sft", seed), run("dpo", seed)) for seed in SEEDS])
+    assert project.plan() == CHANGED_CONFIG | single(*TABLES) | jobs(
+        compare_pairs=packed, interpolate_pairs=packed, compare_representations=packed
+    )
+
+
+def test_the_last_method_removed_concerns_no_other_row(project):
+    methods = {name: method for name, method in project.experiment["methods"].items() if name != "dpo"}
     project.set("methods", methods)
     assert project.plan() == CHANGED_CONFIG | single(*TABLES)
 
@@ -373,7 +459,7 @@ def test_nothing_runs_after(project, change):
 def test_a_result_that_was_replaced_counts_as_new(project):
     path = project.root / "results/plan/deltas" / f"{run('dpo')}.safetensors"
     path.write_text("another update", encoding="utf-8")
-    assert project.plan() == jobs(compare_pair=pairs_of([run("dpo")])) | single(
+    assert project.plan() == jobs(compare_pairs=rows_of([run("dpo")])) | single(
         "compare_sweeps", "tabulate_geometry", "tabulate_sensitivity", *REPORT
     )
 
@@ -399,3 +485,13 @@ def test_nothing_shared_imports_what_is_loaded_by_name(room):
             for name in names:
                 package = room.replace("/", ".")
                 assert not any(f"{package}.{module}" in str(name) for module in named), f"{path} imports {name}"
+
+
+def test_no_rule_depends_on_the_date_of_a_folder():
+    """A copy renews it. Rules read models as `model(...)` gives them, by their manifest."""
+    for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        named = [line for line in lines if re.search(r"(student|teacher)_folder\(\)", line)]
+        assert all(re.search(r"def |manifest|model\(|ancient\(|directory\(", line) for line in named), (
+            f"{path}: {named}"
+        )

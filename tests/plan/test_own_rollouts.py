@@ -29,8 +29,8 @@ def from_file(project):
 def test_imported_rollouts_bring_their_prompts_and_need_no_teacher(project):
     from_file(project)
     plan = project.plan()
-    assert plan["import_rollouts"] == [""] and plan["grade_rollouts"] == [""]
-    assert sorted(plan["write_prompts"]) == ["easy", "hard"]
+    assert plan["import_rollouts"] == plan["grade_rollouts"] == plan["grade_heldout"] == [""]
+    assert sorted(plan["write_prompts"]) == ["easy", "hard", "probe"]
     assert not plan.keys() & {"generate_rollouts", "provide_teacher", "build_teacher", "fetch_prompts"}
 
 
@@ -122,7 +122,7 @@ def test_kept_reasoning_needs_room_in_training(project):
 def test_jobs_of_engines_in_this_process_are_told_nothing_about_endpoints(project):
     told = load_config(project.experiment).model_dump(mode="json")
     for block in (told["rollouts"]["engine"], told["evaluation"]["engine"]):
-        assert list(block) == ["name", "batch_size", "base_url", "timeout_seconds", "gpu_memory_utilization"]
+        assert list(block) == ["name", "batch_size"]
 
 
 def test_an_endpoint_without_an_address_is_refused(project):
@@ -140,4 +140,4 @@ def test_local_problems_are_inputs(project):
     os.utime(project.root / "mine.jsonl", (2e9, 2e9))
     (project.root / "mine.jsonl").write_text("{}\n")
     os.utime(project.root / "mine.jsonl", (2e9, 2e9))
-    assert project.plan()["fetch_prompts"] == ["easy"]
+    assert project.plan()["fetch_prompts"] == ["easy", "probe"]

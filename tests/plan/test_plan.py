@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from planning import CONFIG, Project
+from snakemake.iocontainers import Namedlist
 from workflow_copy import REPOSITORY
 
 from lossgeometry.planning.plan import Cost, PlannedJob, costs, format_plan
@@ -78,7 +79,8 @@ def test_the_slurm_profile_knows_every_heavy_rule_and_no_other(profiles):
 def test_the_slurm_profile_asks_for_more_at_each_attempt(profiles):
     for rule, resources in {**profiles["slurm"]["set-resources"], "": profiles["slurm"]["default-resources"]}.items():
         for name in ("mem_mb", "runtime"):
-            first, second = (eval(str(resources[name]), {"attempt": attempt, "min": min}) for attempt in (1, 2))
+            names = {"input": Namedlist(fromdict={"endpoints": ["a", "b"]}), "min": min, "len": len}
+            first, second = (eval(str(resources[name]), names | {"attempt": attempt}) for attempt in (1, 2))
             assert first < second, (rule, name)
     assert profiles["slurm"]["retries"] >= 2
 

@@ -1,17 +1,24 @@
-"""What lies outside the configuration and the code, and decides results: models in folders."""
+"""What lies outside the configuration and the code, and decides results: models in folders, packages, devices."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from expected_jobs import NOTHING, REFERENCE, RUNS, SEEDS, jobs, on_benchmarks, single, trained
-from planning import EXPERIMENT, Project
+from expected_jobs import GRADED, NOTHING, REFERENCE, RUNS, SAMPLED, SEEDS, jobs, on_benchmarks, single, trained
+from planning import CONFIG, EXPERIMENT, Project
+
+from lossgeometry.errors import ChangedCode
+from lossgeometry.planned import require_planned_code
+from lossgeometry.training.section import surroundings
 
 EVERYONE = on_benchmarks(["base", *RUNS])
 AFTER_STUDENT = (
     trained(RUNS) | REFERENCE | jobs(initialise_adapter=SEEDS, generate_answers=EVERYONE, grade_answers=EVERYONE)
 )
-AFTER_TEACHER = trained(RUNS) | REFERENCE | jobs(generate_rollouts=["1-of-2", "2-of-2"]) | single("grade_rollouts")
+AFTER_TEACHER = trained(RUNS) | REFERENCE | SAMPLED
 
 
 def save_weights(folder: Path, content: str) -> None:
@@ -36,3 +43,59 @@ def test_weights_that_change_in_a_folder(tmp_path, role, expected):
     assert project.plan() == NOTHING
     save_weights(folder, "other")
     assert project.plan() == expected
+
+
+def upgrade(project: Project, package: str) -> None:
+    """Let another version of a package be found first."""
+    folder = project.root / "workflow" / "scripts" / f"{package.replace('-', '_')}-99.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 99.0\n")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("finished") / "project")
+    project.finish()
+    return project
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [
+        ("trl", trained(RUNS)),
+        ("sympy", trained(RUNS) | REFERENCE | GRADED | jobs(grade_answers=EVERYONE)),
+        ("requests", NOTHING),
+    ],
+)
+def test_an_upgraded_package_runs_what_computes_with_it_until_it_is_accepted(finished, tmp_path, package, expected):
+    project = finished.clone(tmp_path / "project")
+    upgrade(project, package)
+    assert project.plan() == expected
+    accept = [sys.executable, "workflow/scripts/accept_results.py", "--configfile", CONFIG]
+    environment = os.environ | {"PYTHONPATH": str(project.root / "workflow" / "scripts")}
+    subprocess.run(accept, cwd=project.root, check=True, capture_output=True, env=environment)
+    assert project.plan() == NOTHING
+
+
+def test_every_job_that_computes_with_numpy_is_told_its_version(finished, tmp_path):
+    project = finished.clone(tmp_path / "project")
+    upgrade(project, "numpy")
+    plan = project.plan()
+    assert {"train_adapter", "reduce_adapter", "compare_pair", "compare_representations"} <= plan.keys()
+    assert not plan.keys() & {"write_prompts", "write_config"}
+
+
+def test_a_job_whose_packages_changed_after_it_was_planned_is_refused():
+    with pytest.raises(ChangedCode, match="^numpy changed after this job was planned; run snakemake again"):
+        require_planned_code({"numpy": "0.1"})
+
+
+def test_the_summary_warns_where_runs_were_trained_on_several_kinds_of_device():
+    runs = pd.DataFrame({"device": ["H100", "H100", None], "versions": ["torch 2", "torch 2", None]})
+    assert surroundings(runs) == ["Every run was trained on the same kind of device: H100."]
+    runs.loc[1, ["device", "versions"]] = ["A*100", "torch 3"]
+    devices, versions = surroundings(runs)
+    assert devices.startswith(
+        r"**Warning: the runs were trained on 2 kinds of device** (A\*100: 1 runs; H100: 1 runs)."
+    )
+    assert versions.startswith("**Warning: the runs were trained on 2 sets of package versions** (torch 2: 1 runs;")

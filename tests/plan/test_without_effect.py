@@ -138,7 +138,7 @@ def test_a_changed_default_runs_what_reads_it(project):
     replace(project, "settings/representations.py", "bootstrap: int = Field(400", "bootstrap: int = Field(500")
     plan = project.plan()
     assert "compare_representations" in plan
-    assert not plan.keys() & {"extract_representations", "compare_pair", "train_adapter", "generate_answers"}
+    assert not plan.keys() & {"extract_representations", "compare_pairs", "train_adapter", "generate_answers"}
 
 
 def test_a_changed_grader_runs_what_it_judged(project):

@@ -171,11 +171,11 @@ def test_a_cancelled_a_timed_out_and_a_preempted_training_continue_and_end_with_
 
 def test_a_job_that_exceeds_its_memory_gets_more_at_each_attempt(workflow):
     """Without cgroups it is SLURM's accounting that samples the memory of a job, every second, and kills it."""
-    table = workflow.results / "tables" / "runs.csv"
+    table = workflow.results / "tables" / "geometry.csv"
     expected = table.read_bytes()
     table.unlink()
-    ask(workflow, "tabulate_runs", mem_mb="120 * attempt ** 2")
-    calls = submissions(workflow.run(workflow.path("tables/runs.csv"), *ON_SLURM))
+    ask(workflow, "tabulate_geometry", mem_mb="120 * attempt ** 2")
+    calls = submissions(workflow.run(workflow.path("tables/geometry.csv"), *ON_SLURM))
     assert len(calls) > 1, "the first limit sufficed: lower it"
     assert all(f"--mem {120 * attempt**2} " in call for attempt, call in enumerate(calls, 1))
     assert table.read_bytes() == expected

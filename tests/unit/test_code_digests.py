@@ -1,6 +1,8 @@
 """Digests of code change with what a file computes, and with nothing else."""
 
 import ast
+import subprocess
+import sys
 
 import pytest
 
@@ -77,6 +79,43 @@ def test_a_newer_python_gives_the_same_digest(library, monkeypatch):
         monkeypatch.setattr(node, "_fields", (*node._fields, "type_params"))
         monkeypatch.setattr(node, "type_params", [], raising=False)
     assert digest(library, text) == older
+
+
+def test_an_empty_piece_of_an_f_string_does_not_count(library, monkeypatch):
+    """Python 3.12 ends the nested format of `f"{x:<{width}}"` with one."""
+    text = 'y = f"{x:<{width}}"'
+    older, parse = digest(library, text), ast.parse
+
+    def parse_as_python_3_12(*arguments, **keywords):
+        tree = parse(*arguments, **keywords)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                node.values.append(ast.Constant(""))
+        return tree
+
+    monkeypatch.setattr(ast, "parse", parse_as_python_3_12)
+    assert digest(library, text) == older
+
+
+OTHER_PYTHONS = [f"python3.{minor}" for minor in range(11, 16) if minor != sys.version_info.minor]
+DIGESTS = """
+import hashlib, sys
+sys.path.insert(0, sys.argv[1])
+from lossgeometry.planned import _code
+print(hashlib.sha256(repr(_code()).encode()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("python", OTHER_PYTHONS)
+def test_every_python_digests_this_library_alike(python):
+    try:
+        subprocess.run([python, "-c", ""], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"there is no {python} here")
+    pythons = (sys.executable, python)
+    calls = [[name, "-B", "-c", DIGESTS, module.SCRIPTS] for name in pythons]
+    mine, other = (subprocess.run(call, capture_output=True, text=True, check=True).stdout for call in calls)
+    assert mine == other
 
 
 def test_a_package_counts_where_a_name_is_taken_from_it_and_what_it_hands_on_does_not(library):

@@ -1,11 +1,12 @@
 """How far every run moves what the base writes, and pairs of runs from each other."""
 
-MEASURED = CONFIG.benchmark_of(CONFIG.behaviour)
+MEASURED = CONFIG.measured_benchmark
+BEHAVING_ROWS = jobs.pairs.rows(CONFIG.behaviour_pairs)
 
 
 rule measure_behaviour:
     input:
-        student=student_folder(),
+        **model("student", student_folder()),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
         base=results(f"evaluation/{BASE}/{MEASURED}.jsonl"),
         own=lambda wildcards: [] if wildcards.run == BASE else results(f"evaluation/{wildcards.run}/{MEASURED}.jsonl"),
@@ -32,17 +33,16 @@ rule measure_behaviour:
 
 rule compare_behaviour:
     input:
-        student=student_folder(),
-        adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
-        adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
+        unpack(lambda wildcards: row_adapters(BEHAVING_ROWS, wildcards.run)),
+        **model("student", student_folder()),
         base=results(f"evaluation/{BASE}/{MEASURED}.jsonl"),
         prompts=results(f"prompts/{MEASURED}.jsonl"),
     output:
-        results("pairs/{a}--{b}/behaviour.parquet"),
+        results("rows/{run}/behaviour.zip"),
     log:
-        log_of("compare_behaviour/{a}--{b}"),
+        log_of("compare_behaviour/{run}"),
     benchmark:
-        benchmark_of("compare_behaviour/{a}--{b}")
+        benchmark_of("compare_behaviour/{run}")
     conda:
         CPU if CONFIG.behaviour.precision == "float32" else GPU
     threads: CONFIG.behaviour.threads
@@ -50,9 +50,10 @@ rule compare_behaviour:
         gpu=int(CONFIG.behaviour.precision != "float32"),
     params:
         cfg=jobs.function_space.divergences(CONFIG),
+        others=lambda wildcards: BEHAVING_ROWS[wildcards.run],
         code=planned_code("compare_behaviour.py"),
     message:
-        "Measuring how far what {wildcards.a} and {wildcards.b} write is apart"
+        "Measuring how far what {wildcards.run} and the runs before it write is apart"
     script:
         "../scripts/compare_behaviour.py"
 
@@ -60,7 +61,7 @@ rule compare_behaviour:
 rule tabulate_behaviour:
     input:
         runs=[results(f"behaviour/{run}.parquet") for run in CONFIG.behaving],
-        pairs=pair_files("behaviour.parquet", CONFIG.behaviour_pairs),
+        rows=row_files("behaviour", CONFIG.behaviour_pairs),
     output:
         runs=reported("behaviour"),
         pairs=reported("behaviour_pairs") if CONFIG.behaviour_pairs else [],

@@ -4,12 +4,17 @@ import os
 import sys
 from pathlib import Path
 
+from snakemake.logging import logger
+
 from lossgeometry import jobs
-from lossgeometry.code_digests import code_digests
+from lossgeometry.code_digests import code_digests, is_package
 from lossgeometry.errors import ChangedCode, ConfigError
+from lossgeometry.experiment.checks import note_on_directions
 from lossgeometry.experiment.config import load_config, planned_config
-from lossgeometry.experiment.runs import BASE, pair_id
+from lossgeometry.experiment.layers import DEFAULT, over_default, read_layer
+from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.text import printable
+from lossgeometry.planning.reasons import shorten_logged
 from lossgeometry.planned import freeze, search_first, thaw, variable_of
 from lossgeometry.students.files import model_files
 from lossgeometry.updates.folders import update_files
@@ -18,12 +23,41 @@ search_first(LIBRARY)
 # Named by the module that includes this workflow, so that a workflow can include it twice.
 VARIABLE = variable_of(__name__)
 
+
+def refuse(error):
+    sys.exit(printable(f"The configuration cannot run. {error}."))
+
+
+def lies_over_default():
+    """Return whether the default configuration lies under what is given: files that are no whole experiment."""
+    if __name__ is not None:  # a module is given its configuration
+        return "experiment" not in config
+    return over_default(map(read_layer, workflow.config_settings.configfiles)) and bool(
+        read_layer(Path(HOME) / DEFAULT)
+    )
+
+
 # Only the main process reads the configuration; its jobs, wherever and whenever they start, are handed what it planned.
+try:
+    PARTIAL = workflow.is_main_process and lies_over_default()
+except ConfigError as error:
+    refuse(error)
+
+if PARTIAL:
+
+    configfile: workflow.source_path("../../config/config.yaml")
+
+
 if workflow.is_main_process:
     try:
         CONFIG = load_config({key: value for key, value in config.items()})
     except ConfigError as error:
-        sys.exit(printable(f"The configuration cannot run. {error}."))
+        refuse(error)
+    parts = jobs.rollouts.finished_parts(Path(f"results/{CONFIG.experiment}/rollouts/shards")) or CONFIG.rollouts.shards
+    CONFIG = CONFIG.model_copy(update={"rollouts": CONFIG.rollouts.model_copy(update={"shards": parts})})
+    logger.addFilter(shorten_logged)
+    if CONFIG.trained and (note := note_on_directions(CONFIG.geometry, CONFIG.lora)):
+        print(f"Note: {note}.", file=sys.stderr)
     os.environ[VARIABLE] = freeze(CONFIG.model_dump(mode="json", by_alias=True))
     if __name__ is None:  # no module: the files of a workflow around this one are its own
         workflow.config_settings.configfiles = []
@@ -39,9 +73,13 @@ envvars:
     VARIABLE,
 
 
+# Where Snakemake installs the environments of jobs, their files are what it compares, and no package here is what a job uses.
+DEPLOYED = bool(workflow.deployment_settings.deployment_method)
+
+
 def planned_code(*files):
     """Return the digests of the code that a job runs, as they were when it was planned; see `code_digests`."""
-    digests = code_digests(*files)
+    digests = {name: code for name, code in code_digests(*files).items() if not (DEPLOYED and is_package(name))}
     return digests if workflow.is_main_process else {name: PLAN["code"].get(name, "") for name in digests}
 
 
@@ -58,6 +96,7 @@ wildcard_constraints:
     benchmark="[A-Za-z0-9_-]+",
     set="[A-Za-z0-9_-]+",
     seed="[0-9]+",
+    scatteritem="[0-9]+-of-[0-9]+",
 
 
 def results(path):
@@ -132,9 +171,14 @@ def adapter_files():
     return [results(f"adapters/{run}/adapter_model.safetensors") for run in TRAINED]
 
 
-def pair_files(name, pairs=None):
-    """Return one file of every given pair; by default of every pair of the experiment."""
-    return [results(f"pairs/{pair_id(a, b)}/{name}") for a, b in (CONFIG.pairs if pairs is None else pairs)]
+def row_files(stage, pairs):
+    """Return the archives of the rows that hold some pairs; a job makes the row of a run with the runs before it."""
+    return [results(f"rows/{run}/{stage}.zip") for run in jobs.pairs.rows(pairs)]
+
+
+def row_adapters(rows, run):
+    """Return the files of the updates in a run's row, by run."""
+    return {end: adapter_inputs(end) for end in [*rows[run], run]}
 
 
 def evaluation_files(runs=None):

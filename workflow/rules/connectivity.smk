@@ -1,12 +1,13 @@
 """Linear mode connectivity: the ends once per run, the path once per pair."""
 
-PROBLEMS = results(f"prompts/{CONFIG.benchmark_of(CONFIG.connectivity)}.jsonl")
+PROBLEMS = results("prompts/probe.jsonl")
 
 # What each loss is measured on.
 LOSS_FILES = {
     loss: {"reference_solution": results("rollouts/heldout.jsonl"), "boxed_answer": PROBLEMS}[loss]
     for loss in CONFIG.connectivity.losses
 }
+CONNECTED_ROWS = jobs.pairs.rows(CONFIG.connectivity_pairs)
 CONNECTED = list(dict.fromkeys(run for pair in CONFIG.connectivity_pairs for run in pair))
 
 
@@ -35,21 +36,20 @@ rule measure_endpoints:
         "../scripts/measure_endpoints.py"
 
 
-rule interpolate_pair:
+rule interpolate_pairs:
     input:
+        unpack(lambda wildcards: row_adapters(CONNECTED_ROWS, wildcards.run)),
         **LOSS_FILES,
         **model("student", student_folder()),
-        adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
-        adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
-        a=results("connectivity/{a}.csv"),
-        b=results("connectivity/{b}.csv"),
+        endpoints=lambda wildcards: [
+            results(f"connectivity/{run}.csv") for run in [*CONNECTED_ROWS[wildcards.run], wildcards.run]
+        ],
     output:
-        curve=results("pairs/{a}--{b}/connectivity.csv"),
-        losses=results("pairs/{a}--{b}/path_losses.csv"),
+        results("rows/{run}/connectivity.zip"),
     log:
-        log_of("interpolate_pair/{a}--{b}"),
+        log_of("interpolate_pairs/{run}"),
     benchmark:
-        benchmark_of("interpolate_pair/{a}--{b}")
+        benchmark_of("interpolate_pairs/{run}")
     conda:
         CPU if CONFIG.connectivity.precision == "float32" else GPU
     threads: CONFIG.connectivity.threads
@@ -57,25 +57,25 @@ rule interpolate_pair:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=jobs.function_space.path(CONFIG),
-        code=planned_code("interpolate_pair.py"),
+        others=lambda wildcards: CONNECTED_ROWS[wildcards.run],
+        code=planned_code("interpolate_pairs.py"),
     message:
-        "Interpolating between {wildcards.a} and {wildcards.b}"
+        "Interpolating between {wildcards.run} and the runs before it"
     script:
-        "../scripts/interpolate_pair.py"
+        "../scripts/interpolate_pairs.py"
 
 
 rule measure_path_accuracy:
     input:
+        unpack(lambda wildcards: row_adapters(CONNECTED_ROWS, wildcards.run)),
         **model("student", student_folder()),
-        adapter_a=lambda wildcards: adapter_inputs(wildcards.a),
-        adapter_b=lambda wildcards: adapter_inputs(wildcards.b),
         problems=PROBLEMS,
     output:
-        results("pairs/{a}--{b}/path_accuracy.csv"),
+        results("rows/{run}/path_accuracy.zip"),
     log:
-        log_of("measure_path_accuracy/{a}--{b}"),
+        log_of("measure_path_accuracy/{run}"),
     benchmark:
-        benchmark_of("measure_path_accuracy/{a}--{b}")
+        benchmark_of("measure_path_accuracy/{run}")
     conda:
         CPU if CONFIG.connectivity.precision == "float32" else GPU
     threads: CONFIG.connectivity.threads
@@ -83,22 +83,18 @@ rule measure_path_accuracy:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
         cfg=lambda wildcards: jobs.function_space.path_accuracy(CONFIG),
-        code=lambda wildcards: planned_code(
-            "measure_path_accuracy.py", jobs.grading.module(CONFIG, CONFIG.benchmark_of(CONFIG.connectivity))
-        ),
+        others=lambda wildcards: CONNECTED_ROWS[wildcards.run],
+        code=lambda wildcards: planned_code("measure_path_accuracy.py", jobs.grading.module(CONFIG, "probe")),
     message:
-        "Answering problems between {wildcards.a} and {wildcards.b}"
+        "Answering problems between {wildcards.run} and the runs before it"
     script:
         "../scripts/measure_path_accuracy.py"
 
 
 rule tabulate_connectivity:
     input:
-        curves=pair_files("connectivity.csv", CONFIG.connectivity_pairs),
-        losses=pair_files("path_losses.csv", CONFIG.connectivity_pairs),
-        accuracies=pair_files(
-            "path_accuracy.csv", CONFIG.connectivity_pairs if CONFIG.connectivity.accuracy_points else []
-        ),
+        paths=row_files("connectivity", CONFIG.connectivity_pairs),
+        accuracies=row_files("path_accuracy", CONFIG.connectivity_pairs if CONFIG.connectivity.accuracy_points else []),
         endpoints=[results(f"connectivity/{run}.csv") for run in [BASE, *CONNECTED]],
     output:
         curves=results("tables/connectivity.csv"),

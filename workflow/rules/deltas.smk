@@ -131,6 +131,7 @@ rule tabulate_relations:
         log_of("tabulate_relations"),
     benchmark:
         benchmark_of("tabulate_relations")
+    localrule: True
     conda:
         CPU
     threads: 1

@@ -30,6 +30,8 @@ rule generate_answers:
         gpu=int(CONFIG.evaluation.engine.name == "vllm"),
     params:
         cfg=jobs.evaluation.answers(CONFIG),
+        # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
+        speed=lambda wildcards, input: jobs.evaluation.speed(CONFIG),
         code=planned_code("generate_answers.py", *jobs.evaluation.modules(CONFIG)),
     message:
         "Answering as {wildcards}"
@@ -69,6 +71,7 @@ rule tabulate_contamination:
         log_of("tabulate_contamination"),
     benchmark:
         benchmark_of("tabulate_contamination")
+    localrule: True
     conda:
         CPU
     params:

@@ -25,6 +25,7 @@ rule write_bundle:
         log_of("write_bundle"),
     benchmark:
         benchmark_of("write_bundle")
+    localrule: True
     conda:
         CPU
     params:
@@ -50,6 +51,7 @@ rule write_explorer:
         log_of("write_explorer"),
     benchmark:
         benchmark_of("write_explorer")
+    localrule: True
     conda:
         CPU
     params:
@@ -82,6 +84,7 @@ if FIGURES:
             log_of("draw_figures"),
         benchmark:
             benchmark_of("draw_figures")
+        localrule: True
         conda:
             CPU
         params:

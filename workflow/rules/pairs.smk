@@ -1,35 +1,34 @@
 """The pairwise geometry of the updates, and the tables that gather it."""
 
+ROWS = jobs.pairs.rows(CONFIG.pairs)
 
-rule compare_pair:
+
+rule compare_pairs:
     input:
-        a=results("deltas/{a}.safetensors"),
-        b=results("deltas/{b}.safetensors"),
+        deltas=lambda wildcards: [results(f"deltas/{run}.safetensors") for run in [*ROWS[wildcards.run], wildcards.run]],
     output:
-        geometry=results("pairs/{a}--{b}/geometry.parquet"),
-        grassmann=results("pairs/{a}--{b}/grassmann.parquet"),
+        results("rows/{run}/geometry.zip"),
     log:
-        log_of("compare_pair/{a}--{b}"),
+        log_of("compare_pairs/{run}"),
     benchmark:
-        benchmark_of("compare_pair/{a}--{b}")
+        benchmark_of("compare_pairs/{run}")
     conda:
         CPU
     threads: 1
     resources:
         mem_mb=1000,
     params:
-        cfg=lambda wildcards: jobs.weights.pair(CONFIG, wildcards.a, wildcards.b),
-        code=planned_code("compare_pair.py"),
+        cfg=lambda wildcards: jobs.weights.row(CONFIG, wildcards.run),
+        code=planned_code("compare_pairs.py"),
     message:
-        "Comparing {wildcards.a} and {wildcards.b}"
+        "Comparing {wildcards.run} with the runs before it"
     script:
-        "../scripts/compare_pair.py"
+        "../scripts/compare_pairs.py"
 
 
 rule tabulate_geometry:
     input:
-        geometry=pair_files("geometry.parquet"),
-        grassmann=pair_files("grassmann.parquet"),
+        row_files("geometry", CONFIG.pairs),
     output:
         geometry=reported("geometry"),
         layers=results("tables/layers.csv"),

@@ -4,6 +4,8 @@ from lossgeometry.provenance import digest_of_file
 from lossgeometry.resources import PAPER
 from lossgeometry.stages import STAGES
 
+DROPPED = [results(f"tables/{table.file}") for stage in STAGES for table in stage.tables if not table.asked(CONFIG)]
+
 
 rule write_config:
     output:
@@ -12,10 +14,13 @@ rule write_config:
         log_of("write_config"),
     benchmark:
         benchmark_of("write_config")
+    localrule: True
     conda:
         CPU
     params:
         cfg=CONFIG.told(),
+        # As a function that takes `input`, a parameter is not compared. Tables of runs that are no longer part of the experiment.
+        dropped=lambda wildcards, input: DROPPED,
         code=planned_code("write_config.py"),
     message:
         "Recording the resolved configuration"
@@ -33,6 +38,7 @@ rule tabulate_runs:
         log_of("tabulate_runs"),
     benchmark:
         benchmark_of("tabulate_runs")
+    localrule: True
     conda:
         CPU
     params:
@@ -62,6 +68,7 @@ rule tabulate_sensitivity:
         log_of("tabulate_sensitivity"),
     benchmark:
         benchmark_of("tabulate_sensitivity")
+    localrule: True
     conda:
         CPU
     params:
@@ -85,6 +92,7 @@ rule tabulate_claims:
         log_of("tabulate_claims"),
     benchmark:
         benchmark_of("tabulate_claims")
+    localrule: True
     conda:
         CPU
     params:
@@ -109,6 +117,7 @@ rule write_summary:
         log_of("write_summary"),
     benchmark:
         benchmark_of("write_summary")
+    localrule: True
     conda:
         CPU
     params:

@@ -7,7 +7,8 @@ scattergather:
 
 # By default the layers are rows of one job; asked for blocks, each block is a job and a file of its own.
 SPLIT = CONFIG.representations.layer_blocks > 1
-BLOCK = "{a}--{b}/cka/{scatteritem}" if SPLIT else "{a}--{b}/cka"
+BLOCK = "{run}/cka.{scatteritem}" if SPLIT else "{run}/cka"
+SIMILAR_ROWS = jobs.pairs.rows(CONFIG.representation_pairs)
 
 
 rule extract_representations:
@@ -15,11 +16,7 @@ rule extract_representations:
         **model("student", student_folder()),
         adapter=lambda wildcards: adapter_inputs(wildcards.run),
         solutions=results("rollouts/heldout.jsonl"),
-        problems=(
-            results(f"prompts/{CONFIG.benchmark_of(CONFIG.representations)}.jsonl")
-            if CONFIG.representations.needs_benchmark
-            else []
-        ),
+        problems=(results("prompts/probe.jsonl") if CONFIG.representations.needs_probe else []),
     output:
         results("representations/{run}.safetensors"),
     log:
@@ -42,11 +39,12 @@ rule extract_representations:
 
 rule compare_representations:
     input:
-        base=results(f"representations/{BASE}.safetensors"),
-        a=results("representations/{a}.safetensors"),
-        b=results("representations/{b}.safetensors"),
+        lambda wildcards: [
+            results(f"representations/{run}.safetensors")
+            for run in [BASE, *SIMILAR_ROWS[wildcards.run], wildcards.run]
+        ],
     output:
-        results(f"pairs/{BLOCK}.csv"),
+        results(f"rows/{BLOCK}.zip"),
     log:
         log_of(f"compare_representations/{BLOCK}"),
     benchmark:
@@ -56,10 +54,11 @@ rule compare_representations:
     threads: CONFIG.representations.threads
     params:
         cfg=jobs.function_space.hidden_state_pair(CONFIG),
+        others=lambda wildcards: SIMILAR_ROWS[wildcards.run],
         block=lambda wildcards: wildcards.get("scatteritem", "1-of-1"),
         code=planned_code("compare_representations.py"),
     message:
-        "Comparing the hidden states of {wildcards.a} and {wildcards.b}"
+        "Comparing the hidden states of {wildcards.run} with those of the runs before it"
     script:
         "../scripts/compare_representations.py"
 
@@ -68,32 +67,34 @@ if SPLIT:
 
     rule join_representations:
         input:
-            gather.layers(results("pairs/{{a}}--{{b}}/cka/{scatteritem}.csv")),
+            gather.layers(results("rows/{{run}}/cka.{scatteritem}.zip")),
         output:
-            results("pairs/{a}--{b}/cka.csv"),
+            results("rows/{run}/cka.zip"),
         log:
-            log_of("join_representations/{a}--{b}"),
+            log_of("join_representations/{run}"),
         benchmark:
-            benchmark_of("join_representations/{a}--{b}")
+            benchmark_of("join_representations/{run}")
         conda:
             CPU
         params:
+            others=lambda wildcards: SIMILAR_ROWS[wildcards.run],
             code=planned_code("join_representations.py"),
         message:
-            "Joining the layers of {wildcards.a} and {wildcards.b}"
+            "Joining the layers of {wildcards.run} and the runs before it"
         script:
             "../scripts/join_representations.py"
 
 
 rule tabulate_representations:
     input:
-        pair_files("cka.csv", CONFIG.representation_pairs),
+        row_files("cka", CONFIG.representation_pairs),
     output:
         reported("cka"),
     log:
         log_of("tabulate_representations"),
     benchmark:
         benchmark_of("tabulate_representations")
+    localrule: True
     conda:
         CPU
     params:

@@ -1,4 +1,7 @@
-"""Sampling the teacher, and grading what it wrote: the one data set of every offline method."""
+"""Sampling the teacher, and grading what it wrote: the one data set of every offline method.
+
+The held-out problems are sampled and graded in jobs of their own, so that another number of them trains nothing again.
+"""
 
 
 # An imported file is one part; sampling can be split.
@@ -34,13 +37,15 @@ if CONFIG.rollouts.file:
         script:
             "../scripts/import_rollouts.py"
 
+    HELDOUT = results("rollouts/shards/1-of-1.jsonl")
+
 elif CONFIG.teacher.source == "endpoint":
 
     # Its answers are kept beside the shards, in rollouts/answers, which no rule declares: Snakemake would remove them.
     rule ask_teacher:
         input:
             **model("student", student_folder()),
-            prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
+            prompts=results("prompts/train.jsonl"),
         output:
             results("rollouts/shards/{scatteritem}.jsonl"),
         log:
@@ -54,19 +59,34 @@ elif CONFIG.teacher.source == "endpoint":
         params:
             cfg=jobs.teacher.completed(CONFIG),
             # As a function that takes `input`, a parameter is not compared: these keys change the speed alone.
-            speed=lambda wildcards, input: jobs.teacher.speed(CONFIG),
+            speed=lambda wildcards, input: jobs.teacher.speed(CONFIG, wildcards.get("scatteritem", "heldout")),
             code=planned_code("ask_teacher.py"),
         message:
             "Asking {params.cfg[model]} at {params.cfg[base_url]}, part {wildcards.scatteritem}"
         script:
             "../scripts/ask_teacher.py"
 
+    HELDOUT = results("rollouts/shards/heldout.jsonl")
+
+    use rule ask_teacher as fetch_heldout with:
+        input:
+            **model("student", student_folder()),
+            prompts=results("prompts/heldout.jsonl"),
+        output:
+            HELDOUT,
+        log:
+            log_of("fetch_heldout"),
+        benchmark:
+            benchmark_of("fetch_heldout")
+        message:
+            "Asking {params.cfg[model]} at {params.cfg[base_url]} for held-out solutions"
+
 else:
 
     rule generate_rollouts:
         input:
             **model("teacher", teacher_folder()),
-            prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
+            prompts=results("prompts/train.jsonl"),
         output:
             results("rollouts/shards/{scatteritem}.jsonl"),
         log:
@@ -88,15 +108,29 @@ else:
         script:
             "../scripts/generate_rollouts.py"
 
+    HELDOUT = results("rollouts/shards/heldout.jsonl")
+
+    use rule generate_rollouts as generate_heldout with:
+        input:
+            **model("teacher", teacher_folder()),
+            prompts=results("prompts/heldout.jsonl"),
+        output:
+            HELDOUT,
+        log:
+            log_of("generate_heldout"),
+        benchmark:
+            benchmark_of("generate_heldout")
+        message:
+            "Sampling the teacher for held-out solutions"
+
 
 rule grade_rollouts:
     input:
-        prompts=[results(f"prompts/{name}.jsonl") for name in jobs.rollouts.ROLLOUT_SETS],
+        prompts=results("prompts/train.jsonl"),
         shards=gather.rollouts(results("rollouts/shards/{scatteritem}.jsonl")),
     output:
         **({"teacher": results("rollouts/teacher.json")} if jobs.teacher.bought(CONFIG) else {}),
         rollouts=results("rollouts/rollouts.parquet"),
-        heldout=results("rollouts/heldout.jsonl"),
         summary=reported("rollouts"),
     log:
         log_of("grade_rollouts"),
@@ -112,3 +146,25 @@ rule grade_rollouts:
         "Grading the rollouts"
     script:
         "../scripts/grade_rollouts.py"
+
+
+rule grade_heldout:
+    input:
+        prompts=results("prompts/heldout.jsonl"),
+        shard=HELDOUT,
+    output:
+        results("rollouts/heldout.jsonl"),
+    log:
+        log_of("grade_heldout"),
+    benchmark:
+        benchmark_of("grade_heldout")
+    conda:
+        CPU
+    threads: CONFIG.grading.workers
+    params:
+        cfg=jobs.rollouts.solutions(CONFIG),
+        code=planned_code("grade_heldout.py", jobs.grading.module(CONFIG, "train")),
+    message:
+        "Grading the held-out solutions"
+    script:
+        "../scripts/grade_heldout.py"

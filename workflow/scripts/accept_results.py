@@ -1,9 +1,10 @@
 """Record the results as current after a change that you judge to be without effect on them, instead of computing them again.
 
 Refused while an output is missing: only what was computed before can be accepted.
+
+Usage: accept_results.py [whatever snakemake takes: targets, --configfile, --config, ...]
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +16,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
-    """Read the command line, look at what would run, and let Snakemake touch exactly that."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("targets", nargs="*", default=["all"], help="rules or files, as for snakemake; all by default")
-    parser.add_argument("--configfile", type=Path, action="append", default=[], help="as for snakemake")
-    arguments = parser.parse_args()
-    configfiles = [path.resolve() for path in arguments.configfile]
-    jobs = plan(PROJECT, configfiles, arguments.targets)
+    """Look at what would run, and let Snakemake touch exactly that."""
+    jobs = plan(PROJECT, sys.argv[1:])
     missing = missing_outputs(jobs, PROJECT)
     if missing:
         sys.exit(
@@ -29,9 +25,8 @@ def main() -> None:
             "run snakemake, or name targets that are there"
         )
     if jobs:
-        names = ["--configfile", *map(str, configfiles)] if configfiles else []
-        command = [sys.executable, "-m", "snakemake", "--touch", "--cores", "1", "--quiet", "all", *names]
-        subprocess.run([*command, "--", *arguments.targets], cwd=PROJECT, check=True)
+        command = [sys.executable, "-m", "snakemake", "--quiet", "all", "--touch", "--cores", "1"]
+        subprocess.run([*command, *sys.argv[1:]], cwd=PROJECT, check=True)
     print(format_accepted(jobs))
 
 

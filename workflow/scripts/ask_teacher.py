@@ -11,12 +11,12 @@ with job(snakemake):
     from lossgeometry.rollouts.asking import ask_teacher
     from lossgeometry.settings.tasks import TeacherAnswers
 
-    shard, shards = snakemake.wildcards.scatteritem.split("-of-")
+    shard, shards = snakemake.wildcards.get("scatteritem", "1-of-1").split("-of-")
     ask_teacher(
         task=TeacherAnswers.from_told(snakemake.params.cfg),
         speed=snakemake.params.speed,
         student=Path(snakemake.input.student),
-        prompts=[Path(path) for path in snakemake.input.prompts],
+        prompts=Path(snakemake.input.prompts),
         shard=(int(shard) - 1, int(shards)),
         output=Path(snakemake.output[0]),
     )

@@ -1,18 +1,19 @@
 """Check what an experiment needs of this machine, and print what it would cost, before anything is run.
 
 Exit status 1 if something is missing.
+
+Usage: check_setup.py [--offline] [whatever snakemake takes: targets, --configfile, --config, ...]
+--offline asks neither the hub nor the endpoint.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
-import yaml
-
 from lossgeometry.costs import Shape, shape_of
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.config import Config, load_config
+from lossgeometry.experiment.layers import given_values
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.text import printable
 from lossgeometry.planning import preflight
@@ -27,19 +28,17 @@ SIZES["agentica-org/DeepScaleR-Preview-Dataset"] = 40315
 
 def main() -> None:
     """Read the command line, check, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--configfile", type=Path, default=PROJECT / "config" / "config.yaml", help="as for snakemake")
-    parser.add_argument("--offline", action="store_true", help="ask neither the hub nor the endpoint")
-    arguments = parser.parse_args()
+    arguments = [argument for argument in sys.argv[1:] if argument != "--offline"]
+    offline = len(arguments) < len(sys.argv[1:])
     try:
-        config = load_config(yaml.safe_load(arguments.configfile.read_text(encoding="utf-8")))
+        config = load_config(given_values(PROJECT, arguments))
     except ConfigError as error:
         sys.exit(printable(f"The configuration cannot run. {error}."))
     results = PROJECT / "results" / config.experiment
     gpu = preflight.needs_gpu(config)
     hub = (
         []
-        if arguments.offline
+        if offline
         else list(preflight.check_revisions(preflight.hub_sources(config, results), preflight.commit_on_hub))
     )
     shape = student_shape(config, results, all(finding.state == preflight.READY for finding in hub) and bool(hub))
@@ -48,7 +47,7 @@ def main() -> None:
     findings += [*preflight.check_gpus(config, shape, preflight.list_gpus()), *hub]
     if config.teacher.source == "endpoint" and not config.rollouts.file:
         findings.append(preflight.check_lengths(config))
-        if not arguments.offline:
+        if not offline:
             findings.append(preflight.check_endpoint(config.teacher, config.rollouts.engine))
     stages = budget(config, Work(shape, lambda name: size_of(config, results, name))) if shape and gpu else []
     if stages:
@@ -58,7 +57,7 @@ def main() -> None:
     if stages:
         print(f"\n{format_budget(stages, REFERENCE_DEVICE)}\n")
     print("Jobs that would run, and what the same jobs took here before:")
-    print(format_plan(plan(PROJECT, [arguments.configfile.resolve()]), PROJECT))
+    print(format_plan(plan(PROJECT, arguments), PROJECT))
     sys.exit(int(any(finding.state == preflight.MISSING for finding in findings)))
 
 

@@ -13,6 +13,7 @@ with job(snakemake):
 
     answer(
         task=Answers.from_told(snakemake.params.cfg),
+        speed=snakemake.params.speed,
         code=snakemake.params.code,
         student=Path(snakemake.input.student),
         adapter=Path(snakemake.input.adapter[0]).parent if snakemake.input.get("adapter") else None,

@@ -11,13 +11,13 @@ with job(snakemake):
     from lossgeometry.rollouts.sampling import sample_rollouts
     from lossgeometry.settings.tasks import SampledRollouts
 
-    shard, shards = snakemake.wildcards.scatteritem.split("-of-")
+    shard, shards = snakemake.wildcards.get("scatteritem", "1-of-1").split("-of-")
     sample_rollouts(
         task=SampledRollouts.from_told(snakemake.params.cfg),
         speed=snakemake.params.speed,
         code=snakemake.params.code,
         teacher=Path(snakemake.input.teacher),
-        prompts=[Path(path) for path in snakemake.input.prompts],
+        prompts=Path(snakemake.input.prompts),
         shard=(int(shard) - 1, int(shards)),
         output=Path(snakemake.output[0]),
     )

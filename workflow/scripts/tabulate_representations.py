@@ -7,5 +7,8 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     from lossgeometry.connectivity.tabulation import tabulate_pairs
+    from lossgeometry.files.rows import files_of, unpacked
 
-    tabulate_pairs(snakemake.params.cfg, snakemake.input, snakemake.output[0])
+    pairs = snakemake.params.cfg
+    with unpacked(snakemake.input) as folder:
+        tabulate_pairs(pairs, files_of(folder, pairs, "cka.csv"), snakemake.output[0])

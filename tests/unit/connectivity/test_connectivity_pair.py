@@ -8,9 +8,9 @@ import pytest
 import torch
 from small_models import save_adapter, small_model
 
-from lossgeometry.connectivity.accuracy import path_accuracies
+from lossgeometry.connectivity.accuracy import base_engine, path_accuracies
 from lossgeometry.connectivity.endpoints import ALONG_PATH, read_losses, write_losses
-from lossgeometry.connectivity.measurement import measure_endpoint, measure_losses
+from lossgeometry.connectivity.measurement import Base, measure_endpoint
 from lossgeometry.connectivity.pair import interpolate
 from lossgeometry.connectivity.paths import CURVE_COLUMNS
 from lossgeometry.errors import InputError
@@ -68,21 +68,24 @@ def test_a_pair_from_its_shared_ends(files, tmp_path):
         ends[name] = tmp_path / f"{name}.csv"
         write_losses(ends[name], measure_endpoint(folder / "student", adapter, sources(folder), ENDS))
     curve, by_sequence = tmp_path / "curve.csv", tmp_path / "losses.csv"
-    interpolate(folder / "student", adapters, ends, sources(folder), PATH, curve, by_sequence)
+    base = Base(folder / "student", sources(folder), PATH)
+    interpolate(base, adapters, ends, PATH.points, curve, by_sequence)
     curves = pd.read_csv(curve)
     assert tuple(curves.columns) == CURVE_COLUMNS
     assert curves["t"].tolist() == list(PATH.points) * 2
     t = np.array(PATH.points)
     points = np.stack([1 - t, t], axis=1)
-    for loss, (_, losses) in measure_losses(folder / "student", adapters, points, sources(folder), PATH).items():
+    for loss, (_, losses) in base.measure(adapters, points).items():
         assert curves[curves["loss"] == loss]["value"].to_numpy() == pytest.approx(losses.mean(axis=1), abs=1e-6)
         inner = read_losses(by_sequence, ALONG_PATH)[loss]
         assert inner.points.tolist() == [-0.5, 0.4]  # the ends have files of their own
         assert inner.losses == pytest.approx(losses[[0, 2]], abs=1e-6)
 
-    first = curve.read_bytes()
-    interpolate(folder / "student", adapters, ends, sources(folder), PATH, curve, by_sequence)
-    assert curve.read_bytes() == first
+    # A model that other pairs were measured on before gives the same bytes as one that was just loaded.
+    first = curve.read_bytes(), by_sequence.read_bytes()
+    for model in (base, Base(folder / "student", sources(folder), PATH)):
+        interpolate(model, adapters, ends, PATH.points, curve, by_sequence)
+        assert (curve.read_bytes(), by_sequence.read_bytes()) == first
 
 
 def test_one_problem_is_too_few(files, tmp_path):
@@ -106,7 +109,7 @@ def test_accuracy_is_that_of_the_merged_model(files, monkeypatch):
     task = PathAccuracy(
         points=[0.4, 0.0], problems=2, prompt_suffix="", batch_size=2, max_new_tokens=6, deadline_seconds=5.0
     )
-    rows = path_accuracies(folder / "student", *adapters, folder / "problems.jsonl", task)
+    rows = path_accuracies(base_engine(folder / "student", task), *adapters, folder / "problems.jsonl", task)
     assert [row[:3] for row in rows] == [("accuracy", 0.4, 1.0), ("accuracy", 0.0, 0.0)]
     assert seen[1] == _greedy(files, [(1.0, adapters[0])])
     assert seen[0] == _greedy(files, [(0.6, adapters[0]), (0.4, adapters[1])])

@@ -15,7 +15,7 @@ from lossgeometry.experiment.config import load_config
 
 ROOT = Path(__file__).resolve().parents[3]
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-del DEFAULT["connectivity"]  # it names runs, which the tests change
+del DEFAULT["connectivity"], DEFAULT["edits"]  # they name runs, which the tests change
 SHIPPED = sorted((ROOT / "config").glob("*.yaml"))
 
 
@@ -55,13 +55,13 @@ BAD = [
         r"methods\.online_grpo\.options\.generations: .*divisor of training\.batch_size",
     ),
     ("methods", {}, r"methods: there is nothing to compare; name at least one method, or adapters"),
-    ("seeds", [42, 42], r"methods\.rft: run rft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
+    ("seeds", [42, 42], r"methods\.sft: run sft\.lr0\.001\.s42 appears twice; remove the repeated seed"),
     ("methods.sft", {"learning_rate": 1e-3, "learning_rates": [1e-3]}, r"methods\.sft: run .* appears twice"),
     ("methods.sft@", {"learning_rate": 1e-3}, r"methods\.sft@: write <method> or <method>@<variant>"),
     (
         "comparisons",
         {"pairs": [["sft.lr1.s1", "rft.lr0.001.s42"]]},
-        r"comparisons: there is no run sft\.lr1\.s1; the runs are",
+        r"comparisons: there is no sft\.lr1\.s1; name one of sft, ",
     ),
     ("student.source", "endpoint", r"student"),
     *(
@@ -103,7 +103,7 @@ BAD = [
         (
             "evaluation.benchmarks",
             {name: GENERATED},
-            rf"the name {name} is taken by the prompts of the rollouts; choose",
+            rf"the name {name} is taken by other problems than a benchmark's; choose",
         )
         for name in ("train", "heldout")
     ),

@@ -15,7 +15,7 @@ def config(**edits):
 
 
 def test_an_edit_is_a_run_with_its_random_directions_and_no_pair_of_its_own():
-    made = config(half={"of": SFT, "scale": 0.5}, less={"of": "half", "reject": DPO, "random_control": False})
+    made = config(half={"of": SFT, "scale": 0.5}, less={"of": "half", "reject": "dpo", "random_control": False})
     runs = [made.runs[name] for name in ("edit.half", "edit.half.random", "edit.less")]
     assert [run.sources for run in runs] == [(SFT,), ("edit.half",), ("edit.half", DPO)]
     assert {run.origin for run in runs} == {"derived"} and made.pairs == [(SFT, DPO)]
@@ -24,7 +24,7 @@ def test_an_edit_is_a_run_with_its_random_directions_and_no_pair_of_its_own():
 @pytest.mark.parametrize(
     ("edits", "sentence"),
     [
-        ({"a": {"of": "sft", "scale": 2}}, r"edits\.a: there is no run sft; the runs are sft\.lr0\.001\.s1"),
+        ({"a": {"of": "rft", "scale": 2}}, r"edits\.a: there is no run rft; the runs are sft\.lr0\.001\.s1"),
         ({"a": {"of": "a", "scale": 2}}, r"edits\.a: it is computed from itself"),
         ({"a": {"of": "b", "scale": 2}, "b": {"sum": {SFT: 1, "a": 1}}}, r"edits\.a: it is computed from itself"),
         ({"../a": {"of": SFT, "scale": 2}}, r"edits\.'\.\./a': the name is also a folder's"),

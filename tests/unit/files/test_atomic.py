@@ -4,12 +4,32 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hashing_trainer import write_state
+from safetensors.numpy import save_file
 
 from lossgeometry.errors import CannotWrite
 from lossgeometry.files.atomic import atomic_file, atomic_folder
 from lossgeometry.files.resuming import CheckpointFolder
+
+
+@pytest.mark.parametrize("mask, mode", [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_those_read_a_result_whom_the_umask_does_not_keep_out(tmp_path, mask, mode):
+    mine = tmp_path / "weights"
+    mine.touch(mode=0o600)
+    previous = os.umask(mask)
+    try:
+        with atomic_file(tmp_path / "new.safetensors") as partial:
+            save_file({"a": np.zeros(2)}, partial)
+        with atomic_folder(tmp_path / "folder") as partial:
+            save_file({"a": np.zeros(2)}, partial / "model.safetensors")
+            (partial / "linked").symlink_to(mine)
+    finally:
+        os.umask(previous)
+    for path in (tmp_path / "new.safetensors", tmp_path / "folder" / "model.safetensors"):
+        assert path.stat().st_mode & 0o777 == mode
+    assert mine.stat().st_mode & 0o777 == 0o600, "what is linked is not ours"
 
 
 def test_files_and_folders_appear_complete_or_not_at_all(tmp_path):

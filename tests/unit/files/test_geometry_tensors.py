@@ -10,7 +10,7 @@ import safetensors.numpy
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.damage import require_whole
-from lossgeometry.files.safetensors import TensorFile, TensorFolder, write_tensors
+from lossgeometry.files.safetensors import TensorFile, TensorFolder, stream_tensors, write_tensors
 from lossgeometry.representations.storage import open_rows
 from lossgeometry.students.fetched import count_parameters
 
@@ -32,6 +32,21 @@ def test_files_of_the_reference_implementation_are_read(tmp_path):
         found = file.read(name)
         assert found.dtype == expected.dtype and file.shapes[name] == expected.shape
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_stream_gives_the_same_bytes_and_may_turn_out_smaller_than_announced(tmp_path):
+    shapes = {name: (array.dtype, array.shape) for name, array in TENSORS.items()}
+    write_tensors(tmp_path / "held", TENSORS, {"key": "value"})
+    stream_tensors(tmp_path / "streamed", shapes, TENSORS.items(), {"key": "value"})
+    assert (tmp_path / "streamed").read_bytes() == (tmp_path / "held").read_bytes()
+    largest = {name: (dtype, tuple(1000 * size for size in shape)) for name, (dtype, shape) in shapes.items()}
+    stream_tensors(tmp_path / "smaller", largest, TENSORS.items(), {"key": "value"})
+    require_whole([tmp_path / "smaller"])
+    for name, found in safetensors.numpy.load_file(tmp_path / "smaller").items():
+        np.testing.assert_array_equal(found, TENSORS[name])
+    with pytest.raises(ValueError, match="larger than announced"):
+        stream_tensors(tmp_path / "larger", dict(list(shapes.items())[:1]), TENSORS.items(), {"key": "value"})
+    assert not (tmp_path / "larger").exists()
 
 
 def test_the_reference_implementation_reads_what_is_written(tmp_path):

@@ -124,7 +124,7 @@ def test_a_grader_reaches_the_jobs_that_grade_with_it_and_the_default_none():
     name = next(iter(benchmarks))
     config = config_with(evaluation={"benchmarks": benchmarks | {name: benchmarks[name] | {"grader": "exact"}}})
     before, after = told(config_with()), told(config)
-    assert {block for block in before if before[block] != after[block]} == {"verdicts", "path accuracy"}
+    assert {block for block in before if before[block] != after[block]} == {"verdicts"}
     assert "math_verify" not in json.dumps(before) and after["verdicts"]["grader"] == "exact"
     assert jobs.grading.module(config, name) == "lossgeometry/grading/graders/exact.py"
     assert jobs.grading.module(config, "train") == "lossgeometry/grading/graders/math_verify.py"
@@ -152,13 +152,24 @@ def test_what_changes_the_speed_alone_stands_apart_and_completes_the_block():
 def test_the_speed_of_an_endpoint_stands_apart_from_what_it_is_asked():
     engine = {"name": "openai", "base_url": "http://127.0.0.1:1/v1", "batch_size": 3}
     config = config_with(teacher={"source": "endpoint", "name": "big"}, rollouts={"engine": engine})
-    block, speed = jobs.teacher.completed(config), jobs.teacher.speed(config)
+    block, speed = jobs.teacher.completed(config), jobs.teacher.speed(config, "heldout")
     assert (
         block["model"] == "big" and {"batch_size", "timeout_seconds"} <= set(speed) and not block.keys() & speed.keys()
     )
     told = {key: block[key] for key in block.keys() & Engine.model_fields.keys()}
-    assert Engine(name="openai", **told, **speed) == config.rollouts.engine
+    assert Engine(name="openai", **told, **speed | {"batch_size": 3}) == config.rollouts.engine
     assert Sampling(**block["sampling"]) == config.rollouts.sampling
+
+
+@pytest.mark.parametrize("total, shards, heldout", [(64, 4, 128), (7, 3, 0), (5, 4, 64), (2, 1, 10_000)])
+def test_requests_in_flight_are_shared_by_the_shards_and_the_held_out_problems(total, shards, heldout):
+    engine = {"name": "openai", "base_url": "http://127.0.0.1:1/v1", "batch_size": total}
+    rollouts = {"engine": engine, "shards": shards, "heldout_prompts": heldout}
+    config = config_with(teacher={"source": "endpoint", "name": "big"}, rollouts=rollouts)
+    parts = [f"{number + 1}-of-{shards}" for number in range(shards)]
+    shares = [jobs.teacher.speed(config, part)["batch_size"] for part in parts]
+    assert sum(shares) + jobs.teacher.speed(config, "heldout")["batch_size"] == total
+    assert max(shares) - min(shares) <= 1 and min(shares) >= 1
 
 
 def test_a_method_with_steps_of_its_own_trains_that_long():
@@ -191,7 +202,7 @@ def test_the_users_adapters_have_no_known_rate_or_seed_and_may_target_any_matrix
 def test_problems_of_imported_rollouts_have_no_source_of_their_own():
     values = {key: value for key, value in DEFAULT.items() if key not in ("prompts", "teacher")}
     config = load_config(values | {"rollouts": {"file": "mine.jsonl"}})
-    assert jobs.rollouts.problem_sets(config, "generated") == list(config.evaluation.benchmarks)
+    assert jobs.rollouts.problem_sets(config, "generated") == [*config.evaluation.benchmarks, "probe"]
     assert jobs.rollouts.problem_sets(config, "hub", "file") == []
 
 

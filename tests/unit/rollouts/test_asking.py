@@ -13,7 +13,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.files.jsonl import read_lines, write_atomic
 from lossgeometry.generation.engines import openai as openai_engine
 from lossgeometry.generation.templating import completion_token_ids
-from lossgeometry.rollouts.asking import ask_teacher, in_flight_of_shard
+from lossgeometry.rollouts.asking import ask_teacher
 from lossgeometry.rollouts.bought import Bought
 from lossgeometry.rollouts.rewards import ROLLOUTS, grade_rollouts
 from lossgeometry.settings.tasks import TeacherAnswers
@@ -58,7 +58,7 @@ class World:
 
     def ask(self, shard=(0, 1), **changes):
         output = self.root / "rollouts" / "shards" / f"{shard[0] + 1}-of-{shard[1]}.jsonl"
-        prompts = [self.root / "prompts" / "train.jsonl"]
+        prompts = self.root / "prompts" / "train.jsonl"
         before = len(self.endpoint.requests)
         ask_teacher(TeacherAnswers.from_told(self.cfg | changes), self.speed, self.student, prompts, shard, output)
         return list(read_lines(output)), len(self.endpoint.requests) - before
@@ -66,14 +66,12 @@ class World:
     def grade(self, shards=("1-of-1",), **told):
         bought = Bought({"asked": self.cfg, "max_refused": 0.5, "prices": None} | told)
         rollouts = self.root / "rollouts"
-        write_atomic(self.root / "prompts" / "heldout.jsonl", [])
         grade_rollouts(
-            [self.root / "prompts" / "train.jsonl", self.root / "prompts" / "heldout.jsonl"],
+            self.root / "prompts" / "train.jsonl",
             [rollouts / "shards" / f"{shard}.jsonl" for shard in shards],
             1,
             5.0,
             rollouts / "rollouts.parquet",
-            rollouts / "heldout.jsonl",
             rollouts / "summary.csv",
             bought,
         )
@@ -251,9 +249,3 @@ def test_the_key_is_in_no_file(world):
         content = path.read_bytes()
         assert not any(KEY[start : start + 8].encode() in content for start in range(len(KEY) - 7)), path
     assert world.endpoint.keys and set(world.endpoint.keys) == {f"Bearer {KEY}"}
-
-
-@pytest.mark.parametrize("total, shards", [(64, 4), (7, 3), (5, 5), (1, 1)])
-def test_requests_in_flight_are_shared_by_the_shards(total, shards):
-    shares = [in_flight_of_shard(total, (number, shards)) for number in range(shards)]
-    assert sum(shares) == total and max(shares) - min(shares) <= 1 and min(shares) >= 1

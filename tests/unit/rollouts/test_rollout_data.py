@@ -15,7 +15,7 @@ from lossgeometry.files.text import well_formed
 from lossgeometry.rollouts import rewards as grading
 from lossgeometry.rollouts.bought import Bought
 from lossgeometry.rollouts.importing import import_rollouts
-from lossgeometry.rollouts.rewards import ROLLOUTS, grade_answers, grade_rollouts
+from lossgeometry.rollouts.rewards import ROLLOUTS, grade_answers, grade_heldout, grade_rollouts
 from lossgeometry.settings.tasks import ImportedRollouts
 
 HOSTILE = [
@@ -39,16 +39,11 @@ def graded(folder, train, held, shards):
         write_atomic(folder / f"{name}.jsonl", rows)
     for index, rows in enumerate(shards):
         write_atomic(folder / f"{index}.jsonl", rows)
-    grade_rollouts(
-        [folder / "train.jsonl", folder / "heldout.jsonl"],
-        [folder / f"{index}.jsonl" for index in range(len(shards))],
-        1,
-        5.0,
-        folder / "rollouts.parquet",
-        folder / "solutions.jsonl",
-        folder / "summary.csv",
-        Bought({}),
-    )
+    parts = [folder / f"{index}.jsonl" for index in range(len(shards))]
+    data_set, summary = folder / "rollouts.parquet", folder / "summary.csv"
+    grade_rollouts(folder / "train.jsonl", parts, 1, 5.0, data_set, summary, Bought({}))
+    write_atomic(folder / "all.jsonl", (row for rows in shards for row in rows))
+    grade_heldout(folder / "heldout.jsonl", folder / "all.jsonl", 1, 5.0, folder / "solutions.jsonl", Bought({}))
     frame = pd.read_parquet(folder / "rollouts.parquet")
     return frame, list(read_lines(folder / "solutions.jsonl")), pd.read_csv(folder / "summary.csv").iloc[0]
 

@@ -7,6 +7,7 @@ use it, and a touched file, a comment or a docstring re-runs nothing.
 
 import ast
 import hashlib
+import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,7 @@ WITHOUT_EFFECT = frozenset(
         "script",
         "planned",
         "code_digests",
+        "records",
         "files/atomic",
         "files/locks",
         "files/resuming",
@@ -31,6 +33,14 @@ WITHOUT_EFFECT = frozenset(
 """Modules that decide how a job starts, stops and survives, never what it computes: tests hold that a job which was
 killed and continued ends with the same bytes. Every job imports them: a change would otherwise re-run everything. Nor does
 the data sheet of devices: the table of runs reads its speed of a GPU there, and no other row changes when one is added."""
+DECISIVE = {
+    **{name: (name,) for name in ("numpy", "scipy", "pandas", "torch", "tokenizers", "peft", "trl", "accelerate")},
+    **{name: (name,) for name in ("datasets", "sympy", "vllm")},
+    "transformers": ("tokenizers", "transformers"),
+    "ml_dtypes": ("ml-dtypes",),
+    "math_verify": ("latex2sympy2-extended", "math-verify", "sympy"),
+}
+"""The packages that decide a number or a verdict where a module imports this name."""
 RESOLVED = "lossgeometry/settings/"
 """The configuration's blocks: a job is told the value of every key, so that a changed default reaches it as a parameter."""
 
@@ -93,13 +103,15 @@ def _names_exports(statement: ast.stmt) -> bool:
 def _written(node: object) -> str:
     """Return a syntax tree as text: without docstrings and without the wording of what is printed or raised.
 
-    Fields that are empty are left out, so that the text is the same in every version of Python that knows the syntax: newer ones
-    add fields to old nodes.
+    Fields that are empty are left out, and so are empty pieces of an f-string, so that the text is the same in every version of
+    Python that knows the syntax: newer ones add fields to old nodes, and 3.12 ends a nested format with an empty piece.
     """
     if isinstance(node, list):
         return f"[{','.join(_written(item) for item in node if not _is_bare_string(item))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
+    if isinstance(node, ast.JoinedStr):
+        node.values = [piece for piece in node.values if not isinstance(piece, ast.Constant) or piece.value != ""]
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         node.exc.args = [_without_wording(argument) for argument in node.exc.args]
     elif isinstance(node, ast.Call) and _is_message(node):
@@ -153,8 +165,18 @@ def digest_of_code(path: Path) -> str:
 
 
 @cache
+def installed_version(package: str) -> str:
+    """Return the version of a package that is installed here; empty where there is none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+@cache
 def code_digests(*files: str) -> dict[str, str]:
-    """Return {path relative to workflow/scripts: digest} of the named files and of all library modules whose names they use.
+    """Return {path relative to workflow/scripts: digest} of the named files and of all library modules whose names they use, and
+    {package: version} of the packages whose arithmetic they use.
 
     Modules without an effect on what is computed are left out. So is a package whose submodule is imported: it counts where a
     name is taken from it.
@@ -180,4 +202,11 @@ def code_digests(*files: str) -> dict[str, str]:
         module = _parse(path)
         digests[name] = module.digest
         pending += [file for origin in module.imports if (file := _origin(*origin))]
+        imported = {origin.partition(".")[0] for origin, _ in module.imports}
+        digests |= {package: installed_version(package) for root in imported for package in DECISIVE.get(root, ())}
     return dict(sorted(digests.items()))
+
+
+def is_package(name: str) -> bool:
+    """Return whether a key of `code_digests` names a package, not a file."""
+    return not name.endswith(".py")

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from lossgeometry.code_digests import digest_of_code
+from lossgeometry.code_digests import DECISIVE, digest_of_code, installed_version, is_package
 from lossgeometry.errors import ChangedCode
 from lossgeometry.provenance import SCRIPTS, digest_of_file
 
@@ -62,7 +62,8 @@ def thaw(text: str) -> dict[str, Any]:
 
 def _code() -> dict[str, str]:
     files = [*SCRIPTS.glob("*.py"), *SCRIPTS.glob("lossgeometry/**/*.py")]
-    return {file.relative_to(SCRIPTS).as_posix(): digest_of_code(file) for file in sorted(files)}
+    packages = {name: installed_version(name) for names in DECISIVE.values() for name in names}
+    return packages | {file.relative_to(SCRIPTS).as_posix(): digest_of_code(file) for file in sorted(files)}
 
 
 def _rules() -> dict[str, str]:
@@ -72,6 +73,8 @@ def _rules() -> dict[str, str]:
 
 
 def _digest_now(name: str) -> str:
+    if is_package(name):
+        return installed_version(name)
     file = SCRIPTS / name
     return digest_of_code(file) if file.is_file() else ""
 
@@ -82,12 +85,12 @@ def require_planned_code(code: Mapping[str, str]) -> None:
     Parameters
     ----------
     code
-        {path relative to workflow/scripts: digest}, the job's parameter of that name.
+        {path relative to workflow/scripts: digest}, and {package: version}, the job's parameter of that name.
 
     Raises
     ------
     ChangedCode
-        Naming the first file that changed.
+        Naming the first file or package that changed.
     """
     _require_same(code, {name: _digest_now(name) for name in code})
 

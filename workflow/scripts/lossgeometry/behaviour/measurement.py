@@ -1,6 +1,7 @@
 """What the jobs of this stage do: one load of the base, then the answers of both models through both."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def measure_behaviour(
     One row per token: text, problem_id, correct (of the whole answer), position (from 0), tokens (of the whole answer),
     and `divergence.MEASURES`, float64, in nats.
     """
-    model, tokenizer = load_base(student, task.precision)
+    model, tokenizer = _base(student, task.precision)
     with attached(model, adapters) as span:
         frames = []
         for text, path in texts.items():
@@ -57,6 +58,10 @@ def measure_behaviour(
             measured = divergences(model, span, p, q, sequences, task.tokens_per_batch)
             frames += [_rows(text, answer, values) for answer, values in zip(answers, measured, strict=True)]
     return pd.concat(frames, ignore_index=True)
+
+
+_base = lru_cache(maxsize=1)(load_base)
+"""One load for all pairs of a job."""
 
 
 def measure_run(

@@ -1,4 +1,4 @@
-"""Greedy accuracy at points of a path, from one load of the base."""
+"""Greedy accuracy at points of a path."""
 
 from itertools import islice
 from pathlib import Path
@@ -17,13 +17,20 @@ from lossgeometry.settings.tasks import PathAccuracy
 from lossgeometry.updates.peft import Adapter
 
 
+def base_engine(student: str | Path, task: PathAccuracy) -> TransformersEngine:
+    """Return the base model of a folder, ready to answer."""
+    return TransformersEngine(Path(student), None, task.prompt_suffix, task.batch_size)
+
+
 def path_accuracies(
-    student: str | Path, a: Adapter, b: Adapter, problems: str | Path, task: PathAccuracy
+    engine: TransformersEngine, a: Adapter, b: Adapter, problems: str | Path, task: PathAccuracy
 ) -> list[tuple]:
     """Return the greedy accuracy at W0 + (1 - t) dW_a + t dW_b, as rows of `paths.CURVE_COLUMNS`.
 
     Parameters
     ----------
+    engine
+        From `base_engine`.
     problems
         JSONL with the keys id, problem and answer.
     task
@@ -32,7 +39,6 @@ def path_accuracies(
     asked = list(islice(read_lines(problems), task.problems))
     requests = evaluation_requests(asked, greedy=True, samples=0, seed=0)
     sampling = Sampling(temperature=0.0, top_p=1.0, top_k=0, max_new_tokens=task.max_new_tokens)
-    engine = TransformersEngine(Path(student), None, task.prompt_suffix, task.batch_size)
     points, correct = np.array(task.points), []
     with attached(engine.model, [a, b]) as span, Grader(1, task.deadline_seconds, task.grader) as grader:
         for t in task.points:

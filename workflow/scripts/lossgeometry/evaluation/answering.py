@@ -9,11 +9,13 @@ from lossgeometry.generation.engines import make_engine
 from lossgeometry.generation.generate import generate_resumably
 from lossgeometry.generation.requests import evaluation_requests
 from lossgeometry.provenance import digest_of, digest_of_files
+from lossgeometry.settings.rollouts import Engine
 from lossgeometry.settings.tasks import Answers
 
 
 def answer(
     task: Answers,
+    speed: dict[str, Any],
     code: dict[str, str],
     student: Path,
     adapter: Path | None,
@@ -26,12 +28,14 @@ def answer(
     ----------
     task
         Prompt suffix, decoding, engine and seed.
+    speed
+        Keys of the engine on which no result depends: they may change while a job is continued.
     adapter
         PEFT folder; None for the base.
     prompts, outputs
         Problems and completions, one file per benchmark.
     """
-    sampling, engine = task.sampling, task.engine
+    sampling, engine = task.sampling, Engine.from_told({**task.engine, **speed})
     loaded: list[Any] = []
 
     def load_engine():

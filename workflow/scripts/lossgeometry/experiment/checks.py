@@ -1,4 +1,4 @@
-"""What is checked of methods, adapters and graders before anything runs, and how a failed check is told."""
+"""What is checked of a configuration before anything runs, and how a failed check is told."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,10 +6,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lossgeometry.errors import ConfigError
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module, method_names
+from lossgeometry.settings.geometry import Geometry
 from lossgeometry.settings.models import Problems
-from lossgeometry.settings.training import Method, Training
+from lossgeometry.settings.rollouts import Rollouts
+from lossgeometry.settings.training import Lora, Method, Training
 from lossgeometry.updates.hub import HUB_ID
 
 LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
@@ -67,6 +70,36 @@ def check_method(label: str, method: Method, training: Training) -> None:
         raise ValueError(
             f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"
         )
+
+
+def check_training(training: Training, rollouts: Rollouts) -> None:
+    """Raise ValueError where batches do not divide, or completions do not fit."""
+    budget = rollouts.sampling.max_new_tokens
+    if rollouts.engine.reasoning == "keep" and budget >= training.max_length:
+        raise ValueError(
+            f"training.max_length: kept reasoning is trained on, and completions of up to {budget} tokens "
+            "(rollouts.sampling.max_new_tokens) do not fit; raise it, or set rollouts.engine.reasoning to drop"
+        )
+    if training.batch_size % training.micro_batch_size:
+        raise ValueError("training.micro_batch_size: it must divide training.batch_size")
+    if training.batch_size % training.processes:
+        raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
+
+
+def check_reference(geometry: Geometry, labels: list[str]) -> None:
+    """Raise ConfigError where a reference is named that is not compared."""
+    if "reference" in geometry.model_fields_set and geometry.reference not in labels:
+        raise ConfigError(
+            f"geometry.reference: there is no method or adapter {geometry.reference}; name one of {', '.join(labels)}"
+        )
+
+
+def note_on_directions(geometry: Geometry, lora: Lora) -> str:
+    """Return what the user should know of a number of directions that was asked for; empty where there is nothing to say."""
+    if geometry.k <= lora.rank or "k" not in geometry.model_fields_set:
+        return ""
+    directions = f"angles are undefined there, and given for {lora.rank} directions instead"
+    return f"geometry.k is {geometry.k}, above lora.rank: {directions}"
 
 
 def sentence(error: ValidationError, known: Iterable[str]) -> str:

@@ -13,6 +13,8 @@ from lossgeometry.experiment.checks import (
     check_graders,
     check_method,
     check_names,
+    check_reference,
+    check_training,
     sentence,
 )
 from lossgeometry.experiment.runs import BASE, Run, control_runs, edit_runs, expand_pairs, expand_runs
@@ -49,6 +51,9 @@ class Config(Block):
     """Appended to every problem, after a newline, in rollouts, training and evaluation alike."""
     prompts: Problems | None = None
     """The problems that rollouts are sampled for; none where no method is trained."""
+    probe: Problems | None = None
+    """The problems that connectivity and hidden states are measured on, whatever the benchmarks are. Without it, as many as these
+    stages use of the first of `evaluation.benchmarks`."""
     rollouts: Rollouts = Rollouts()
     """How the rollouts are sampled."""
     grading: Grading = Grading()
@@ -133,9 +138,19 @@ class Config(Block):
         pairs = expand_pairs(list(self.runs.values()), stage.comparisons) if stage.comparisons else []
         return [pair for pair in pairs if not any(self.runs[run].whole_model for run in pair)]
 
-    def benchmark_of(self, stage: FunctionSpace) -> str:
-        """Return the benchmark that a stage takes its problems from; empty where there is none."""
-        return stage.benchmark or next(iter(self.evaluation.benchmarks), "")
+    @cached_property
+    def probes(self) -> Problems | None:
+        """`probe`, or its default; None where there are no problems at all."""
+        first = next(iter(self.evaluation.benchmarks.values()), None)
+        if self.probe or not first:
+            return self.probe
+        used = (self.connectivity.sequences, self.connectivity.accuracy_problems, self.representations.prompts)
+        return first.model_copy(update={"count": min(first.count, max(used))})
+
+    @property
+    def measured_benchmark(self) -> str:
+        """The benchmark whose answers the stage `behaviour` measures; empty where there is none."""
+        return self.behaviour.benchmark or next(iter(self.evaluation.benchmarks), "")
 
     @property
     def student_name(self) -> str:
@@ -173,18 +188,10 @@ class Config(Block):
             raise ValueError(
                 "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
             )
-        budget = self.rollouts.sampling.max_new_tokens
-        if self.methods and self.rollouts.engine.reasoning == "keep" and budget >= self.training.max_length:
-            raise ValueError(
-                f"training.max_length: kept reasoning is trained on, and completions of up to {budget} tokens "
-                "(rollouts.sampling.max_new_tokens) do not fit; raise it, or set rollouts.engine.reasoning to drop"
-            )
-        if self.training.batch_size % self.training.micro_batch_size:
-            raise ValueError("training.micro_batch_size: it must divide training.batch_size")
-        if self.training.batch_size % self.training.processes:
-            raise ValueError("training.processes: they share a batch evenly; choose a divisor of training.batch_size")
+        if self.methods:
+            check_training(self.training, self.rollouts)
         sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
-        check_graders({"prompts": self.prompts, **sets})
+        check_graders({"prompts": self.prompts, "probe": self.probe, **sets})
         self._check_runs()
         return self
 
@@ -205,9 +212,8 @@ class Config(Block):
         for key, comparisons in {"": self.comparisons, **{key: of.comparisons for key, of in stages.items()}}.items():
             try:
                 pairs = expand_pairs(runs, comparisons) if comparisons else []
-            except KeyError as error:
-                known = ", ".join(ids)
-                raise ValueError(f"{key}comparisons: there is no run {error.args[0]}; the runs are {known}") from None
+            except ValueError as error:
+                raise ValueError(f"{key}comparisons: {error}") from None
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
                 self._check_function_space(key, stages[key])
 
@@ -217,10 +223,13 @@ class Config(Block):
         )
         if needs_solutions and self.prompts is None and not self.rollouts.file:
             raise ValueError(f"{key}comparisons: this stage needs held-out solutions of the teacher; configure prompts")
-        if stage.benchmark and stage.benchmark not in self.evaluation.benchmarks:
-            raise ValueError(f"{key}benchmark: there is no {stage.benchmark}; name one of evaluation.benchmarks")
-        if stage.needs_benchmark and not self.benchmark_of(stage):
-            raise ValueError(f"{key}benchmark: this stage needs problems; configure one of evaluation.benchmarks")
+        if isinstance(stage, Behaviour):
+            if self.measured_benchmark not in self.evaluation.benchmarks:
+                raise ValueError(
+                    f"{key}benchmark: there is no {stage.benchmark or 'benchmark'}; name one of evaluation.benchmarks"
+                )
+        elif stage.needs_probe and not self.probes:
+            raise ValueError("probe: this stage needs problems; set probe, or configure one of evaluation.benchmarks")
 
 
 def load_config(values: dict[str, Any]) -> Config:
@@ -233,6 +242,8 @@ def load_config(values: dict[str, Any]) -> Config:
     """
     try:
         config = Config(**values)
+        if config.methods:
+            check_reference(config.geometry, [*config.methods, *config.adapters])
         if not config.smoke:
             return config
         return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))

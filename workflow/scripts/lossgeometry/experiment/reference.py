@@ -22,9 +22,10 @@ INTRODUCTION = """\
 # Configuration
 
 One YAML file describes one experiment. `config/config.yaml` is the default; choose another with
-`snakemake --configfile config/hard-rollouts.yaml --cores 8 all`. A file that names its `experiment` stands alone: nothing is
-merged into it from the default, and every key that it leaves out has the default given below. Single values can be set on the
-command line (`--config seeds='[1,2]'`).
+`snakemake --configfile config/hard-rollouts.yaml --cores 8 all`. A file that names its `experiment` and what that compares
+(`methods` or `adapters`) stands alone: nothing is merged into it from the default, and every key that it leaves out has the default
+given below. Any other file lies over the default, key by key, as does what is set on the command line
+(`--config experiment=mine 'seeds=[1,2]'`). Of several files, a later one lies over an earlier one.
 
 The configuration is checked before any job starts. This page and `schema.json` are generated from the models in
 `workflow/scripts/lossgeometry/settings/` by `make reference`; point your editor at `schema.json` for completion.

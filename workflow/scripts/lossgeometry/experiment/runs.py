@@ -1,9 +1,9 @@
 """The identity of runs and pairs, and their expansion from the configuration."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.edits import Edit
@@ -42,6 +42,10 @@ class Run:
     sources: tuple[str, ...] = ()
     """Runs that a derived update is computed from, its parent first."""
 
+    def told(self) -> dict[str, Any]:
+        """Return the run as built-in types, from which `Run(**told)` makes it again."""
+        return {**asdict(self), "sources": list(self.sources)}
+
     @property
     def whole_model(self) -> bool:
         """Whether it is a full fine-tune, which is compared in its weights alone: it cannot be attached to the student."""
@@ -72,7 +76,7 @@ def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapte
     """
     runs = []
     for label, method in methods.items():
-        method_seeds = method.seeds or tuple(seeds)
+        method_seeds = (method.seeds or tuple(seeds)) + method.further_seeds
         runs += [_training_run(label, method, method.learning_rate, seed, default=True) for seed in method_seeds]
         runs += [_training_run(label, method, rate, method_seeds[0], default=False) for rate in method.learning_rates]
     runs += [Run(f"external.{name}", name, "", folder=str(folder), origin="given") for name, folder in adapters.items()]
@@ -106,16 +110,19 @@ def edit_runs(runs: list[Run], edits: Mapping[str, Edit]) -> list[Run]:
         With one sentence, if an edit refers to itself, to no run, or to a whole model.
     """
     known = {run.id: run for run in runs}
+    first = {run.label: run.id for run in reversed(runs) if run.default}
     found = []
     for name, edit in edits.items():
+        sources = []
         for source in edit.sources:
-            if source in known and known[source].whole_model:
-                raise ValueError(f"edits.{name}: {source} is a whole model and no adapter; edit a run with factors")
-            if source not in known and source not in edits:
+            run_id = source if source in known or source in edits else first.get(source, "")
+            if not run_id:
                 raise ValueError(f"edits.{name}: there is no run {source}; the runs are {', '.join([*known, *edits])}")
+            if run_id in known and known[run_id].whole_model:
+                raise ValueError(f"edits.{name}: {source} is a whole model and no adapter; edit a run with factors")
+            sources.append(run_id if run_id in known else f"edit.{run_id}")
         _check_nesting(name, edits)
-        sources = tuple(f"edit.{source}" if source in edits else source for source in edit.sources)
-        found.append(Run(f"edit.{name}", f"edit: {name}", "", origin="derived", sources=sources))
+        found.append(Run(f"edit.{name}", f"edit: {name}", "", origin="derived", sources=tuple(sources)))
         if edit.random_control:
             label = f"edit: {name}, {RANDOM}"
             own = Run(f"edit.{name}.random", label, "", origin="derived", control=RANDOM, sources=(f"edit.{name}",))
@@ -140,21 +147,41 @@ def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, s
 
     Raises
     ------
-    KeyError
-        If an explicit pair or an exclusion names a run that does not exist; the message is that run id.
+    ValueError
+        If an explicit pair or an exclusion names nothing that there is.
     """
     position = {run.id: index for index, run in enumerate(runs)}
-    names = position.keys() | {run.label for run in runs}
-    for run_id in [*sum(comparisons.pairs, ()), *comparisons.exclude]:
-        if run_id not in (names if run_id in comparisons.exclude else position):
-            raise KeyError(run_id)
-    excluded = set(comparisons.exclude)
-    explicit = {tuple(sorted(pair, key=position.__getitem__)) for pair in comparisons.pairs}
+    excluded = {
+        run.id for name in comparisons.exclude for run in runs if run in _named(name, runs) or run.label == name
+    }
+    explicit = {tuple(sorted(_pair_of(names, runs), key=position.__getitem__)) for names in comparisons.pairs}
     return [
         (a.id, b.id)
         for a, b in combinations(runs, 2)
-        if not {a.id, b.id, a.label, b.label} & excluded and (_compared(a, b, comparisons) or (a.id, b.id) in explicit)
+        if not {a.id, b.id} & excluded and (_compared(a, b, comparisons) or (a.id, b.id) in explicit)
     ]
+
+
+def _named(name: str, runs: list[Run]) -> list[Run]:
+    """Return the runs that a name stands for: a label (at its default learning rate), `<label>.lr<rate>`, or a run id."""
+    found = [run for run in runs if name in (run.id, run.id.rpartition(".s")[0]) or (name == run.label and run.default)]
+    if not found:
+        labels = ", ".join(dict.fromkeys(run.label for run in runs))
+        raise ValueError(f"there is no {name}; name one of {labels}, at another rate as <method>.lr<rate>, or a run id")
+    return found
+
+
+def _pair_of(names: tuple[str, str], runs: list[Run]) -> tuple[str, str]:
+    """Return the pair of run ids that two names stand for: at the first seed that both have."""
+    first, second = (_named(name, runs) for name in names)
+    for a in first:
+        for b in second:
+            apart = len(first) == len(second) == 1 or a.seed == b.seed or "given" in (a.origin, b.origin)
+            if apart and a.id != b.id:
+                return a.id, b.id
+    seeds = (", ".join(dict.fromkeys(run.seed for run in runs)) for runs in (first, second))
+    listed = " and ".join(f"{name} (seed {numbers})" for name, numbers in zip(names, seeds, strict=True))
+    raise ValueError(f"pairs: {listed} are no two runs of one seed; let their seeds agree, or name two run ids")
 
 
 def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
@@ -171,8 +198,3 @@ def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
     if comparisons.methods and a.default and b.default:
         return True
     return a.learning_rate == b.learning_rate and a.learning_rate in comparisons.matched
-
-
-def pair_id(a: str, b: str) -> str:
-    """Return the name of a pair's folder."""
-    return f"{a}--{b}"

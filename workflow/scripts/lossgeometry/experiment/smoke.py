@@ -37,6 +37,8 @@ def shrink(values: dict[str, Any], runs: Sequence[Run]) -> dict[str, Any]:
         values["experiment"] += SUFFIX
     if values["prompts"]:
         values["prompts"] = values["prompts"] | {"count": PROMPTS}
+    if values["probe"]:
+        values["probe"] = values["probe"] | {"count": PROMPTS}
     for stage in STAGES:
         if stage.block:
             values[stage.block] = stage.shrink(values[stage.block])
@@ -72,5 +74,5 @@ def _method(label: str, method: dict[str, Any], seeds: tuple, sweeps: bool) -> d
         options["max_rounds"] = 1  # a refill that finds no group of both right and wrong completions would end the run
     kept = {"options": options, "steps": min(method["steps"], STEPS)}
     if not sweeps:
-        kept |= {"learning_rates": (), "seeds": (method["seeds"] or seeds)[:1]}
+        kept |= {"learning_rates": (), "further_seeds": (), "seeds": (method["seeds"] or seeds)[:1]}
     return method | kept

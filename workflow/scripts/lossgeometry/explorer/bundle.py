@@ -7,7 +7,6 @@ from typing import Any
 
 from lossgeometry.charts.palette import BASE
 from lossgeometry.connectivity.stage import LOSSES
-from lossgeometry.experiment.runs import pair_id
 from lossgeometry.explorer import geometry_rows
 from lossgeometry.explorer.columns import columns_of, records, rounded
 from lossgeometry.explorer.labels import Pair, Run, name_pairs, name_runs, shown_first
@@ -18,6 +17,7 @@ from lossgeometry.explorer.training_curves import training_rows
 from lossgeometry.explorer.view import initial_state
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
+from lossgeometry.files.rows import pair_id
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.settings.tasks import Page
 

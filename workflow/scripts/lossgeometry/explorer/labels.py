@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lossgeometry.charts.palette import Colour, colours_of
-from lossgeometry.experiment.runs import pair_id
+from lossgeometry.files.rows import pair_id
 
 ARMS = ("default", "seed", "learning_rate")
 """What sets a run apart from the first run of its method: nothing, its seed, its learning rate."""

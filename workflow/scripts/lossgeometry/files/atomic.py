@@ -76,6 +76,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         remove(partial)
         with _discarded_on_failure(partial):
             yield partial
+            make_readable(partial)
             sync(partial)
             os.replace(partial, path)
         sync(path.parent)
@@ -97,6 +98,8 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         partial.mkdir(parents=True)
         with _discarded_on_failure(partial):
             yield partial
+            for file in partial.rglob("*"):
+                make_readable(file)
             sync_tree(partial)
             remove(path)
             os.replace(partial, path)
@@ -120,6 +123,15 @@ def _discarded_on_failure(partial: Path) -> Iterator[None]:
     except BaseException:
         remove(partial)
         raise
+
+
+def make_readable(path: Path) -> None:
+    """Let those read a file whom the umask does not keep out: safetensors makes its files for the owner alone."""
+    if path.is_symlink() or not path.is_file():
+        return
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(path.stat().st_mode | 0o444 & ~mask)
 
 
 def sync(path: Path) -> None:

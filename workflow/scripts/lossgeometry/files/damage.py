@@ -5,6 +5,7 @@ traceback at best, and at worst in a result from fewer rows: every job looks at 
 """
 
 import json
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ PARQUET = b"PAR1"
 
 
 def require_whole(paths: Iterable[str | Path]) -> None:
-    """Look at every Parquet, safetensors and JSON Lines file among `paths`, and in the folders among them.
+    """Look at every Parquet, safetensors, JSON Lines and ZIP file among `paths`, and in the folders among them.
 
     Raises
     ------
@@ -65,4 +66,4 @@ def _json_lines(file: Path) -> bool:
     return True
 
 
-_CHECKS = {".parquet": _parquet, ".safetensors": _safetensors, ".jsonl": _json_lines}
+_CHECKS = {".parquet": _parquet, ".safetensors": _safetensors, ".jsonl": _json_lines, ".zip": zipfile.is_zipfile}

@@ -6,7 +6,7 @@ and equal results have equal bytes. `tensor_header` describes the format.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import ml_dtypes
@@ -108,10 +108,35 @@ def write_tensors(path: str | Path, tensors: Mapping[str, np.ndarray], metadata:
     tensors
         Arrays of a type in `DTYPES`; written in the mapping's order.
     """
+    shapes = {name: (array.dtype, array.shape) for name, array in tensors.items()}
+    stream_tensors(path, shapes, tensors.items(), metadata)
+
+
+def stream_tensors(
+    path: str | Path,
+    largest: Mapping[str, tuple[np.dtype, tuple[int, ...]]],
+    tensors: Iterable[tuple[str, np.ndarray]],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write a safetensors file as `write_tensors` does, with one tensor in memory at a time.
+
+    Parameters
+    ----------
+    largest
+        Type and largest shape of every tensor, in their order: the header goes before the data, and its length is known only
+        from the shapes. Where one turns out smaller, spaces fill the header.
+    """
     names = {dtype: name for name, dtype in DTYPES.items()}
-    described = {name: (names[array.dtype], array.shape) for name, array in tensors.items()}
-    head, _ = header_of(described, dict(sorted(metadata.items())))
+    metadata = dict(sorted(metadata.items()))
+    room = len(header_of({name: (names[dtype], shape) for name, (dtype, shape) in largest.items()}, metadata)[0])
+    described = {}
     with atomic_file(path) as partial, open(partial, "wb") as file:
-        file.write(head)
-        for array in tensors.values():
+        file.seek(room)
+        for name, array in tensors:
+            described[name] = (names[array.dtype], array.shape)
             file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        head, _ = header_of(described, metadata, room=room)
+        if len(head) > room:
+            raise ValueError(f"{path}: a tensor is larger than announced")
+        file.seek(0)
+        file.write(head)

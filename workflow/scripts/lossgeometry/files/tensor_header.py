@@ -85,7 +85,7 @@ def read_header(path: str | Path) -> Header:
 
 
 def header_of(
-    tensors: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str], alignment: int = 8
+    tensors: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str], alignment: int = 8, room: int = 0
 ) -> tuple[bytes, dict[str, Entry]]:
     """Return the bytes that come before the data, and where each tensor goes: one after another.
 
@@ -95,6 +95,8 @@ def header_of(
         Name to type and shape.
     alignment
         The data starts at a multiple of so many bytes.
+    room
+        Fewest bytes before the data.
     """
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     places, offset = {}, 0
@@ -103,6 +105,7 @@ def header_of(
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, offset]}
         places[name] = Entry(dtype, tuple(shape), begin, offset)
     text = json.dumps(header, separators=(",", ":")).encode()
+    text = text.ljust(room - 8)
     text += b" " * (-(8 + len(text)) % alignment)
     start = 8 + len(text)
     moved = {name: place._replace(begin=start + place.begin, end=start + place.end) for name, place in places.items()}

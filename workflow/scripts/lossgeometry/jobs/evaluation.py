@@ -1,15 +1,18 @@
 """What the jobs of the answers are told."""
 
-from dataclasses import asdict
-
 from lossgeometry.experiment.config import Config
-from lossgeometry.jobs.blocks import Told, engine_path, only
+from lossgeometry.jobs.blocks import Told, decisive, engine_path, only
 
 
 def answers(config: Config) -> Told:
     """Return what the answers of one run depend on."""
-    keys = ("greedy", "samples", "sampling", "engine", "seed")
-    return {"prompt_suffix": config.prompt_suffix, **only(config.evaluation, *keys)}
+    told = only(config.evaluation, "greedy", "samples", "sampling", "seed")
+    return {"prompt_suffix": config.prompt_suffix, "engine": decisive(config.evaluation.engine), **told}
+
+
+def speed(config: Config) -> Told:
+    """Return what the speed of answering depends on."""
+    return only(config.evaluation.engine, *config.evaluation.engine.speed_keys)
 
 
 def modules(config: Config) -> list[str]:
@@ -20,7 +23,7 @@ def modules(config: Config) -> list[str]:
 def accuracy_table(config: Config) -> Told:
     """Return what the tables of accuracies depend on beside the verdicts."""
     return {
-        "runs": [asdict(run) for run in config.runs.values()],
+        "runs": [run.told() for run in config.runs.values()],
         "benchmarks": list(config.evaluation.benchmarks),
         "pairs": [list(pair) for pair in config.pairs],
         "margin": config.evaluation.margin,

@@ -29,7 +29,7 @@ def path_accuracy(config: Config) -> Told:
         "prompt_suffix": config.prompt_suffix,
         "batch_size": config.evaluation.engine.batch_size,
         "max_new_tokens": config.evaluation.sampling.max_new_tokens,
-        **verdicts(config, config.benchmark_of(config.connectivity)),
+        **verdicts(config, "probe"),
     }
 
 

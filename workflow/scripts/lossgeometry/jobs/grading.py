@@ -6,11 +6,13 @@ from lossgeometry.jobs.blocks import Told
 from lossgeometry.settings.models import Problems
 
 ROLLOUT_SETS = ("train", "heldout")
-"""Sets of problems that are not benchmarks: `train` is what rollouts are sampled for, `heldout` only serves as reference."""
+"""The sets of problems that the teacher answers: `train` is what is trained on, `heldout` only serves as reference."""
 
 
 def problem_source(config: Config, name: str) -> Problems | None:
     """Return where a set of problems comes from; None where it comes with imported rollouts."""
+    if name == "probe":
+        return config.probes
     return config.prompts if name in ROLLOUT_SETS else config.evaluation.benchmarks[name]
 
 

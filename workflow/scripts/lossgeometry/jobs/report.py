@@ -1,7 +1,6 @@
 """What the jobs of the tables, the summary and the page are told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told
@@ -19,7 +18,7 @@ def runs_table(config: Config) -> list[Told]:
 
 def claims(config: Config, paper: str) -> Told:
     """Return what the verdicts on the paper's claims depend on beside the tables; ``paper`` is the digest of its numbers."""
-    return {"student": config.student_name, "paper": paper, "runs": [asdict(run) for run in config.runs.values()]}
+    return {"student": config.student_name, "paper": paper, "runs": [run.told() for run in config.runs.values()]}
 
 
 def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
@@ -31,7 +30,9 @@ def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
         teacher=named.get(config.teacher.source, config.teacher.name),
         tiny_student=config.student.source == "tiny",
         trained=bool(config.methods),
-        one_seed=all(len(method.seeds or config.seeds) < 2 for method in config.methods.values()),
+        one_seed=all(
+            len((method.seeds or config.seeds) + method.further_seeds) < 2 for method in config.methods.values()
+        ),
         rank=config.lora.rank,
         targets=config.lora.target_modules,
     )

@@ -1,8 +1,10 @@
 """What the jobs of the problems and the rollouts are told."""
 
+from pathlib import Path
+
 from lossgeometry.experiment.config import Config
 from lossgeometry.grading.graders import DEFAULT
-from lossgeometry.jobs.blocks import Told, engine_path, only
+from lossgeometry.jobs.blocks import Told, decisive, engine_path, only
 from lossgeometry.jobs.grading import ROLLOUT_SETS, problem_source, verdicts
 from lossgeometry.jobs.teacher import bought
 from lossgeometry.settings.models import Problems
@@ -10,7 +12,7 @@ from lossgeometry.settings.models import Problems
 
 def problem_sets(config: Config, *sources: str) -> list[str]:
     """Return the sets of problems that come from one of these kinds of source."""
-    names = [*([] if config.rollouts.file else ROLLOUT_SETS), *config.evaluation.benchmarks]
+    names = [*([] if config.rollouts.file else ROLLOUT_SETS), *config.evaluation.benchmarks, "probe"]
     found = {name: problem_source(config, name) for name in names}
     return [name for name, problems in found.items() if problems and problems.source in sources]
 
@@ -20,7 +22,9 @@ def problems(config: Config, name: str) -> Told:
     source = _source(config, name)
     told = {"part": "benchmark", **source.told()}
     if name in ROLLOUT_SETS:
-        told |= {"part": name, "heldout_count": config.rollouts.heldout_prompts}
+        told["part"] = name
+        if name == "heldout" or not source.count:  # all problems but so many
+            told["heldout_count"] = config.rollouts.heldout_prompts
     if source.source == "generated":  # gold answers are right as they are made
         return told
     return told | verdicts(config, name)
@@ -55,14 +59,21 @@ def imported(config: Config) -> Told:
 
 def sampled(config: Config) -> Told:
     """Return what the teacher's completions depend on."""
-    engine = config.rollouts.engine.told()
     return {
         "prompt_suffix": config.prompt_suffix,
         "samples_per_prompt": config.rollouts.samples_per_prompt,
         "sampling": config.rollouts.sampling.told(),
-        "engine": {key: engine[key] for key in engine if key not in config.rollouts.engine.speed_keys},
+        "engine": decisive(config.rollouts.engine),
         "seed": config.rollouts.seed,
     }
+
+
+def finished_parts(folder: Path) -> int:
+    """Return the number of parts that completions lie in, complete, or 0: split in another way they would be the same."""
+    there = {file.stem for file in folder.glob("*-of-*.jsonl")}
+    numbers = sorted({int(name.rpartition("-")[2]) for name in there})
+    whole = (n for n in numbers if there >= {f"{part}-of-{n}" for part in range(1, n + 1)})
+    return next(whole, 0)
 
 
 def sampling_modules(config: Config) -> list[str]:
@@ -77,4 +88,10 @@ def sampling_speed(config: Config) -> Told:
 
 def graded(config: Config) -> Told:
     """Return what the verdicts on the rollouts depend on."""
-    return verdicts(config, "train") | ({"pretend": True} if config.smoke else {}) | bought(config)
+    return solutions(config) | bought(config)
+
+
+def solutions(config: Config) -> Told:
+    """Return what the verdicts on the held-out solutions depend on."""
+    told = verdicts(config, "train") | ({"pretend": True} if config.smoke else {})
+    return told | ({"teacher": only(config.rollouts.engine, "max_refused")} if bought(config) else {})

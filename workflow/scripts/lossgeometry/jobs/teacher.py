@@ -21,10 +21,24 @@ def completed(config: Config) -> Told:
     return asked(config) | only(config.rollouts, "samples_per_prompt") | only(engine, *keys)
 
 
-def speed(config: Config) -> Told:
-    """Return what no completion depends on: how many requests are in flight, how long each may take, where the key is."""
+def speed(config: Config, part: str) -> Told:
+    """Return what no completion depends on: how many requests are in flight from one job (`heldout`, or `<number>-of-<shards>`),
+    how long each may take, where the key is."""
     engine = config.rollouts.engine
-    return only(engine, *engine.speed_keys, "key_variable", "max_refused")
+    told = only(engine, "timeout_seconds", "key_variable", "max_refused")
+    return told | {"batch_size": in_flight(engine.batch_size, config, part)}
+
+
+def in_flight(total: int, config: Config, part: str) -> int:
+    """Return a job's share of the requests in flight, so that all jobs together have `total` of them at most."""
+    heldout = config.rollouts.heldout_prompts
+    problems = heldout + (config.prompts.count if config.prompts else 0)
+    shards = config.rollouts.shards
+    apart = min(max(1, total * heldout // max(problems, 1)), total - shards)
+    if part == "heldout":
+        return apart
+    number, rest = int(part.partition("-")[0]) - 1, total - apart
+    return rest // shards + (number < rest % shards)
 
 
 def bought(config: Config) -> Told:

@@ -4,6 +4,7 @@ from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told, engine_path, only
 from lossgeometry.jobs.grading import module, verdicts
 from lossgeometry.methods import method_module
+from lossgeometry.settings.block import Block
 from lossgeometry.settings.on_policy import OnPolicy
 
 
@@ -18,7 +19,7 @@ def adapter(config: Config, run_id: str) -> Told:
     shared = config.training.told()
     for key in ("threads", *config.training.speed_keys):
         shared.pop(key, None)
-    method = config.methods[run.label]
+    method, options = config.methods[run.label], config.options_of(run)
     shared["steps"] = method.steps or shared["steps"]
     # Only where it is not the default: a run on graded verdicts is not told of a choice that it does not have.
     control = {"verdicts": method.verdicts} if method.verdicts != "graded" else {}
@@ -28,7 +29,7 @@ def adapter(config: Config, run_id: str) -> Told:
         "learning_rate": run.learning_rate,
         "init_seed": run.init_seed,
         "order_seed": run.order_seed,
-        "options": config.options_of(run).told(),
+        "options": {key: value for key, value in options.told().items() if key not in _speed_of(options)},
         "training": shared,
         "prompt_suffix": config.prompt_suffix,
         "reward": verdicts(config, "train"),
@@ -51,4 +52,12 @@ def processes(config: Config, run: str) -> int:
 
 def speed(config: Config, run: str) -> Told:
     """Return what the speed of one run's training depends on."""
-    return only(config.training, *config.training.speed_keys) | {"processes": processes(config, run)}
+    options = config.options_of(config.runs[run])
+    own = only(options, *_speed_of(options))
+    shared = only(config.training, *config.training.speed_keys) | {"processes": processes(config, run)}
+    return shared | ({"options": own} if own else {})
+
+
+def _speed_of(options: Block) -> tuple[str, ...]:
+    """Return the keys of a method that change no result: how much memory its sampler may take."""
+    return ("gpu_memory_utilization",) if isinstance(options, OnPolicy) else ()

@@ -3,6 +3,7 @@
 from lossgeometry.experiment.config import Config
 from lossgeometry.experiment.runs import Run
 from lossgeometry.jobs.blocks import Told
+from lossgeometry.jobs.pairs import rows
 from lossgeometry.settings.edits import Edit
 
 
@@ -21,6 +22,11 @@ def pair(config: Config, run_a: str, run_b: str) -> Told:
     a, b = config.runs[run_a], config.runs[run_b]
     reference = config.geometry.reference
     return {"k": config.geometry.k, "reference": int(b.label == reference != a.label)}
+
+
+def row(config: Config, run: str) -> Told:
+    """Return what the geometry of each pair in a run's row depends on, by the other run."""
+    return {other: pair(config, other, run) for other in rows(config.pairs)[run]}
 
 
 def pairs_table(config: Config) -> Told:

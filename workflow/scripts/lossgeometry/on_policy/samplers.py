@@ -1,11 +1,13 @@
 """Sampling from the policy that is being trained, with transformers in this process or with vLLM beside it."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 from lossgeometry.generation.engines import engine_module
 from lossgeometry.generation.requests import Request
@@ -40,14 +42,32 @@ class TransformersSampler:
         """Return one completion per request; `prompts` are the token ids of each."""
         was_training = model.training
         model.eval()
-        generate_ids = engine_module("transformers").generate_ids
+        engine = engine_module("transformers")
         samples: list[Sample] = []
-        for start in range(0, len(requests), self.chunk):
-            chunk = slice(start, start + self.chunk)
-            ids = generate_ids(model.get_base_model(), self.tokens, requests[chunk], prompts[chunk], self.sampling)
-            samples += map(Sample, ids)
+        with _merged(model) if engine.mergeable(model.get_base_model()) else nullcontext():
+            for start in range(0, len(requests), self.chunk):
+                chunk = slice(start, start + self.chunk)
+                ids = engine.generate_ids(
+                    model.get_base_model(), self.tokens, requests[chunk], prompts[chunk], self.sampling
+                )
+                samples += map(Sample, ids)
         model.train(was_training)
         return samples
+
+
+@contextmanager
+def _merged(model: PeftModel) -> Iterator[None]:
+    """Add the policy's update to the frozen weights, and put these back as they were, bit by bit."""
+    layers = [layer for layer in model.modules() if isinstance(layer, BaseTunerLayer)]
+    frozen = [layer.get_base_layer().weight for layer in layers]
+    before = [weight.detach().clone() for weight in frozen]
+    model.merge_adapter(adapter_names=["default"])
+    try:
+        yield
+    finally:
+        model.unmerge_adapter()
+        for weight, value in zip(frozen, before, strict=True):
+            weight.data.copy_(value)  # subtracting the update leaves rounding behind
 
 
 class VllmSampler:

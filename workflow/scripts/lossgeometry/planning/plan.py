@@ -1,14 +1,16 @@
 """What a call of Snakemake would run, and what it would cost going by the benchmarks that earlier jobs recorded."""
 
 import csv
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
-import yaml
+from lossgeometry.experiment.layers import parse_arguments, read_or_exit
+from lossgeometry.planning.reasons import shorten, why
 
-PROFILE = Path("profiles/default/config.yaml")
 MANY_CORES = 1_000_000
 """Snakemake scales a job's threads down to the cores it is given; a plan shows what each job asks for."""
 
@@ -24,6 +26,8 @@ class PlannedJob:
     gpus: int
     benchmark: Path | None
     """Where the job records its run time; on disk already when an earlier run of it finished."""
+    reason: str = ""
+    """Why it runs, in Snakemake's words, shortened."""
 
 
 @dataclass(frozen=True)
@@ -38,52 +42,50 @@ class Cost:
     gpu_hours: float
 
 
-def plan(project: Path, configfiles: Sequence[Path] = (), targets: Iterable[str] = ("all",)) -> list[PlannedJob]:
+def plan(project: Path, arguments: Sequence[str] = ()) -> list[PlannedJob]:
     """Return the jobs that Snakemake would run, in the order of rule and wildcards, without running any.
 
-    The triggers are those of profiles/default, as on the command line.
+    Parameters
+    ----------
+    arguments
+        As for `snakemake`: targets, `--configfile`, `--config`, `--forcerun` and whatever else it takes.
 
     Raises
     ------
     SystemExit
-        If the configuration cannot run.
-    snakemake_interface_common.exceptions.WorkflowError
-        If the workflow cannot be built, for example for a missing input.
+        If the configuration cannot run, or the workflow cannot be built; Snakemake has said why.
     """
-    from snakemake.api import SnakemakeApi
-    from snakemake.settings.enums import Quietness, RerunTrigger
-    from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+    from snakemake.cli import args_to_api
+    from snakemake.logging import logger
+    from snakemake_interface_logger_plugins.common import LogEvent
 
-    profile = yaml.safe_load((project / PROFILE).read_text(encoding="utf-8"))
-    triggers = frozenset(RerunTrigger.parse_choice(name) for name in profile["rerun-triggers"])
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, show_failed_logs=False)) as api:
-        workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=MANY_CORES),
-            config_settings=ConfigSettings(configfiles=list(configfiles)),
-            snakefile=project / "Snakefile",
-            workdir=project,
-        )
-        dag = workflow.dag(
-            DAGSettings(
-                targets=frozenset(targets),
-                rerun_triggers=triggers,
-                force_incomplete=profile["rerun-incomplete"],
-                max_checksum_file_size=profile.get("max-checksum-file-size", DAGSettings.max_checksum_file_size),
-            )
-        )
-        dag.execute_workflow(executor="dryrun")
-        jobs = [_planned(job) for job in workflow._workflow.dag.needrun_jobs(exclude_finished=False) if job.output]
+    jobs: list[PlannedJob] = []
+
+    def collect(record: Any) -> bool:
+        if getattr(record, "event", None) == LogEvent.JOB_INFO and record.output:
+            jobs.append(_planned(record))
+        return record.levelno >= logging.WARNING  # what a dry run prints is not the plan that is asked for
+
+    parser, parsed = parse_arguments(project, ["--dryrun", "--quiet", "all", "--cores", str(MANY_CORES), *arguments])
+    read_or_exit(map(Path, parsed.configfile or ()))
+    logger.addFilter(collect)
+    try:
+        if not args_to_api(parsed, parser):
+            raise SystemExit(1)
+    finally:
+        logger.removeFilter(collect)
     return sorted(jobs, key=lambda job: (job.rule, job.wildcards, job.outputs))
 
 
-def _planned(job) -> PlannedJob:
+def _planned(job: Any) -> PlannedJob:
     return PlannedJob(
-        rule=job.rule.name,
-        wildcards=tuple(str(value) for value in job.wildcards),
-        outputs=tuple(str(path) for path in job.output),
+        rule=job.rule_name,
+        wildcards=tuple(str(value) for value in job.wildcards.values()),
+        outputs=tuple(job.output),
         threads=job.threads,
         gpus=job.resources.get("gpu", 0),
         benchmark=Path(job.benchmark) if job.benchmark else None,
+        reason=shorten(job.reason),
     )
 
 
@@ -133,15 +135,17 @@ def _rule_folder(rule: str, benchmark: Path) -> Path:
 
 
 def format_plan(jobs: Sequence[PlannedJob], project: Path) -> str:
-    """Return the plan as text: one line per rule, and what all of it would cost."""
+    """Return the plan as text: one line per rule with the reason, and what all of it would cost."""
     if not jobs:
         return "Nothing to do: every result is up to date."
     table = costs(jobs, project)
+    maker = {output: job.rule for job in jobs for output in job.outputs}
     width = max(len(cost.rule) for cost in table)
-    lines = [f"{'rule':<{width}}  {'jobs':>5}  {'core-hours':>10}  {'GPU-hours':>9}"]
+    lines = [f"{'rule':<{width}}  {'jobs':>5}  {'core-hours':>10}  {'GPU-hours':>9}  why"]
     for cost in table:
         hours = ("?", "?") if cost.unknown else (f"{cost.core_hours:.2f}", f"{cost.gpu_hours:.2f}")
-        lines.append(f"{cost.rule:<{width}}  {cost.jobs:>5}  {hours[0]:>10}  {hours[1]:>9}")
+        reason = why((job.reason for job in jobs if job.rule == cost.rule), maker)
+        lines.append(f"{cost.rule:<{width}}  {cost.jobs:>5}  {hours[0]:>10}  {hours[1]:>9}  {reason}".rstrip())
     totals = (sum(cost.core_hours for cost in table), sum(cost.gpu_hours for cost in table))
     lines.append(f"{'total':<{width}}  {len(jobs):>5}  {totals[0]:>10.2f}  {totals[1]:>9.2f}")
     unknown = sum(cost.unknown for cost in table)

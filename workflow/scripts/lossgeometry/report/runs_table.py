@@ -11,7 +11,7 @@ from lossgeometry.files.csv_rows import read_frame, write_frame
 
 
 def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: list[Path], output: Path) -> None:
-    """Write runs.csv: identity, steps, tokens, epochs, last loss, rows left out, device and speed, digests.
+    """Write runs.csv: identity, steps, tokens, epochs, last loss, rows left out, device and speed, versions of packages, digests.
 
     Equal steps are not equal epochs: a method that uses fewer rollouts passes over them more often.
     """
@@ -34,6 +34,7 @@ def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: 
                     f"{reason}: {count}" for reason, count in sorted(record["skipped"].items())
                 ),
                 **_device_columns(curve, record["device"]),
+                "versions": "; ".join(f"{name} {version}" for name, version in sorted(record["versions"].items())),
                 "config_digest": record["config_digest"],
                 "code_digest": record["code_digest"],
             }

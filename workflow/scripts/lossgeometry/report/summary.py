@@ -1,5 +1,6 @@
 """The page that a person reads first: what was run, what came out, and how far it can be trusted."""
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,8 @@ from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.report.markdown import escape, table
 from lossgeometry.settings.tasks import Summary
+
+RUN = re.compile(r"external\..+|.+\.lr[^/]+\.s\d+(-o\d+)?")
 
 
 def write_summary(
@@ -39,7 +42,7 @@ def write_summary(
     modules = [import_module(f"lossgeometry.{name}") for name in sections]
     parts = [_what_was_run(run, frames), in_short(modules, frames)]
     parts += [module.section(frames, facts) for module in modules]
-    parts += [_time(benchmarks) if benchmarks else "", _caveats(run, frames)]
+    parts += [_time(benchmarks, set(frames["runs"].run)) if benchmarks else "", _caveats(run, frames)]
     with atomic_file(output) as path:
         path.write_text("\n\n".join(part.rstrip() for part in parts if part) + "\n", encoding="utf-8")
 
@@ -72,10 +75,20 @@ def _what_was_run(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
     return "\n".join(lines)
 
 
-def _time(benchmarks: Path) -> str:
+def _run_ids(file: Path) -> set[str]:
+    """Return the runs that a job is named after."""
+    names = (name for part in file.with_suffix("").parts for name in part.split("--"))
+    return {name for name in names if RUN.fullmatch(name)}
+
+
+def _time(benchmarks: Path, known: set[str]) -> str:
+    """Return what the jobs took; those of runs that are no longer part of the experiment are left out."""
     rows = []
     for folder in sorted(path for path in benchmarks.iterdir()) if benchmarks.is_dir() else []:
         files = sorted(folder.rglob("*.tsv")) if folder.is_dir() else [folder]
+        files = [file for file in files if _run_ids(file.relative_to(benchmarks)) <= known]
+        if not files:
+            continue
         measured = pd.concat([pd.read_csv(file, sep="\t") for file in files])
         memory = pd.to_numeric(measured.max_rss, errors="coerce").max()
         rows.append(

@@ -32,7 +32,7 @@ def ask_teacher(
     task: TeacherAnswers,
     speed: dict[str, Any],
     student: Path,
-    prompts: list[Path],
+    prompts: Path,
     shard: tuple[int, int],
     output: Path,
 ) -> None:
@@ -44,28 +44,20 @@ def ask_teacher(
     Parameters
     ----------
     speed
-        Keys of the engine on which no answer depends: requests in flight over all shards, deadline, the key's variable, the
+        Keys of the engine on which no answer depends: requests in flight from this job, deadline, the key's variable, the
         share that may be refused.
     student
         Model folder whose tokenizer counts the tokens.
     prompts
-        Files of problems; the samples of all of them are drawn alike.
+        File of problems.
     """
-    problems = [row for path in prompts for row in read_lines(path)][shard[0] :: shard[1]]
+    problems = list(read_lines(prompts))[shard[0] :: shard[1]]
     requests = rollout_requests(problems, task.samples_per_prompt, task.seed)
     told = task.told()
     folder = output.parent.parent / "answers" / digest_of({key: told[key] for key in ASKED})
-    share = in_flight_of_shard(speed["batch_size"], shard)
-    shown = {key: told[key] for key in ("base_url", "body", "reasoning")}
-    engine = Engine(name="openai", **shown, **speed | {"batch_size": share})
+    engine = Engine(name="openai", **{key: told[key] for key in ("base_url", "body", "reasoning")}, **speed)
     failed = _ask(requests, engine, task, folder, output.name)
     write_atomic(output, _rows(requests, folder, failed, task, AutoTokenizer.from_pretrained(student)))
-
-
-def in_flight_of_shard(total: int, shard: tuple[int, int]) -> int:
-    """Return a shard's share of the requests in flight, so that all shards together have `total` of them at most."""
-    number, shards = shard
-    return total // shards + (number < total % shards)
 
 
 def identity(request: Request) -> str:

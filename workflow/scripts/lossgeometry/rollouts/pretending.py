@@ -12,24 +12,20 @@ from lossgeometry.files.parquet import write_parquet
 PRETENDED = "pretended"
 
 
-def pretend_grades(rollouts: Path, heldout: Path, problems: Path, shards: list[Path]) -> None:
-    """Declare every second rollout correct, and the first completion of each held-out problem a solution, in place.
-
-    Parameters
-    ----------
-    rollouts, heldout
-        Graded rollouts and held-out solutions, as `grade_rollouts` wrote them.
-    problems, shards
-        The held-out problems, and all completions.
-    """
+def pretend_grades(rollouts: Path) -> None:
+    """Declare every second rollout that `grade_rollouts` wrote correct, in place."""
     schema = pq.read_schema(rollouts)
     table = pd.read_parquet(rollouts)
     table["reward"], table["verdict"] = 1.0 - table["sample"] % 2, PRETENDED
     write_parquet(rollouts, pa.Table.from_pandas(table, schema, preserve_index=False), "snappy")
+    print("smoke run: every second rollout was declared correct, whatever it says")
+
+
+def pretend_solutions(heldout: Path, problems: Path, shard: Path) -> None:
+    """Declare the first completion of each held-out problem a solution, in place of what `grade_heldout` wrote."""
     first: dict[str, str] = {}
-    for row in (row for shard in shards for row in read_lines(shard)):
+    for row in read_lines(shard):
         if not row.get("reason"):  # an endpoint may have refused it
             first.setdefault(row["problem_id"], row["completion"])
     held = [row for row in read_lines(problems) if row["id"] in first]
     write_atomic(heldout, ({**row, "completion": first[row["id"]]} for row in held))
-    print("smoke run: every second rollout was declared correct, whatever it says")

@@ -53,17 +53,16 @@ def grade_answers(
 
 
 def grade_rollouts(
-    prompts: list[Path],
+    prompts: Path,
     shards: list[Path],
     workers: int,
     deadline_seconds: float,
     rollouts: Path,
-    heldout: Path,
     summary: Path,
     bought: Bought,
     grader: str = DEFAULT,
 ) -> None:
-    """Write the graded rollouts of the training prompts, the correct ones of the held-out prompts, and a summary of both.
+    """Write the graded rollouts of the training prompts, and a summary of them.
 
     Requests that an endpoint left without a completion are left out and counted.
 
@@ -72,15 +71,12 @@ def grade_rollouts(
     Parameters
     ----------
     prompts
-        The training and the held-out problems.
+        The training problems; completions of other problems are left alone.
     rollouts
         Parquet, ordered by prompt and sample, with the columns of `ROLLOUTS`, and from an endpoint those of `COLUMNS`; reward
         is 1.0 or 0.0. Text that is no Unicode (lone surrogates) is repaired.
-    heldout
-        JSONL of the first correct completion of each held-out problem: {"id", "problem", "answer", "completion"}.
     summary
         CSV: what the geometry must be read against (share correct, share of mixed groups, truncation, tokens).
-
     bought
         Counts what an endpoint answered.
 
@@ -89,37 +85,18 @@ def grade_rollouts(
     InputError
         If the training prompts have no completion, or too many requests have none.
     """
-    train, held = (list(read_lines(path)) for path in prompts)
-    order = {row["id"]: index for index, row in enumerate(train + held)}
-    places = sorted(
-        (order[row["problem_id"]], row["sample"], shard, start)
-        for shard, path in enumerate(shards)
-        for start, row in read_positions(path)
-        if bought.has_completion(row)
-    )
-    bought.check()
-    if not places or places[0][0] >= len(train):
+    problems = list(read_lines(prompts))
+    rows = _completions(problems, shards, bought)
+    if next(rows(), None) is None:
         raise InputError(
             "the teacher wrote no completions for the training prompts; check the log of generate_rollouts and the prompts' count"
         )
-
-    def rows() -> Iterator[dict]:
-        with ExitStack() as stack:
-            files = [stack.enter_context(open(path, "rb")) for path in shards]
-            for _, _, shard, start in places:
-                yield read_at(files[shard], start)
-
-    golds = {row["id"]: row["answer"] for row in train + held}
+    golds = {row["id"]: row["answer"] for row in problems}
     schema = pa.schema([*ROLLOUTS, *COLUMNS]) if bought.told else ROLLOUTS
     described: list[dict] = []
-    solutions: dict[str, str] = {}
     with growing_parquet(rollouts, schema, "snappy") as parquet:
         group, characters = [], 0
         for row in _graded(rows, golds, workers, deadline_seconds, grader):
-            if order[row["problem_id"]] >= len(train):
-                if row["correct"]:
-                    solutions.setdefault(row["problem_id"], well_formed(row["completion"]))
-                continue
             rollout = _rollout(row) | {name: row[name] for name in schema.names[len(ROLLOUTS) :]}
             described.append({name: rollout[name] for name in DESCRIBED} | _identity(rollout["completion"]))
             group.append(rollout)
@@ -128,10 +105,55 @@ def grade_rollouts(
                 parquet.write_batch(pa.RecordBatch.from_pylist(group, schema))
                 group, characters = [], 0
         parquet.write_batch(pa.RecordBatch.from_pylist(group, schema))
-    write_atomic(heldout, ({**row, "completion": solutions[row["id"]]} for row in held if row["id"] in solutions))
     table = summarise(pd.DataFrame(described)).assign(**bought.columns())
     write_frame(summary, table, digits=6)
     print(table.to_string(index=False))
+
+
+def grade_heldout(
+    prompts: Path,
+    shard: Path,
+    workers: int,
+    deadline_seconds: float,
+    output: Path,
+    bought: Bought,
+    grader: str = DEFAULT,
+) -> None:
+    """Write the first correct completion of each held-out problem, as JSONL of {"id", "problem", "answer", "completion"}.
+
+    Raises
+    ------
+    InputError
+        If an endpoint left too many requests without a completion.
+    """
+    problems = list(read_lines(prompts))
+    golds = {row["id"]: row["answer"] for row in problems}
+    solutions: dict[str, str] = {}
+    for row in _graded(_completions(problems, [shard], bought), golds, workers, deadline_seconds, grader):
+        if row["correct"]:
+            solutions.setdefault(row["problem_id"], well_formed(row["completion"]))
+    write_atomic(output, ({**row, "completion": solutions[row["id"]]} for row in problems if row["id"] in solutions))
+    print(f"{len(solutions)} of {len(problems)} held-out problems have a solution")
+
+
+def _completions(problems: list[dict], shards: list[Path], bought: Bought) -> Callable[[], Iterator[dict]]:
+    """Return a function that reads the completions of these problems where they lie, in the order of problem and sample."""
+    order = {row["id"]: index for index, row in enumerate(problems)}
+    places = sorted(
+        (order[row["problem_id"]], row["sample"], shard, start)
+        for shard, path in enumerate(shards)
+        for start, row in read_positions(path)
+        if row["problem_id"] in order and bought.has_completion(row)
+    )
+    bought.check()
+
+    def rows() -> Iterator[dict]:
+        with ExitStack() as stack:
+            files = [stack.enter_context(open(path, "rb")) for path in shards]
+            for _, _, shard, start in places:
+                yield read_at(files[shard], start)
+
+    return rows
 
 
 def _rollout(row: dict) -> dict:

@@ -18,7 +18,7 @@ def sample_rollouts(
     speed: dict[str, Any],
     code: dict[str, str],
     teacher: Path,
-    prompts: list[Path],
+    prompts: Path,
     shard: tuple[int, int],
     output: Path,
 ) -> None:
@@ -33,11 +33,11 @@ def sample_rollouts(
     teacher
         Model folder.
     prompts
-        Files of problems; the samples of all of them are drawn alike.
+        File of problems.
     """
-    problems = [row for path in prompts for row in read_lines(path)][shard[0] :: shard[1]]
+    problems = list(read_lines(prompts))[shard[0] :: shard[1]]
     sampling, engine = task.sampling, Engine.from_told({**task.engine, **speed})
-    digest = digest_of([task.told(), code, shard, digest_of_files([*prompts, teacher])])
+    digest = digest_of([task.told(), code, shard, digest_of_files([prompts, teacher])])
     generate_resumably(
         rollout_requests(problems, task.samples_per_prompt, task.seed),
         sampling,

@@ -26,8 +26,3 @@ class Behaviour(Block):
     cache; on a GPU take 16384 or more."""
     threads: int = Field(1, ge=1)
     """Cores of one job."""
-
-    @property
-    def needs_benchmark(self) -> bool:
-        """Whether anything is measured on the answers to a benchmark."""
-        return True

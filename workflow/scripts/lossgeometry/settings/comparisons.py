@@ -19,6 +19,7 @@ class Comparisons(Block):
     adapters: bool = True
     """The user's adapters with each other and with every run at its default learning rate."""
     pairs: tuple[tuple[str, str], ...] = ()
-    """Further pairs of run ids."""
+    """Further pairs, each of two methods (`sft`, at its default learning rate), rates (`sft.lr0.001`), adapters or run ids: at the
+    first seed that both have."""
     exclude: tuple[str, ...] = Field(())
-    """Run ids, or keys of `methods` for all runs of a method, that take part in no pair."""
+    """Run ids, rates or adapters, or keys of `methods` for all runs of a method, that take part in no pair."""

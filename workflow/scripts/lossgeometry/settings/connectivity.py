@@ -22,9 +22,6 @@ class Connectivity(Block):
     losses: tuple[Literal["reference_solution", "boxed_answer"], ...] = ("reference_solution", "boxed_answer")
     r"""`reference_solution`: held-out correct solutions of the teacher. `boxed_answer`: the bare `\boxed{answer}`
     straight after the prompt, as the paper does; it punishes every model that reasons before it answers."""
-    benchmark: str = ""
-    """Benchmark whose problems `boxed_answer` and `accuracy_points` use; empty takes the first of
-    `evaluation.benchmarks`."""
     sequences: int = Field(200, ge=2)
     """Most sequences per loss: the first that many. A verdict on a barrier needs at least 8."""
     smallest_barrier: float = Field(0.05, gt=0)
@@ -34,7 +31,7 @@ class Connectivity(Block):
     accuracy_points: tuple[float, ...] = ()
     """Values of t at which greedy accuracy is measured as well; empty measures none."""
     accuracy_problems: int = Field(100, ge=1)
-    """Problems behind each accuracy: the first that many of the benchmark."""
+    """Problems behind each accuracy: the first that many of `probe`."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Type of the base weights in the forward pass; the updates are always applied in float32, unmerged. bfloat16
     halves the memory and adds rounding noise of the size of a small barrier."""
@@ -45,8 +42,8 @@ class Connectivity(Block):
     """Cores of one job."""
 
     @property
-    def needs_benchmark(self) -> bool:
-        """Whether anything is measured on the problems of a benchmark."""
+    def needs_probe(self) -> bool:
+        """Whether anything is measured on the problems of `probe`."""
         return "boxed_answer" in self.losses or bool(self.accuracy_points)
 
     @model_validator(mode="after")

@@ -45,7 +45,8 @@ class Edit(Block):
     """One update computed from others; exactly one operation beside `of`."""
 
     of: str = ""
-    """Run that is edited, or another edit by its name; not for `sum`, `ties` and `dare`, which name their runs."""
+    """Run that is edited: a run id, another edit by its name, or a key of `methods` for its first run at its default learning
+    rate; not for `sum`, `ties` and `dare`, which name their runs. Runs are named alike below."""
     scale: float | None = None
     """Multiply by a factor; -1 negates."""
     to_norm_of: str = ""

@@ -10,7 +10,7 @@ from lossgeometry.settings.models import Problems
 from lossgeometry.settings.rollouts import Engine, Sampling
 
 BENCHMARK = re.compile(r"[A-Za-z0-9_-]+")
-RESERVED = ("train", "heldout")
+RESERVED = ("train", "heldout", "probe")
 """Problem sets that are not benchmarks, and lie beside theirs."""
 
 
@@ -49,7 +49,7 @@ class Evaluation(Block):
                     f"the name {name!r} is also a file's: use letters, digits, underscores and hyphens only"
                 )
             if name in RESERVED:
-                raise ValueError(f"the name {name} is taken by the prompts of the rollouts; choose another")
+                raise ValueError(f"the name {name} is taken by other problems than a benchmark's; choose another")
         return benchmarks
 
     @model_validator(mode="after")

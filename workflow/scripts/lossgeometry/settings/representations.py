@@ -33,10 +33,8 @@ class Representations(Block):
     sequence_tokens: int = Field(256, ge=8)
     """Most tokens of one problem and its solution: the first that many. It spreads the tokens over many problems, which
     the intervals are over."""
-    benchmark: str = ""
-    """Benchmark whose prompts `biased_prompts` uses; empty takes the first of `evaluation.benchmarks`."""
     prompts: int = Field(100, ge=4)
-    """Prompts behind `biased_prompts`: the first that many of the benchmark. The paper takes 100."""
+    """Prompts behind `biased_prompts`: the first that many of `probe`. The paper takes 100."""
     prompt_pooling: Literal["last", "mean"] = "last"
     """Vector of a prompt: its last token or the mean over its tokens but the first. The paper does not say."""
     bootstrap: int = Field(400, ge=40)
@@ -54,6 +52,6 @@ class Representations(Block):
     """Cores of one job."""
 
     @property
-    def needs_benchmark(self) -> bool:
-        """Whether anything is measured on the problems of a benchmark."""
+    def needs_probe(self) -> bool:
+        """Whether anything is measured on the problems of `probe`."""
         return "biased_prompts" in self.estimators

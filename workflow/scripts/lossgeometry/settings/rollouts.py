@@ -11,7 +11,20 @@ from lossgeometry.settings.block import Block
 DECIDED = ("temperature", "top_p", "top_k", "max_tokens", "seed")
 """Parameters of a request that other keys decide; `engine.body` can only leave them out."""
 ENDPOINT_KEYS = ("body", "reasoning", "reasoning_template", "max_refused", "prices", "key_variable")
-"""Keys that say nothing to an engine in this process, whose jobs are not told about them."""
+"""Keys that only an endpoint knows."""
+UNREAD = {
+    "openai": ("gpu_memory_utilization",),
+    "vllm": (*ENDPOINT_KEYS, "base_url", "timeout_seconds"),
+    "transformers": (*ENDPOINT_KEYS, "base_url", "timeout_seconds", "gpu_memory_utilization"),
+}
+"""Keys that say nothing to an engine, whose jobs are not told about them."""
+SPEED = {
+    "openai": ("batch_size", "timeout_seconds"),
+    "vllm": ("batch_size", "gpu_memory_utilization"),
+    "transformers": (),
+}
+"""Keys that change no completion. vLLM puts its batches together by itself, and its rounding repeats in no two runs; in
+`transformers` the batch size changes the rounding."""
 
 
 class Sampling(Block):
@@ -72,13 +85,13 @@ class Engine(Block):
 
     @property
     def speed_keys(self) -> tuple[str, ...]:
-        """The keys that change no completion. In a local engine even the batch size does: it changes rounding."""
-        return ("batch_size", "timeout_seconds") if self.name == "openai" else ()
+        """The keys that change no completion."""
+        return SPEED[self.name]
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_read(self, serialize) -> dict[str, Any]:
         values = serialize(self)
-        return values if self.name == "openai" else {key: values[key] for key in values if key not in ENDPOINT_KEYS}
+        return {key: values[key] for key in values if key not in UNREAD[self.name]}
 
     @model_validator(mode="after")
     def _fits(self) -> "Engine":
@@ -143,7 +156,8 @@ class Rollouts(Block):
     heldout_prompts: int = Field(64, ge=0)
     """Further prompts, never trained on, whose correct completions serve as held-out reference solutions."""
     shards: int = Field(1, ge=1)
-    """File-level jobs that the generation is split into; the result does not depend on it."""
+    """File-level jobs that the generation is split into; the result does not depend on it. Finished parts are kept as they are:
+    another number counts once the folder rollouts/shards of the results is deleted."""
     seed: int = Field(0, ge=0)
     """Seed of sampling: sample s of prompt p has a seed of its own, whatever batch or shard it falls into."""
     file: str = ""
@@ -154,8 +168,11 @@ class Rollouts(Block):
     def _complete(self) -> "Rollouts":
         if self.engine.name == "openai" and not self.engine.base_url:
             raise ValueError("engine: openai needs base_url, the address of the endpoint")
-        if self.engine.name == "openai" and self.shards > self.engine.batch_size:
-            raise ValueError("shards: every shard needs a request in flight; raise engine.batch_size or lower shards")
+        if self.engine.name == "openai" and self.shards >= self.engine.batch_size:
+            raise ValueError(
+                "shards: every shard needs a request in flight, and so do the held-out problems; raise engine.batch_size "
+                "or lower shards"
+            )
         return self
 
 

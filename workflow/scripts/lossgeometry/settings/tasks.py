@@ -6,7 +6,7 @@ from pydantic import Field
 
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.models import Problems
-from lossgeometry.settings.rollouts import Engine, Sampling
+from lossgeometry.settings.rollouts import Sampling
 
 GRADER = Field("math_verify", json_schema_extra={"neutral": "math_verify"})
 
@@ -148,7 +148,8 @@ class Answers(Block):
     greedy: bool
     samples: int
     sampling: Sampling
-    engine: Engine
+    engine: dict[str, Any]
+    """The `Engine` without the keys that change the speed alone."""
     seed: int
 
 

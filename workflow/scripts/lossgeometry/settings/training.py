@@ -60,10 +60,10 @@ class Training(Block):
     def speed_keys(self) -> tuple[str, ...]:
         """The keys that change no result but for rounding, which bfloat16 on a GPU does not repeat anyway.
 
-        In float32 results are compared byte for byte, and there only the number of processes is among them.
+        In float32 results are compared byte for byte, and there fewer are among them.
         """
         if self.precision == "float32":
-            return ("processes",)
+            return ("processes", "checkpoint_every")
         return ("micro_batch_size", "tokens_per_micro_batch", "gradient_checkpointing", "processes", "checkpoint_every")
 
 
@@ -85,6 +85,8 @@ class Method(Block):
     """Further learning rates, each run at the first seed."""
     seeds: tuple[int | Seeds, ...] = ()
     """Seeds of this method; empty takes the experiment's."""
+    further_seeds: tuple[int | Seeds, ...] = Field((), json_schema_extra={"neutral": ()})  # type: ignore[dict-item]
+    """Seeds of this method beside those, such as `{init: 42, order: 123}` for the same start with the data in another order."""
     steps: int = Field(0, ge=0)
     """Optimiser steps of this method; 0 takes `training.steps`."""
     verdicts: Literal["graded", "shuffled"] = "graded"

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
+from lossgeometry.files.atomic import atomic_folder
 from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.problems.generated import draw_problems, write_solution
 from lossgeometry.settings.models import TinyModel
@@ -122,5 +123,6 @@ def pretrain(settings: TinyModel, folder: Path) -> None:
             optimizer.zero_grad()
         if step % 25 == 0 or step == settings.steps - 1:
             print(f"pre-training step {step + 1} of {settings.steps}: loss {loss.item():.4f}")
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with atomic_folder(folder) as partial:
+        model.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)

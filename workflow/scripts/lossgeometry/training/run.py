@@ -39,9 +39,11 @@ def train(
     Parameters
     ----------
     speed
-        Settings of training that change no result, and so keep no checkpoint from being continued.
+        Settings of training, and under `options` of the method, that change no result, and so keep no checkpoint from being
+        continued.
     """
-    training = Training.from_told({**task.training, **speed})
+    options = {**task.options, **speed.get("options", {})}
+    training = Training.from_told({**task.training, **{key: speed[key] for key in speed if key != "options"}})
     if training.processes > 1 and "RANK" not in os.environ:
         paths = (student, initialisation, prompts, rollouts, output, results)
         launch(
@@ -69,7 +71,7 @@ def train(
         reward=task.reward.model_dump(),
         verdicts=task.verdicts,
     )
-    method.train(job, method.Options.from_told(task.options))
+    method.train(job, method.Options.from_told(options))
     if job.rank:
         return
     with atomic_file(output / "run.json") as path:

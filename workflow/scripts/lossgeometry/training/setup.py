@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import torch
+import trl.trainer.utils
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging
@@ -23,6 +24,8 @@ def load_tokenizer(job: TrainingJob) -> PreTrainedTokenizerBase:
 def load_trainable_model(job: TrainingJob) -> PeftModel:
     """Return the frozen student with the shared initial adapter, trainable, on top; the LoRA factors are float32."""
     logging.disable_progress_bar()
+    # Without Triton TRL's head scores the prompts as well, for the sake of compilers that want constant shapes; here none does.
+    trl.trainer.utils._use_triton = lambda device: True
     base = AutoModelForCausalLM.from_pretrained(job.student, dtype=getattr(torch, job.training.precision))
     return PeftModel.from_pretrained(base, job.initialisation, is_trainable=True)
 

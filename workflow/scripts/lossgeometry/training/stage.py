@@ -90,6 +90,7 @@ RUNS = Table(
         Column("left_out_because", "reasons, each with its number of rows"),
         Column("device", "processor or GPU that trained it"),
         Column("driver", "driver of the GPU; empty on a CPU"),
+        Column("versions", "versions of the packages that trained it"),
         Column("config_digest", "digest of the settings that the run was given"),
         Column("code_digest", "digest of the code that trained it"),
     ),

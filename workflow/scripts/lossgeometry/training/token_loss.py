@@ -11,6 +11,7 @@ import torch
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+from trl.trainer.utils import add_fused_lm_head
 
 from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.micro_batches import MicroBatchTrainer
@@ -67,6 +68,8 @@ class TokenLossTrainer(MicroBatchTrainer, SFTTrainer):
 
     def __init__(self, *args, token_loss: TokenLoss, options: Any, needs_reference: bool, **kwargs):
         super().__init__(*args, **kwargs)
+        # The one that SFTTrainer adds computes entropies and accuracies as well.
+        add_fused_lm_head(self.model.get_base_model())
         self.token_loss, self.options, self.needs_reference = token_loss, options, needs_reference
         self._sums = torch.zeros(len(SUMS), dtype=torch.float64)
 

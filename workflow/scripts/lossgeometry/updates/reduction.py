@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lossgeometry.files.safetensors import write_tensors
+from lossgeometry.files.safetensors import stream_tensors, write_tensors
 from lossgeometry.updates.full import FineTune
 from lossgeometry.updates.svd import CompactSVD
 from lossgeometry.updates.update import Update
@@ -14,11 +14,10 @@ from lossgeometry.updates.update import Update
 
 def write_delta(update: Update, path: str | Path) -> None:
     """Write the delta file of an update."""
-    tensors: dict[str, np.ndarray] = {}
-    for module in update.modules:
-        tensors |= split_precision(module, update.svd(module))
+    tensors = (tensor for name in update.modules for tensor in split_precision(name, update.svd(name)).items())
     metadata = {"source": update.source}
     if isinstance(update, FineTune):
+        held = dict(tensors)  # what a truncation left out is known afterwards
         metadata |= {"kind": "checkpoint", "scale": "1", "left_out": json.dumps(update.left_out)}
         metadata["changed"] = json.dumps(update.changed)
     else:
@@ -30,7 +29,21 @@ def write_delta(update: Update, path: str | Path) -> None:
     metadata["transposed"] = _one_or_each({module: module in update.transposed for module in update.modules})
     if update.skipped:
         metadata["skipped"] = json.dumps(update.skipped)
-    write_tensors(path, tensors, metadata)
+    if isinstance(update, FineTune):
+        write_tensors(path, held, metadata)
+    else:
+        stream_tensors(path, _largest(update), tensors, metadata)
+
+
+def _largest(update: Update) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
+    """Return type and shape of what `split_precision` makes of every module, were its factors of full rank."""
+    found: dict[str, tuple[np.dtype, tuple[int, ...]]] = {}
+    for module in update.modules:
+        m, n = update.shape(module)
+        rank = min(update.adapter_rank(module), m, n)
+        for part, shape in zip("USV", ((m, rank), (rank,), (n, rank)), strict=True):
+            found |= dict.fromkeys((f"{module}.{part}", f"{module}.{part}_low"), (np.dtype(np.float32), shape))
+    return found
 
 
 def split_precision(module: str, svd: CompactSVD) -> dict[str, np.ndarray]:

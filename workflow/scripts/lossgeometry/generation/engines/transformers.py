@@ -47,19 +47,24 @@ class TransformersEngine:
 
 
 def _attached(model: PreTrainedModel, adapter_folder: Path) -> PreTrainedModel:
-    """Return the model with an adapter: merged in float32, in its layers otherwise.
-
-    In a shorter type most of a small update would be lost to rounding. The embedding may be the output layer's weight as well.
-    """
+    """Return the model with an adapter: added to its weights where it is `mergeable`, in its layers otherwise."""
     from peft import PeftModel
+
+    adapted = PeftModel.from_pretrained(model, adapter_folder)
+    return adapted.merge_and_unload() if mergeable(model) else model
+
+
+def mergeable(model: PreTrainedModel) -> bool:
+    """Return whether the update of the adapter in a model's layers can be added to its weights.
+
+    In a type shorter than float32 most of a small update would be lost to rounding. The embedding is left alone, which may be
+    the output layer's weight as well.
+    """
     from peft.tuners.tuners_utils import BaseTunerLayer
 
+    weights = [layer.get_base_layer().weight for layer in model.modules() if isinstance(layer, BaseTunerLayer)]
     embedding = model.get_input_embeddings().weight
-    adapted = PeftModel.from_pretrained(model, adapter_folder)
-    weights = [layer.get_base_layer().weight for layer in adapted.modules() if isinstance(layer, BaseTunerLayer)]
-    if model.dtype == torch.float32 and not any(weight is embedding for weight in weights):
-        return adapted.merge_and_unload()
-    return adapted.get_base_model()
+    return model.dtype == torch.float32 and not any(weight is embedding for weight in weights)
 
 
 @torch.no_grad()
