@@ -12,7 +12,7 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all quick environment test test-quick test-slow browser slurm preflight plan resources accept verify lint reference lock clean
+.PHONY: all quick environment test test-quick test-slow browser slurm preflight plan resources accept verify audit conformance lint reference lock clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
@@ -40,6 +40,14 @@ resources: $(VENV)/installed
 # After a change that you judge to be without effect: record the results as current instead of computing them again.
 accept: $(VENV)/installed
 	$(BIN)/python workflow/scripts/accept_results.py $(CONFIGFILE)
+
+# Which known loss a loss of your own is, before any training: make audit METHOD=my_loss.py [ROLLOUTS=results/...].
+audit: $(VENV)/installed
+	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/audit_method.py $(METHOD) $(if $(ROLLOUTS),--rollouts $(ROLLOUTS))
+
+# A batch for another trainer: make conformance BATCH=results/tiny/batch; then what it computes: with ADAPTER=... METHOD=sft.
+conformance: $(VENV)/installed
+	PYTHONPATH=workflow/scripts $(BIN)/python workflow/scripts/check_conformance.py $(BATCH) $(if $(ADAPTER),--adapter $(ADAPTER)) $(if $(METHOD),--method $(METHOD))
 
 # Compute the digests that results claim again, here or in a copy: make verify RESULTS=/somewhere/results/tiny
 verify: $(VENV)/installed

@@ -30,7 +30,7 @@ function buildFilters() {
   };
   const without = (list, item, add) => (add ? [...list, item] : list.filter((other) => other !== item));
   const first = [...new Map(bundle.runs.map((run) => [run.label, run])).values()].reverse().map((run) => bundle.runs.find((other) => other.label === run.label)).reverse();
-  const methods = el("fieldset", {}, el("legend", {}, "Methods"), el("div", { class: "choices" }, first.map((run) => {
+  const methods = el("fieldset", {}, el("legend", {}, trained ? "Methods" : "Adapters"), el("div", { class: "choices" }, first.map((run) => {
     const holder = el("span", { class: "row" });
     syncs.push(() => holder.replaceChildren(runSwatch(run)));
     return toggle(() => !state.off.includes(run.label), (on) => change({ off: without(state.off, run.label, !on) }), holder, run.name);
@@ -64,7 +64,7 @@ function buildFilters() {
   const summary = el("summary", {});
   const details = el("details", { class: "filters" }, summary, el("div", { class: "panel" }, el("div", {}, methods, arms, fieldset)));
   syncs.push(() => {
-    summary.textContent = `Runs and pairs: ${shownRuns().length} of ${bundle.runs.length} runs, ${chosenPairs().length} of ${bundle.pairs.length} pairs`;
+    summary.textContent = `${trained ? "Runs" : "Adapters"} and pairs: ${shownRuns().length} of ${bundle.runs.length} ${compared}, ${chosenPairs().length} of ${bundle.pairs.length} pairs`;
   });
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && details.open) {

@@ -14,6 +14,9 @@ function table(name) {
   return rowsByTable[name];
 }
 
+const trained = table("training").length > 0;
+const compared = trained ? "runs" : "adapters";
+
 const runShown = (id) => {
   const run = runs.get(id);
   return !run || (!state.off.includes(run.label) && state.arms.includes(run.arm));

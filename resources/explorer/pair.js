@@ -12,7 +12,7 @@ function buildPair() {
   const swatches = el("span", { "aria-hidden": "true" });
   const answer = el("p", { class: "answer", "aria-live": "polite" });
   const holder = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Measurements of this pair" });
-  const node = el("section", { id: "pair", "aria-labelledby": "pair-title" }, el("h2", { id: "pair-title" }, "Two runs in brief"),
+  const node = el("section", { id: "pair", "aria-labelledby": "pair-title" }, el("h2", { id: "pair-title" }, `Two ${compared} in brief`),
     el("div", { class: "card" }, el("div", { class: "ask" }, first, second, swatches), answer, holder));
   main.append(node);
   const update = () => {
@@ -28,7 +28,7 @@ function buildPair() {
       { title: "in which layers", show: (row) => row.layers },
     ], brief(pair), null, "stack"));
   };
-  sections.push({ id: "pair", title: "Two runs in brief", update });
+  sections.push({ id: "pair", title: `Two ${compared} in brief`, update });
 }
 
 function choosePair(end, run) {
@@ -48,7 +48,7 @@ function sentence(pair) {
   const both = `${runs.get(pair.a).name} and ${runs.get(pair.b).name}`;
   const parts = [["cosine", `The weight changes of ${both}`], ["gram_alignment.output", "Their output Grams"]].flatMap(([key, what]) => {
     const [found, metric] = [measured(key, pair), bundle.metrics[key]];
-    return isNumber(found.value) ? [`${what} are ${metric.words[found.verdict]} (${metric.title.toLowerCase()} ${write(found.value, metric)}, chance ${chanceText(found, metric)}).`] : [];
+    return isNumber(found.value) ? [`${what} are ${metric.words[found.verdict]} (${metric.title[0].toLowerCase()}${metric.title.slice(1)} ${write(found.value, metric)}, chance ${chanceText(found, metric)}).`] : [];
   });
   const barriers = barriersOf(pair).map((row) => `${row.verdict} (${row.loss.replaceAll("_", " ")})`);
   if (barriers.length) parts.push(`Loss barrier between them: ${barriers.join(", ")}.`);

@@ -3,12 +3,11 @@ function buildHead() {
   const facts = Object.entries(bundle.facts);
   const rollouts = table("rollouts")[0];
   const percent = (value) => `${(100 * value).toFixed(0)} %`;
-  const listed = [...facts, ["runs", bundle.runs.length], ["pairs", bundle.pairs.length]];
+  const listed = [...facts, [compared, bundle.runs.length], ["pairs", bundle.pairs.length]];
   if (rollouts) {
     listed.push(["rollouts", `${rollouts.rollouts} for ${rollouts.prompts} prompts`], ["correct", percent(rollouts.correct)]);
     if (isNumber(rollouts.groups_mixed)) listed.push([term("mixed", "mixed prompts"), percent(rollouts.groups_mixed)]);
   }
-  const trained = table("training").length > 0;
   const themes = { "": "system", light: "light", dark: "dark" };
   const theme = el("select", { id: "theme", onchange: () => change({ theme: theme.value }) }, Object.entries(themes).map(([value, text]) => el("option", { value }, text)));
   syncs.push(() => { theme.value = state.theme; });
@@ -50,7 +49,7 @@ function buildClaims() {
   if (!rows.length) return;
   const made = dataTable([
     { title: "claim", show: (row) => [row.claim, row.part ? ` ${row.part}` : ""] }, { title: "what it says", show: (row) => row.statement + (row.learning_rates === "matched" ? " (at matched learning rates)" : "") }, { title: "paper", key: "paper" },
-    { title: "here", show: (row) => row.ours || "–" }, { title: "chance or interval", show: (row) => [row.decoding, row.band, row.smallest_difference ? `smallest visible difference ${row.smallest_difference}` : ""].filter(Boolean).join("; ") || "–" },
+    { title: "here", show: (row) => row.ours || "–" }, { title: "chance or interval", show: (row) => [row.decoding, row.band, row.smallest_difference ? `${row.decoding ? "smallest visible difference" : "replicates differ by"} ${row.smallest_difference}` : ""].filter(Boolean).join("; ") || "–" },
     { title: "verdict", show: (row) => [el("strong", { class: "verdict" }, VERDICTS[row.verdict] ?? row.verdict), row.reason ? el("p", { class: "quiet" }, row.reason) : "",
       el("details", {}, el("summary", { "aria-label": `How claim ${row.claim} ${row.part ?? ""} is judged` }, "how"), el("p", {}, row.rule), el("p", { class: "quiet" }, row.caveat))] },
   ], rows, null, "stack wide");

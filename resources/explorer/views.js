@@ -61,8 +61,9 @@ function buildMap() {
     spec: "map", own: true,
     title: () => [metric().title, soft(`, ${sayPlace()} — grey italics: no more than `, term("chance", "chance"), " gives")],
   });
-  section("map", "A map of directions", ["Each run against each other. Strong colour: they changed the weights in the same way; no colour: unrelated. ",
-    "Start with the ", term("cosine", "cosine"), "; the ", term("gram_alignment", "output-Gram alignment"), " forgets which inputs an update reads."],
+  section("map", "A map of directions", [`Each ${trained ? "run" : "adapter"} against each other. Strong colour: they changed the weights in the same way; no colour: unrelated. `,
+    "Start with the ", term("cosine", "cosine"), "; the ", term("gram_alignment", "output-Gram alignment"), " forgets which inputs an update reads. ",
+    trained ? "Point at a cell for what the similarity is read beside: that of a control, trained on shuffled verdicts, and that of a replicate, which differs in the order of the data alone." : ""],
   { controls: [select("map", "Show", metricOptions(["cosine", "gram_alignment.output", "gram_alignment.input", "top_direction.output", "top_direction.input", "angle_first.output", "angle_first.input"]))],
     plots: [plot], layout: "square" });
 }
@@ -86,7 +87,7 @@ function buildDepth() {
     spec: "projections",
     title: () => [`By matrix: ${pairs.get(state.focus)?.name ?? ""}`, soft(`, ${bundle.metrics[byMatrixKey()].title.toLowerCase()}, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
   });
-  section("layers", "Layer by layer", ["Where in the network do two losses agree? Drag the slider above, use its arrow keys, or click in the chart; pick a pair in the table to follow it."],
+  section("layers", "Layer by layer", [`Where in the network do two ${trained ? "losses" : "adapters"} agree? Drag the slider above, use its arrow keys, or click in the chart; pick a pair in the table to follow it.`],
     { controls: [select("depth", "Show", metricOptions(Object.keys(bundle.metrics)))], plots: [plot], legend, layout: "legend", after: [byMatrix] });
 }
 
@@ -116,6 +117,6 @@ function buildSizes() {
     title: () => [key === "norm" ? term("norm", bundle.run_metrics.norm) : term("effective_rank", bundle.run_metrics[metric()]), soft(`, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
   }));
   const ranks = Object.entries(bundle.run_metrics).filter(([key]) => key !== "norm" && table("run_metrics").some((row) => row.metric === key));
-  section("sizes", "Size and rank of the move", ["How far each run went, and over how many directions. Equal steps and learning rates do not mean equal moves."],
+  section("sizes", "Size and rank of the move", ["How far each run went, and over how many directions.", trained ? " Equal steps and learning rates do not mean equal moves." : ""],
     { controls: [select("rank", "Rank", ranks)], plots: charts, layout: "two" });
 }

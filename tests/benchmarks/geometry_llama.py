@@ -131,7 +131,9 @@ def floor(folder: Path) -> None:
 
 
 def main(folder: Path, layers: int) -> None:
-    write_adapters(folder, layers)
+    # In a process of its own: a child's largest memory starts from its parent's.
+    write = [sys.executable, __file__, "--task", "write", "--folder", str(folder), "--layers", str(layers)]
+    subprocess.run(write, check=True)
     size = (folder / "a" / "adapter_model.safetensors").stat().st_size
     print(f"{layers} layers of {len(SHAPES)} modules, rank {RANK}: {size / 1e6:.0f} MB an adapter; one thread")
     for task, label in TASKS.items():
@@ -149,9 +151,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layers", type=int, default=32)
     parser.add_argument("--folder", type=Path, help="where to put 4 GB of adapters and deltas (default: temporary)")
-    parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
+    parser.add_argument("--task", choices=["write", *TASKS], help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.task:
+    if options.task == "write":
+        write_adapters(options.folder, options.layers)
+    elif options.task:
         {"ours": ours, "qr": qr, "gram": gram, "floor": floor}[options.task](options.folder)
         print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}")
     else:

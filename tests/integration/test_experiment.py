@@ -11,7 +11,7 @@ import yaml
 from conftest import copy_workflow, snakemake
 from safetensors.numpy import load_file
 
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.report.data_dictionary import tables
 from lossgeometry.updates.loading import load
@@ -38,6 +38,8 @@ CONTRACT = [
     *[f"evaluation/{run}/reachable.jsonl" for run in ["base", *RUNS, *CONTROLS]],
     *[f"tables/{name}.csv" for name in ("runs", "geometry", "layers", "connectivity", "cka", "accuracy", "mcnemar")],
     "tables/modules.parquet",
+    *[f"audit/{point}.safetensors" for point in ("initialisation", SFT)],
+    *[f"tables/{name}.csv" for name in ("audit", "noise", "regime", "predictions", "agreement")],
 ]
 
 

@@ -217,7 +217,7 @@ def test_a_full_disk(on_small_disk, undisturbed):
     # Room for the log and the lock, not for a checkpoint.
     filler.write_bytes(bytes(statistics.f_bavail * statistics.f_bsize - 60_000))
     said = workflow.fail(*LOCAL, target)
-    assert "the disk is full; free some space, then run snakemake again; whatever was complete is kept." in said
+    assert "the disk is full; free some space, then run it again; whatever was complete is kept." in said
     filler.unlink()
     left = contents(workflow.results)
     assert {name: digest for name, digest in before.items() if not name.startswith(f"adapters/{run}/")} == left

@@ -29,7 +29,7 @@ def of(runs):
 
 
 def made(plan):
-    return {rule: names for rule, names in plan.items() if rule in ("train_adapter", "compare_pair", *of(MADE))}
+    return {rule: names for rule, names in plan.items() if rule in ("train_adapter", "compare_pairs", *of(MADE))}
 
 
 def test_edits_are_computed_and_tested_like_runs_and_compared_where_asked(tmp_path):
@@ -39,7 +39,7 @@ def test_edits_are_computed_and_tested_like_runs_and_compared_where_asked(tmp_pa
     plan = project.plan()
     assert made(plan) == of(MADE) and plan["tabulate_edits"] == [""]
     project.set("comparisons.pairs", [[run("sft"), "edit.half"]])
-    assert project.plan()["compare_pair"] == [f"{run('sft')} edit.half"]
+    assert project.plan()["compare_pairs"] == ["edit.half"]
 
 
 def test_another_factor_re_runs_the_edit_and_what_is_made_of_it(finished, tmp_path):

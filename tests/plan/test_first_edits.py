@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import yaml
-from expected_jobs import CHANGED_CONFIG, TABLES, run, single
+from expected_jobs import CHANGED_CONFIG, RUNS, TABLES, jobs, rows_of, run, single
 from planning import CONFIG, EXPERIMENT, Project
 
 from lossgeometry.stages import STAGES
@@ -137,7 +137,7 @@ def test_the_plan_says_why_in_one_line_a_rule(finished, tmp_path):
     module.write_text(module.read_text(encoding="utf-8") + "\n\nADDED_BY_A_TEST = 1\n", encoding="utf-8")
     said = print_plan(project, "--configfile", CONFIG).stdout
     assert re.search(r"^train_adapter +2 .*  options\.beta 0\.1 -> 0\.2$", said, re.M), said
-    assert re.search(r"^compare_pair +9 .*  geometry/angles\.py$", said, re.M), said
+    assert re.search(rf"^compare_pairs +{len(rows_of(RUNS))} .*  geometry/angles\.py$", said, re.M), said
     assert re.search(r"^reduce_adapter +2 .*  after train_adapter$", said, re.M), said
     assert re.search(r"^write_config +1 .*  methods\.dpo\.options\.beta 0\.1 -> 0\.2$", said, re.M), said
     assert max(map(len, said.splitlines())) < 200
@@ -148,9 +148,11 @@ def test_a_changed_input_and_a_missing_file_are_named(finished, tmp_path):
     (project.root / f"results/plan/deltas/{run('dpo')}.safetensors").write_text("another update", encoding="utf-8")
     (project.root / f"results/plan/representations/{run('sft')}.safetensors").unlink()
     said = print_plan(project, "--configfile", CONFIG).stdout
-    assert re.search(r"^compare_pair +3 .*  results/plan/deltas/dpo.lr0.0001.s42.safetensors changed$", said, re.M), (
-        said
-    )
+    assert re.search(
+        rf"^compare_pairs +{len(rows_of([run('dpo')]))} .*  results/plan/deltas/dpo.lr0.0001.s42.safetensors changed$",
+        said,
+        re.M,
+    ), said
 
 
 def test_snakemake_itself_prints_no_whole_dictionary(finished, tmp_path):
@@ -166,7 +168,10 @@ def test_a_method_of_one_seed_that_is_removed_drops_out_of_every_table(tmp_path)
     project = Project.create(tmp_path / "project", EXPERIMENT | {"seeds": [42]})
     project.finish()
     project.set("methods", {name: method for name, method in EXPERIMENT["methods"].items() if name != "dft"})
-    assert project.plan() == CHANGED_CONFIG | single(*(set(TABLES) - {"compare_sweeps", "tabulate_sensitivity"}))
+    row = [run("dpo")]  # the pairs of one job, of which one is no longer there
+    assert project.plan() == CHANGED_CONFIG | single(
+        *(set(TABLES) - {"compare_sweeps", "tabulate_sensitivity"})
+    ) | jobs(compare_pairs=row, interpolate_pairs=row, compare_representations=row)
 
 
 def test_a_table_that_is_no_longer_asked_for_is_removed(finished, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from planning import CONFIG, Project
 
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 
 pytestmark = pytest.mark.slow
 

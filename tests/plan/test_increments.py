@@ -71,9 +71,11 @@ def test_a_finished_experiment_runs_nothing_and_every_job_was_recorded(finished)
 def test_controls_cost_their_answers_and_one_adapter_without_training(project):
     project.set("evaluation.controls", True)
     controls = ["control.untrained", "control.random"]
-    tables = ("tabulate_accuracy", "tabulate_geometry", "tabulate_runs", "tabulate_sensitivity")
-    assert project.plan() == CHANGED_CONFIG | single(*tables) | jobs(
+    tables = ("accuracy", "geometry", "representations", "runs", "sensitivity")
+    assert project.plan() == CHANGED_CONFIG | single(*(f"tabulate_{table}" for table in tables)) | jobs(
         derive_adapter=["control.random"],
+        extract_representations=["control.random"],
+        compare_representations=["control.random"],
         generate_answers=on_benchmarks(controls),
         grade_answers=on_benchmarks(controls),
     )
@@ -262,7 +264,7 @@ def test_the_number_of_held_out_problems_trains_nothing_again(project):
     pairs = rows_of(RUNS)
     assert project.plan() == CHANGED_CONFIG | REFERENCE | single(
         "generate_heldout", "grade_heldout", "tabulate_connectivity", "tabulate_representations", "tabulate_sensitivity"
-    ) | jobs(write_prompts=["heldout"], interpolate_pair=pairs, compare_representations=pairs)
+    ) | jobs(write_prompts=["heldout"], interpolate_pairs=pairs, compare_representations=pairs)
 
 
 def test_finished_parts_are_not_sampled_again_in_another_number(project):

@@ -10,7 +10,7 @@ import yaml
 from geometry_tools import name, random_factors, write_adapter
 from workflow_copy import REPOSITORY, copy_sources
 
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 
 pytestmark = pytest.mark.slow
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from geometry_tools import name, random_factors, write_adapter
 
+from lossgeometry.command.main import main
 from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.updates.stored import Delta
 
@@ -43,24 +44,53 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_adapters_alone_are_compared(folder):
-    done = snakemake(folder, "pairs")
+def test_adapters_alone_are_compared_and_the_command_does_the_same(folder, monkeypatch):
+    done = snakemake(folder, "all")
     assert done.returncode == 0, done.stderr
     rules = {line.split()[0] for line in done.stderr.splitlines() if line.split()[1:] in (["2"], ["3"])}
     assert {"reduce_adapter", "compare_pairs"} <= rules and not rules & {"train_adapter", "generate_rollouts"}
     table = pyarrow.parquet.read_table(folder / "results/own/pairs/external.one--external.two/geometry.parquet")
     notes = {row["module"]: row["note"] for row in table.to_pylist() if row["note"] and row["scope"] == "module"}
     assert notes == {name(i, p): "only in external.one" for i in range(2) for p in "ko"}
+    ours = folder / "results/own"
+    page = (ours / "explorer.html").read_text()
+    assert "Qwen3 trained here" not in page and "the choice of loss" not in page.partition("<style")[0]
+    monkeypatch.chdir(folder)
+    sources = [f"{adapter}=mine/{adapter}" for adapter in ("one", "two", "three")]
+    assert main(["compare", *sources, "--out", "command/own", "--k", "3"]) == 0
+    written = [path for part in ("deltas", "tables", "figures") for path in (ours / part).rglob("*.*")]
+    assert len(written) > 3 + 5 + 3
+    for path in [*written, ours / "summary.md"]:
+        other = folder / "command/own" / path.relative_to(ours)
+        # The summary of the workflow ends with the time that its jobs took.
+        same = other.read_bytes().partition(b"## Caveats")[0].strip()
+        assert path.read_bytes().partition(b"## Time")[0].partition(b"## Caveats")[0].strip() == same, path
 
 
 def test_an_adapter_that_cannot_be_compared_stops_only_its_own_row_and_later_ones(folder):
     config = folder / "mine" / "three" / "adapter_config.json"
-    config.write_text(config.read_text().replace('"bias": "none"', '"bias": "none", "use_dora": true'))
+    config.write_text(config.read_text().replace('"bias": "none"', '"bias": "none", "use_bdlora": true'))
     done = snakemake(folder, "--keep-going", "pairs")
     assert done.returncode != 0
     assert (folder / "results/own/pairs/external.one--external.two/geometry.parquet").exists()
     log = (folder / "results/own/logs/reduce_adapter/external.three.log").read_text()
-    assert log.startswith("error: mine/three cannot be compared (use_dora): DoRA") and log.count("\n") == 1
+    assert log.startswith("error: mine/three cannot be compared (use_bdlora): BD-LoRA") and log.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("mine/thre", "mine/thre does not exist (did you mean mine/three)"),
+        ("mine/three/adapter", "neither an existing folder nor a hub id"),
+        ("config.yaml", "is a file; name the folder that holds it"),
+    ],
+)
+def test_what_is_no_adapter_is_named_while_jobs_are_planned(folder, source, sentence):
+    path = folder / "config.yaml"
+    path.write_text(path.read_text().replace("mine/three", source))
+    done = snakemake(folder, "-n", "pairs")
+    said = done.stderr + done.stdout
+    assert done.returncode != 0 and f"adapters.three: {source}" in said and sentence in said and "Traceback" not in said
 
 
 def test_hub_ids_are_fetched_first(folder):

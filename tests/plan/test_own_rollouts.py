@@ -7,7 +7,7 @@ import pytest
 from planning import Project
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from workflow_copy import copy_sources
 
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 
 pytestmark = pytest.mark.slow
 

@@ -81,7 +81,7 @@ def test_every_job_that_computes_with_numpy_is_told_its_version(finished, tmp_pa
     project = finished.clone(tmp_path / "project")
     upgrade(project, "numpy")
     plan = project.plan()
-    assert {"train_adapter", "reduce_adapter", "compare_pair", "compare_representations"} <= plan.keys()
+    assert {"train_adapter", "reduce_adapter", "compare_pairs", "compare_representations"} <= plan.keys()
     assert not plan.keys() & {"write_prompts", "write_config"}
 
 

@@ -11,7 +11,7 @@ from planning import CONFIG, Project
 from safetensors.numpy import save_file
 
 from lossgeometry.provenance import digest_of_file, digest_of_files
-from lossgeometry.records import check, record_outputs
+from lossgeometry.records import check, mixtures, record_outputs
 from lossgeometry.students.files import write_manifest
 
 FILES = {
@@ -42,7 +42,7 @@ def copied(tmp_path):
     (results / "adapters/sft.lr1.s1/run.json").write_text(json.dumps({"inputs": inputs}))
     for job in dict.fromkeys(FILES.values()):
         outputs = [str(results / name) for name, maker in FILES.items() if maker == job]
-        record_outputs(str(results / "logs" / f"{job}.log"), outputs)
+        record_outputs(str(results / "logs" / f"{job}.log"), outputs, {"a.py": "1", "numpy": "2.4"})
     shutil.copytree(results, tmp_path / "elsewhere", copy_function=shutil.copyfile)
     shutil.rmtree(results)
     return tmp_path / "elsewhere"
@@ -77,10 +77,16 @@ def test_an_adapter_that_was_trained_again_alone_is_not_what_its_delta_was_made_
     weights = copied / "adapters/sft.lr1.s1/adapter_model.safetensors"
     save_file({"a": np.full(4, 9.0)}, weights)
     record_outputs(
-        str(copied / "logs/train_adapter/sft.lr1.s1.log"), [str(weights), str(weights.with_name("training.csv"))]
+        str(copied / "logs/train_adapter/sft.lr1.s1.log"), [str(weights), str(weights.with_name("training.csv"))], {}
     )
     wrong, _ = check(copied)
     assert len(wrong) == 1 and "is not what deltas/sft.lr1.s1.safetensors claims" in wrong[0]
+
+
+def test_jobs_of_one_rule_that_computed_with_two_versions_are_told(copied):
+    assert mixtures(copied) == []
+    record_outputs(str(copied / "logs/compare_pair/a--c.log"), [], {"numpy": "2.5", "x.py": "2"})
+    assert mixtures(copied) == ["the jobs of compare_pair used numpy in 2 versions: 2.4 (1 jobs), 2.5 (1 jobs)"]
 
 
 def test_what_a_job_wrote_is_recorded_and_the_command_fails_where_it_changed(tmp_path):

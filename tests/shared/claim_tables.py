@@ -69,6 +69,8 @@ def geometry_table():
             rows += [(a, b, f"effective_rank_{side}", "none", None, RANKS.get(label, 16.0), np.nan, np.nan)]
     table = pd.DataFrame(rows, columns=["run_a", "run_b", "metric", "side", "k", "value", "null_mean", "null_sd"])
     # A projection's value must never be taken for the global one.
+    table = table.assign(control=np.nan, replicate=np.nan, replicate_of="", reshuffle_reason="")
+    table["reshuffle"] = "beyond a reshuffle"
     part = table.assign(scope="projection", projection="q", value=-5.0)
     return pd.concat([part, table.assign(scope="global", projection=None)], ignore_index=True)
 
@@ -107,6 +109,15 @@ def cka_table():
     return pd.DataFrame(rows, columns=["run_a", "run_b", "layer", "estimator", "value", "low", "high"])
 
 
+def behaviour_table():
+    rows = []
+    for run in RUNS:
+        small = 0.2 if run.label == "dpo" else 1.0
+        rows += [(run.id, "base", "all", "kl_base_run", 0.01 * small), (run.id, "base", "all", "kl_run_base", 9.0)]
+        rows += [(run.id, "own", "all", "kl_base_run", 9.0), (run.id, "base", "wrong answers", "kl_base_run", 9.0)]
+    return pd.DataFrame(rows, columns=["run", "text", "part", "measure", "value"])
+
+
 def outcomes(generator, accuracy, samples, problems=1319):
     chance = np.clip(np.linspace(accuracy - 0.06, accuracy + 0.06, problems), 0, 1)
     return with_answers(generator.random((problems, samples)) < chance[:, None])
@@ -143,5 +154,6 @@ def paper_tables():
         "layers": layers_table(),
         "barriers": barriers_table(),
         "cka": cka_table(),
+        "behaviour": behaviour_table(),
         "differences": DIFFERENCES.copy(),
     }

@@ -55,6 +55,8 @@ def write_results(
         if (a[1] == b[1] and (a[2] == b[2] or a[3] == b[3])) or (a[2:] == b[2:]) or external
     ]
     frame = pd.DataFrame(runs, columns=["run", "method", "learning_rate", "seed"])
+    frame["origin"] = np.where(frame.run.str.startswith("external"), "given", "trained")
+    frame["control"] = None
     trained = [run for run in runs if not run[0].startswith("external")]
     if trained:
         frame = frame.assign(
@@ -167,11 +169,13 @@ def _geometry(tables: Path, pairs, layers: int, rng, found) -> None:
                     "value": value,
                     "null_mean": null_mean,
                     "null_sd": null_sd,
+                    "control": np.nan,
+                    "replicate": np.nan,
                     "note": "",
                     "verdict": str(verdicts(value, null_mean, null_sd)),
                 }
                 if scope == "global":
-                    row |= {"depth_low": value - 0.05, "depth_high": value + 0.05}
+                    row |= {"depth_low": value - 0.05, "depth_high": value + 0.05, "replicate_of": "", "reshuffle": ""}
                 {"layer": by_layer, "module": modules}.get(scope, whole).append(row)
     pd.DataFrame(whole).drop(columns="layer").to_csv(tables / "geometry.csv", index=False)
     pd.DataFrame(by_layer).drop(columns=["scope", "projection"]).to_csv(tables / "layers.csv", index=False)

@@ -48,7 +48,7 @@ class WorkflowCopy:
     def configure(self, values: dict[str, Any]) -> None:
         """Replace the configuration."""
         # Imported here: the plan tests start processes that import this module, and that must find the copy's library first.
-        from lossgeometry.experiment.config import load_config
+        from lossgeometry.experiment.loading import load_config
 
         self.values = values
         self.config = load_config(values)

@@ -13,7 +13,8 @@ import yaml
 from stand_ins import endpoint, save_student, write_data
 from workflow_copy import WorkflowCopy
 
-from lossgeometry.experiment.config import Config, load_config
+from lossgeometry.experiment.config import Config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.planning import preflight
 

@@ -21,7 +21,7 @@ EDITS = {
     ],
     f"{LIBRARY}/stages.py": [
         ("from lossgeometry.training.stage", "from lossgeometry.sparsity.stage import STAGE as SPARSITY\n{}"),
-        (")\n", ", SPARSITY)\n"),
+        ("    CLAIMS,\n", "{}    SPARSITY,\n"),
     ],
     "Snakefile": [('include: "workflow/rules/report.smk"', 'include: "workflow/rules/sparsity.smk"\n{}')],
 }
@@ -32,14 +32,16 @@ import pandas as pd
 from explorer_results import write_results
 from lossgeometry.charts.figures import draw_figures
 from lossgeometry.costs import Shape
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.explorer.bundle import gather
 from lossgeometry.explorer.page import write_page
+from lossgeometry.jobs.report import summary
 from lossgeometry.planning.budget import budget
 from lossgeometry.planning.estimates import Work
 from lossgeometry.planning.preflight import needs_gpu
 from lossgeometry.report.data_dictionary import data_dictionary
 from lossgeometry.report.summary import write_summary
+from lossgeometry.settings.tasks import Summary
 from lossgeometry.stages import STAGES
 
 folder, values = Path(sys.argv[1]), yaml.safe_load(Path("config.yaml").read_text())
@@ -54,7 +56,8 @@ given = write_results(folder / "made-up", methods=3, evaluation=False, function=
 table = pd.DataFrame({"run": pd.read_csv(given["tables"]["runs"]).run, "small": [0.25, 0.5, 0.125]})
 table.to_csv(folder / "sparsity.csv", index=False)
 given["tables"]["sparsity"] = folder / "sparsity.csv"
-given["cfg"]["tables"]["sparsity"] = None
+page = given["page"]
+given["page"] = page.model_copy(update={"tables": {**page.tables, "sparsity": None}})
 bundle = gather(**given)
 write_page(bundle, folder / "explorer.html")
 figures = [figure for figure in STAGES[-1].figures(config)]
@@ -62,7 +65,8 @@ draw_figures(bundle, figures, folder)
 sections = [stage.section for stage in STAGES if stage.section]
 tables = {name: given["tables"][name] for name in ("runs", "geometry", "sparsity")}
 facts = {"student": "tiny", "paper_student": "large"}
-write_summary(config.model_dump(by_alias=True), facts, sections, tables, folder / "none", folder / "summary.md")
+run = Summary.from_told(summary(config, "paper", sections)["run"])
+write_summary(run, facts, sections, tables, folder / "none", folder / "summary.md")
 """
 
 
@@ -75,7 +79,7 @@ def workflow(tmp_path_factory) -> Path:
     for name, edits in EDITS.items():
         text = (root / name).read_text(encoding="utf-8")
         for start, replacement in edits:
-            at = text.rindex(start) if start == ")\n" else text.index(start)
+            at = text.index(start)
             text = text[:at] + replacement.format(start) + text[at + len(start) :]
         (root / name).write_text(text, encoding="utf-8")
     values = small_config() | {"sparsity": {"entries": 100}}

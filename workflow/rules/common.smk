@@ -1,7 +1,9 @@
 """The checked configuration, and what the rules share: paths, parameters and lists of files."""
 
 import os
+import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.logging import logger
@@ -10,14 +12,14 @@ from lossgeometry import jobs
 from lossgeometry.code_digests import code_digests, is_package
 from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.checks import note_on_directions
-from lossgeometry.experiment.config import load_config, planned_config
 from lossgeometry.experiment.layers import DEFAULT, over_default, read_layer
+from lossgeometry.experiment.loading import load_config, planned_config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.text import printable
 from lossgeometry.planning.reasons import shorten_logged
 from lossgeometry.planned import freeze, search_first, thaw, variable_of
 from lossgeometry.students.files import model_files
-from lossgeometry.updates.folders import update_files
+from lossgeometry.updates.folders import require_folders, update_files
 
 search_first(LIBRARY)
 # Named by the module that includes this workflow, so that a workflow can include it twice.
@@ -51,6 +53,7 @@ if PARTIAL:
 if workflow.is_main_process:
     try:
         CONFIG = load_config({key: value for key, value in config.items()})
+        require_folders(CONFIG.adapters)
     except ConfigError as error:
         refuse(error)
     parts = jobs.rollouts.finished_parts(Path(f"results/{CONFIG.experiment}/rollouts/shards")) or CONFIG.rollouts.shards
@@ -152,6 +155,7 @@ def source_files(source):
     return list(map(given, model_files(source.name))) if source.source == "folder" else []
 
 
+@cache
 def adapter_inputs(run):
     """Return the files that a job which uses a run's update depends on; none for the base.
 
@@ -213,4 +217,4 @@ def initialisation(run, name):
 
 def figure_files():
     """Return the publication figures, as `rules/explore.smk` lists them."""
-    return [results(f"figures/{figure.name}.{suffix}") for suffix in ("svg", "png") for figure in FIGURES]
+    return [results(f"figures/{figure.name}.{suffix}") for suffix in SUFFIXES for figure in FIGURES]

@@ -56,8 +56,8 @@ rule derive_adapter:
 rule reduce_adapter:
     input:
         weights=lambda wildcards: adapter_inputs(wildcards.run),
-        base=lambda wildcards: ancient(student_folder()) if CONFIG.runs[wildcards.run].whole_model else [],
-        base_manifest=lambda wildcards: manifest(student_folder()) if CONFIG.runs[wildcards.run].whole_model else [],
+        base=lambda wildcards: ancient(student_folder()) if CONFIG.runs[wildcards.run].needs_base else [],
+        base_manifest=lambda wildcards: manifest(student_folder()) if CONFIG.runs[wildcards.run].needs_base else [],
     output:
         results("deltas/{run}.safetensors"),
     log:

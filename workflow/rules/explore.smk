@@ -2,6 +2,7 @@
 
 from lossgeometry.explorer.assets import ASSET_FOLDER, ASSETS
 from lossgeometry.provenance import digest_of_files
+from lossgeometry.stage import SUFFIXES
 
 FIGURES = [figure for stage in STAGES for figure in stage.figures(CONFIG)]
 CHARTS = [stage.charts for stage in STAGES if stage.charts]
@@ -79,7 +80,7 @@ if FIGURES:
                 )
                 for figure in FIGURES
             ],
-            [results(f"figures/{figure.name}.png") for figure in FIGURES],
+            [results(f"figures/{figure.name}.{suffix}") for figure in FIGURES for suffix in SUFFIXES[1:]],
         log:
             log_of("draw_figures"),
         benchmark:

@@ -80,7 +80,7 @@ rule tabulate_sensitivity:
         "../scripts/tabulate_sensitivity.py"
 
 
-CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "differences")
+CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "behaviour", "differences")
 
 
 rule tabulate_claims:

@@ -98,7 +98,7 @@ rule tabulate_representations:
     conda:
         CPU
     params:
-        cfg=[list(pair) for pair in CONFIG.representation_pairs],
+        cfg=jobs.weights.representations_table(CONFIG),
         code=planned_code("tabulate_representations.py"),
     message:
         "Tabulating the similarity of hidden states"

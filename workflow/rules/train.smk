@@ -40,6 +40,8 @@ rule train_adapter:
         log_of("train_adapter/{run}"),
     benchmark:
         benchmark_of("train_adapter/{run}")
+    wildcard_constraints:
+        run=one_of(map(re.escape, TRAINED)),
     conda:
         CPU if CONFIG.training.precision == "float32" else GPU
     threads: CONFIG.training.threads

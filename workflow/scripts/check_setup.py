@@ -12,11 +12,13 @@ from pathlib import Path
 
 from lossgeometry.costs import Shape, shape_of
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.config import Config, load_config
+from lossgeometry.experiment.config import Config
 from lossgeometry.experiment.layers import given_values
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.text import printable
 from lossgeometry.planning import preflight
+from lossgeometry.planning.audit_memory import check_audit
 from lossgeometry.planning.budget import budget, format_budget
 from lossgeometry.planning.estimates import REFERENCE_DEVICE, Work
 from lossgeometry.planning.plan import format_plan, plan
@@ -44,7 +46,8 @@ def main() -> None:
     shape = student_shape(config, results, all(finding.state == preflight.READY for finding in hub) and bool(hub))
     environment = PROJECT / "envs" / ("gpu.yaml" if gpu else "cpu.yaml")
     findings = [preflight.check_versions(preflight.pinned_versions(environment))]
-    findings += [*preflight.check_gpus(config, shape, preflight.list_gpus()), *hub]
+    gpus = preflight.list_gpus()
+    findings += [*preflight.check_gpus(config, shape, gpus), *check_audit(config, shape, gpus), *hub]
     if config.teacher.source == "endpoint" and not config.rollouts.file:
         findings.append(preflight.check_lengths(config))
         if not offline:

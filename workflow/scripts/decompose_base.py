@@ -8,6 +8,6 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.geometry.base_spectra import decompose_base
+    from lossgeometry.base_relations.spectra import decompose_base
 
     decompose_base(Path(snakemake.input.student), snakemake.params.cfg["targets"], Path(snakemake.output[0]))

@@ -12,7 +12,7 @@ with job(snakemake):
     from lossgeometry.updates.reduction import write_delta
 
     folder = Path(snakemake.input.weights[0]).parent
-    update = load(folder, snakemake.input.get("base"), **snakemake.params.cfg)
+    update = load(folder, snakemake.input.get("base") or None, **snakemake.params.cfg)
     write_delta(update, snakemake.output[0])
     for tensor, reason in update.skipped.items():
         print(f"left out: {tensor}: {reason}")

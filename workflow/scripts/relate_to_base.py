@@ -6,10 +6,10 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
+    from lossgeometry.base_relations.relations import relate_run
+    from lossgeometry.base_relations.spectra import BaseSpectra
     from lossgeometry.files.parquet import table_of, write_parquet
     from lossgeometry.files.safetensors import TensorFolder
-    from lossgeometry.geometry.base_spectra import BaseSpectra
-    from lossgeometry.geometry.relations import relate_run
     from lossgeometry.geometry.scopes import Row
     from lossgeometry.updates.stored import Delta
 

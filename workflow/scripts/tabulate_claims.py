@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
-    from lossgeometry.evaluation.claims import tabulate_claims
+    from lossgeometry.claims.tabulation import tabulate_claims
     from lossgeometry.experiment.runs import Run
     from lossgeometry.resources import PAPER
 

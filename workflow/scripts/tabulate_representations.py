@@ -6,9 +6,10 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake):
-    from lossgeometry.connectivity.tabulation import tabulate_pairs
     from lossgeometry.files.rows import files_of, unpacked
+    from lossgeometry.representations.tabulation import tabulate_similarities
 
-    pairs = snakemake.params.cfg
+    cfg = snakemake.params.cfg
+    pairs = [(a, b) for a, b in cfg["pairs"]]
     with unpacked(snakemake.input) as folder:
-        tabulate_pairs(pairs, files_of(folder, pairs, "cka.csv"), snakemake.output[0])
+        tabulate_similarities(pairs, cfg["runs"], files_of(folder, pairs, "cka.csv"), snakemake.output[0])

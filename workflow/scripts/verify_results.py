@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from lossgeometry.files.text import printable
-from lossgeometry.records import check
+from lossgeometry.records import check, mixtures
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -20,7 +20,7 @@ def main() -> None:
     failed = not folders
     for folder in folders:
         wrong, count = check(folder)
-        for sentence in wrong:
+        for sentence in [*wrong, *(f"warning: {mixture}" for mixture in mixtures(folder))]:
             print(printable(f"{folder.name}: {sentence}"))
         if not count:
             print(

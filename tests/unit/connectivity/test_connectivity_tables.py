@@ -44,7 +44,10 @@ def test_the_summary_shows_the_verdicts_of_the_table():
     judged = [("rft", "barrier", float("nan")), ("dpo", "no barrier", ""), ("dft", "cannot tell", "too few")]
     rows = [row | {"run_b": run, "verdict": verdict, "reason": reason} for run, verdict, reason in judged]
     text = connectivity.section({"barriers": pd.DataFrame(rows)}, {})
-    assert "a barrier separates 1 of 3 pairs, 1 have none, 1 cannot be told; the base has 0.5000" in text
+    assert (
+        "separates 1 of 3 pairs, 1 have none of that size (1 have a smaller one), 1 cannot be told; the base has 0.5000"
+        in text
+    )
     numbers = "0.5000 | 0.5000 | 0.5 | 0.5000 (0.5000) | 0.5000 | 0.5000 (0.5000 to 0.5000) | 0.5000"
     for run, verdict in (("rft", "barrier"), ("dpo", "no barrier"), ("dft", "cannot tell: too few")):
         assert f"| sft - {run} | {numbers} | {verdict} |" in text
@@ -58,5 +61,7 @@ def test_the_summary_shows_the_last_layer_and_names_what_is_undefined(tmp_path):
         (1, "debiased", 0.9, 0.8, 1.0, 0.0, nan, ""),
         (1, "shift_cosine", *[nan] * 5, "a reason"),
     ]
-    text = representations.section({"cka": gathered(tmp_path, COLUMNS, [pair, pair])}, {})
-    assert "| sft - dpo | 0.9000 (0.8000, 1.0000) | undefined: a reason | 0.5000 in layer 0 |" in text
+    table = gathered(tmp_path, COLUMNS, [pair, pair])
+    for control, shown in ((nan, ""), (0.7, "; 0.7000")):
+        text = representations.section({"cka": table.assign(control=control)}, {})
+        assert f"| sft - dpo | 0.9000 (0.8000, 1.0000){shown} | undefined: a reason | 0.5000 in layer 0 |" in text

@@ -11,7 +11,7 @@ import yaml
 
 from lossgeometry.errors import ConfigError
 from lossgeometry.experiment import reference as config_reference
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 
 ROOT = Path(__file__).resolve().parents[3]
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())

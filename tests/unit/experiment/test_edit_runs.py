@@ -3,7 +3,7 @@
 import pytest
 
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 
 SFT, DPO = "sft.lr0.001.s1", "dpo.lr0.001.s1"
 

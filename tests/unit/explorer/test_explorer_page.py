@@ -12,7 +12,7 @@ from explorer_results import HOSTILE, write_results
 from lossgeometry.charts.chart import compiled
 from lossgeometry.charts.figures import draw_figures
 from lossgeometry.charts.parts import Frame
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.explorer.assets import ASSET_FOLDER
 from lossgeometry.explorer.bundle import gather
 from lossgeometry.explorer.metrics import SERIES

@@ -62,7 +62,8 @@ def test_every_judgement_of_a_pair_is_a_column(said):
             rows = whole[(whole.metric == metric) & (whole.side.fillna("none") == side)]
             for (verdict,) in verdicts_of(rows.fillna({"verdict": ""}), a, b, "verdict"):
                 key = metric if side == "none" else f"{metric}.{side}"
-                assert f"are {METRICS[key].words[verdict[:1] or '-']} ({METRICS[key].title.lower()}" in text
+                title = METRICS[key].title[0].lower() + METRICS[key].title[1:]
+                assert f"are {METRICS[key].words[verdict[:1] or '-']} ({title}" in text
         for loss, verdict in verdicts_of(tables["barriers"], a, b, "loss", "verdict"):
             assert f"{verdict} ({loss.replace('_', ' ')})" in text
         for benchmark, verdict in verdicts_of(asked, a, b, "benchmark", "verdict"):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from geometry_tools import assert_within_four_standard_errors, delta_of, name, random_factors
 
+from lossgeometry.base_relations.relations import count_intruders, relate_module, relate_run
+from lossgeometry.base_relations.spectra import BaseSpectra, decompose_base
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFolder, write_tensors
-from lossgeometry.geometry.base_spectra import BaseSpectra, decompose_base
 from lossgeometry.geometry.nulls import Null
-from lossgeometry.geometry.relations import count_intruders, relate_module, relate_run
 from lossgeometry.updates.svd import compact_svd
 
 

@@ -93,6 +93,14 @@ def test_shares_equal_an_explicit_analysis_of_variance():
     assert rows["seed"] == pytest.approx(np.sum(by_seed**2) / 2)
 
 
+def test_an_order_replicate_of_one_method_does_not_empty_the_layout():
+    """Before: no method but one had "every" seed, and the table was empty."""
+    similarity, labels = planted(2.0, 1.0)
+    again = [*range(len(labels)), 0]
+    more = decompose("cosine", similarity[np.ix_(again, again)], [*labels, labels[0]._replace(seed="42-o123")])
+    assert more == decompose("cosine", similarity, labels) != []
+
+
 def test_methods_without_every_seed_stay_out_of_the_balanced_layout():
     similarity, labels = planted(1.0, 1.0)
     rows = decompose("cosine", similarity[:-1, :-1], labels[:-1])

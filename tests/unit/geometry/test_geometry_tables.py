@@ -6,12 +6,14 @@ import pytest
 from geometry_tools import delta_of, name, random_factors
 
 from lossgeometry.files.parquet import table_of, write_parquet
-from lossgeometry.geometry.layer_bootstrap import depth_intervals
+from lossgeometry.geometry.layer_bootstrap import depth_draws, depth_interval
 from lossgeometry.geometry.pairs import MapRow, compare_pair
 from lossgeometry.geometry.scopes import Row
 from lossgeometry.geometry.tabulation import gather_maps, gather_pairs, write_csv
 
-RUNS = {run: {"method": run, "learning_rate": 0.1, "seed": "1"} for run in "abc"}
+RUNS = {
+    run: {"method": run, "learning_rate": 0.1, "seed": "1", "init": 1, "order": 1, "control": False} for run in "abc"
+}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def test_spread_over_layers_repeats_the_pooling():
         ("angle_first", "output", 2): rng.uniform(0, 90, 6),
         ("top_direction", "input", 1): rng.uniform(0, 1, 6),
     }
-    found = depth_intervals(values, layers, "b")
+    found = {key: depth_interval(draws) for key, draws in depth_draws(values, layers, "b").items()}
     sizes = [values[f"norm_{run}", "none", 0] for run in "ab"]
     parts = [slice(0, 3), slice(3, 6)]
     inner = values["cosine", "none", 0] * sizes[0] * sizes[1]
@@ -89,7 +91,7 @@ def test_spread_over_layers_repeats_the_pooling():
 
 
 def test_one_layer_has_no_spread():
-    assert not depth_intervals({("cosine", "none", 0): np.ones(2)}, np.zeros(2), "b")
+    assert not depth_draws({("cosine", "none", 0): np.ones(2)}, np.zeros(2), "b")
 
 
 def test_undefined_values_are_empty_fields(folder, tmp_path):

@@ -95,3 +95,14 @@ def test_pooled_norms_do_not_lose_the_small_modules(tmp_path):
     for i, (b, a) in enumerate(x.values()):
         norm = rows["module", name(i, "q"), i, "q", "norm_a", "none", None].value
         assert norm == pytest.approx(2 * np.linalg.norm(b @ a), rel=1e-12)
+
+
+def test_one_module_of_low_rank_does_not_shrink_the_angles_of_the_others(tmp_path):
+    rng = np.random.default_rng(3)
+    ranks = {name(i, p): 4 for i in range(10) for p in "qv"} | {name(7, "v"): 1}
+    a, b = ({module: random_factors(rng, 12, rank, 10) for module, rank in ranks.items()} for _ in range(2))
+    pair = compare_pair(delta_of(tmp_path / "a", a), delta_of(tmp_path / "b", b), ("a", "b"), 10)
+    whole = {row.k: row for row in pair.rows if row.scope == "global" and row[4:6] == ("angle_first", "output")}
+    assert set(whole) == {4, 10} and math.isnan(whole[10].value) and not math.isnan(whole[4].value)
+    assert "1 of 20 modules left out: fewer than 4 directions: rank 1 in a and rank 1 in b" in whole[4].note
+    assert {row.i for row in pair.maps} == {1, 2, 3, 4}

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lossgeometry.errors import ConfigError, InputError
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.grading.grader import Answer, Grader, check_golds, grade
 from lossgeometry.grading.graders import DEFAULT, grader_module, grader_names
 from lossgeometry.problems.datasets import distinct_problems

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lossgeometry import jobs
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.provenance import SCRIPTS
 from lossgeometry.settings.rollouts import Engine, Sampling
@@ -194,7 +194,8 @@ def test_the_base_is_not_shrunk_towards_itself():
 
 def test_the_users_adapters_have_no_known_rate_or_seed_and_may_target_any_matrix():
     config = load_config({"experiment": "own", "adapters": {"a": "mine/a", "b": "mine/b"}})
-    assert jobs.weights.pairs_table(config)["runs"]["external.a"] == {"method": "a", "learning_rate": None, "seed": ""}
+    unknown = {"learning_rate": None, "seed": "", "init": None, "order": None, "control": False}
+    assert jobs.weights.pairs_table(config)["runs"]["external.a"] == {"method": "a"} | unknown
     assert jobs.weights.base_spectra(config) == {"targets": []}
     assert jobs.weights.sweeps(config) == {"runs": []}
 

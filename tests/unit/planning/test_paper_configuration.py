@@ -7,7 +7,8 @@ import yaml
 
 from lossgeometry.costs import Shape
 from lossgeometry.errors import ConfigError
-from lossgeometry.experiment.config import Config, load_config
+from lossgeometry.experiment.config import Config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.planning.budget import budget, format_budget
 from lossgeometry.planning.estimates import REFERENCE_DEVICE, Work, decode_hours
 

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from lossgeometry.costs import GIB, Shape
 from lossgeometry.errors import InputError
-from lossgeometry.experiment.config import load_config
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.planning import preflight
 from lossgeometry.planning.preflight import MISSING, READY, UNKNOWN, Gpu
 from lossgeometry.settings.models import Model

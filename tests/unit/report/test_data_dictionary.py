@@ -25,11 +25,11 @@ def test_every_column_has_a_meaning_and_stands_once():
 
 
 def test_the_columns_are_those_that_the_code_writes():
+    from lossgeometry.claims.tabulation import COLUMNS as CLAIM_COLUMNS
     from lossgeometry.connectivity.paths import CURVE_COLUMNS
     from lossgeometry.connectivity.tabulation import BARRIER_COLUMNS
     from lossgeometry.evaluation import across_seeds, contamination, differences, pass_curves
     from lossgeometry.evaluation.accuracy import ACCURACY_COLUMNS
-    from lossgeometry.evaluation.claims import COLUMNS as CLAIM_COLUMNS
     from lossgeometry.geometry.sweeps import CeilingRow, RateRow, ShareRow
     from lossgeometry.report.sensitivity import COLUMNS as SENSITIVITY_COLUMNS
     from lossgeometry.representations.comparison import COLUMNS as CKA_COLUMNS
@@ -37,7 +37,7 @@ def test_the_columns_are_those_that_the_code_writes():
     pair = ["run_a", "run_b"]
     assert DESCRIBED["connectivity"] == [*pair, *CURVE_COLUMNS]
     assert DESCRIBED["barriers"] == list(BARRIER_COLUMNS)
-    assert DESCRIBED["cka"] == [*pair, *CKA_COLUMNS]
+    assert DESCRIBED["cka"] == [*pair, *CKA_COLUMNS[:-1], "control", "replicate", CKA_COLUMNS[-1]]
     assert DESCRIBED["accuracy"] == ACCURACY_COLUMNS and DESCRIBED["mcnemar"] == differences.MCNEMAR_COLUMNS
     for name, module in (("differences", differences), ("pass_at_k", pass_curves), ("across_seeds", across_seeds)):
         assert DESCRIBED[name] == module.COLUMNS

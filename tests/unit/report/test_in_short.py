@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from lossgeometry.claims import section as claims_section
 from lossgeometry.connectivity import section as connectivity
-from lossgeometry.evaluation import claims_section
 from lossgeometry.evaluation import section as evaluation
 from lossgeometry.geometry import section as geometry
 from lossgeometry.geometry.chance import verdicts
@@ -20,14 +20,38 @@ def cosines(*values: float) -> pd.DataFrame:
     rows = [("global", "cosine", f"a{i}", f"b{i}", value, 0.0, 0.05) for i, value in enumerate(values)]
     rows += [("layer", "cosine", "other", "scope", 1.0, 0.0, 0.05), ("global", "norm_a", "x", "y", 9.0, 0.0, 0.05)]
     frame = pd.DataFrame(rows, columns=["scope", "metric", "run_a", "run_b", "value", "null_mean", "null_sd"])
-    return frame.assign(verdict=verdicts(frame.value, frame.null_mean, frame.null_sd))
+    beside = {"control": float("nan"), "replicate": float("nan"), "replicate_of": None, "reshuffle": None}
+    return frame.assign(verdict=verdicts(frame.value, frame.null_mean, frame.null_sd), **beside)
+
+
+def runs(controls: tuple[str, ...] = ()) -> pd.DataFrame:
+    return pd.DataFrame({"run": ["a0", *controls], "control": [None, *("shuffled verdicts" for _ in controls)]})
 
 
 def test_the_ends_and_the_pairs_within_chance_are_those_of_the_whole_model():
-    text = in_short({"geometry": cosines(0.3, -0.2, float("nan"), 0.09, 0.9)})
+    text = in_short({"runs": runs(), "geometry": cosines(0.3, -0.2, float("nan"), 0.09, 0.9)})
     assert "most alike are a4 and b4, cosine 0.900 (chance 0.000 ± 0.098)" in text
     assert "least a1 and b1, cosine -0.200" in text
     assert "1 of 4 pairs are no more alike than chance" in text
+
+
+def test_controls_are_no_finding_and_stand_beside_one():
+    table = cosines(0.3, -0.2, 0.95).assign(control=[0.25, float("nan"), float("nan"), float("nan"), float("nan")])
+    text = in_short({"runs": runs(("b2",)), "geometry": table})
+    assert "most alike are a0 and b0, cosine 0.300 (chance 0.000 ± 0.098; a control's 0.250)" in text
+    assert "of 2 pairs" in text and "b2" not in text
+
+
+def test_what_a_reshuffle_does_and_allows_to_say_is_counted():
+    table = cosines(0.95, 0.4, 0.1)
+    table.loc[:2, ["replicate", "replicate_of"]] = [0.91, "sft"]
+    table.loc[:2, "reshuffle"] = ["within a reshuffle", "cannot tell", "beyond a reshuffle"]
+    text = in_short({"runs": runs(), "geometry": table})
+    assert (
+        "leaves a cosine of 0.910 (sft): of 3 pairs from one initialisation 1 are no further apart, 1 are, 1 cannot"
+        in text
+    )
+    assert "Reshuffling" not in in_short({"runs": runs(), "geometry": cosines(0.95)})
 
 
 def test_barriers_are_those_of_the_verdicts_and_the_highest_is_named():
@@ -39,8 +63,12 @@ def test_barriers_are_those_of_the_verdicts_and_the_highest_is_named():
         ("b", "c", "boxed_answer", float("nan"), float("nan"), float("nan"), "cannot tell"),
     ]
     text = in_short({"barriers": pd.DataFrame(rows, columns=columns)})
-    assert "reference solutions: a barrier separates 0 of 1 pairs, 1 have none, 0 cannot be told." in text
-    assert "a barrier separates 1 of 3 pairs, 0 have none, 2 cannot be told; the highest lies between a and c" in text
+    assert (
+        "above the smallest effect separates 0 of 1 pairs, 1 have none of that size (1 have a smaller one), 0 cannot be told."
+        in text
+    )
+    assert "separates 1 of 3 pairs, 0 have none of that size (0 have a smaller one), 2 cannot be told" in text
+    assert "; the highest lies between a and c" in text
     assert "0.2000 (0.1900 to 0.2100) nats per token" in text
 
 
@@ -52,8 +80,14 @@ def test_accuracies_are_of_the_decoding_that_tells_smaller_differences():
     rows += [
         (run, "gsm8k", "sampled", 0.6 + by, 0.03, by, by - 0.02, by + 0.02) for run, by in (("sft", 0.1), ("dpo", -0.2))
     ]
-    text = in_short({"accuracy": pd.DataFrame(rows, columns=columns)})
-    assert "on gsm8k, sampled: the base solves 60.0%; highest sft, +10.0% (+8.0% to +12.0%); lowest dpo, -20.0%" in text
+    rows += [("control.random", "gsm8k", "sampled", 0.9, 0.03, 0.3, -0.1, 0.7)]
+    named = pd.DataFrame({"run": ["control.random"], "control": ["random directions"]})
+    text = in_short({"accuracy": pd.DataFrame(rows, columns=columns), "runs": named})
+    assert "; control, random directions, +30.0 points (-10.0 to +70.0)" in text
+    assert (
+        "on gsm8k, sampled: the base solves 60.0%; highest sft, +10.0 points (+8.0 to +12.0); lowest dpo, -20.0 points"
+        in text
+    )
     assert "greedy" not in text
 
 
@@ -73,6 +107,6 @@ def test_losses_are_counted_by_verdict_in_every_family():
     greedy = frame.assign(decoding="greedy", most_precise=False, verdict="different")
     lines = in_short({"differences": pd.concat([frame, greedy])}).splitlines()[2:]
     assert lines == [
-        "- **Losses in accuracy** on gsm8k, seed 1: of 4 pairs 2 are equal within 2.0%, 1 different, 1 cannot be told.",
-        "- **Losses in accuracy** on gsm8k, seed 2: of 1 pairs 0 are equal within 2.0%, 1 different, 0 cannot be told.",
+        "- **Losses in accuracy** on gsm8k, seed 1: of 4 pairs 2 are equal within 2.0 points, 1 different, 1 cannot be told.",
+        "- **Losses in accuracy** on gsm8k, seed 2: of 1 pairs 0 are equal within 2.0 points, 1 different, 0 cannot be told.",
     ]

@@ -1,11 +1,10 @@
-"""Full fine-tunes as deltas, and the command that compares folders without a configuration."""
+"""Full fine-tunes as deltas."""
 
 import json
 import subprocess
 import sys
 
 import numpy as np
-import pyarrow.parquet
 import pytest
 from geometry_tools import dense_metrics, name, random_factors, write_adapter
 
@@ -151,57 +150,6 @@ def test_gpt2_itself_is_read_as_its_adapter(tmp_path):
     assert tuned.modules == adapter.modules and tuned.transposed == adapter.transposed == set(adapter.modules)
     cosines = [row.value for row in compare(adapter, tuned, 2).rows if row.metric == "cosine"]
     np.testing.assert_allclose(cosines, 1, atol=1e-6)
-
-
-def command(*arguments):
-    script = [sys.executable, str(SCRIPTS / "compare_adapters.py"), *map(str, arguments)]
-    return subprocess.run(script, capture_output=True, text=True, check=False)
-
-
-def test_the_command_compares_adapters_and_fine_tunes_of_one_base(tmp_path):
-    rng = np.random.default_rng(4)
-    base = model(rng)
-    save(tmp_path / "base", base), save(tmp_path / "full", tuned(base, rng))
-    for adapter in ("one", "two"):
-        write_adapter(tmp_path / adapter, {name(i, p): random_factors(rng, 20, 4, 16) for i in range(2) for p in "qv"})
-    out = tmp_path / "out"
-    done = command(tmp_path / "one", tmp_path / "two", "--delta-of", tmp_path / "base", tmp_path / "full", "--out", out)
-    assert done.returncode == 0, done.stderr
-    assert {path.name for path in (out / "pairs").iterdir()} == {"one--two", "one--full", "two--full"}
-    table = pyarrow.parquet.read_table(out / "pairs" / "one--full" / "geometry.parquet")
-    expected = "scope module layer projection metric side k value null_mean null_sd note"
-    assert table.column_names == expected.split()
-    assert "cosine of the stacked updates" in done.stdout and "4 directions" in done.stdout
-
-
-def test_the_command_fails_with_one_sentence(tmp_path):
-    done = command(tmp_path / "one", tmp_path / "two", "--out", tmp_path)
-    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-    assert "neither an existing folder nor a hub id" in done.stderr
-    assert "name at least two folders" in command(tmp_path / "one", "--out", tmp_path).stderr
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (("--k", "0"), "0 directions cannot be compared"),
-        (("--rank", "0", "--delta-of", "base", "tuned"), "rank 0 keeps nothing"),
-        (("--out", "one/adapter_config.json"), "is a file; name a folder"),
-        (("--delta-of", "base", "one"), "different last parts"),
-        (("--delta-of", "base", "diverged"), "not finite"),
-    ],
-)
-def test_the_command_names_what_is_wrong(tmp_path, options, sentence):
-    rng = np.random.default_rng(7)
-    base = model(rng)
-    save(tmp_path / "base", base), save(tmp_path / "tuned", tuned(base, rng))
-    save(tmp_path / "diverged", {key: value * np.where(value == value.max(), np.inf, 1) for key, value in base.items()})
-    for adapter in ("one", "two"):
-        write_adapter(tmp_path / adapter, {name(i, p): random_factors(rng, 20, 4, 16) for i in range(2) for p in "qv"})
-    options = [tmp_path / option if (tmp_path / option).exists() else option for option in options]
-    done = command(tmp_path / "one", tmp_path / "two", "--out", tmp_path / "out", *options)
-    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
-    assert sentence in done.stderr
 
 
 def test_a_fine_tune_whose_tensors_have_another_prefix_is_read(tmp_path):

@@ -5,7 +5,12 @@ In a notebook: `from lossgeometry import load, compare`, then `print(compare(loa
 
 import importlib
 
-_ROOMS = {"load": "updates.loading", "compare": "geometry.comparison", "Update": "updates.update"}
+_ROOMS = {
+    "load": "updates.loading",
+    "compare": "geometry.comparison",
+    "Update": "updates.update",
+    "audit_method": "audit.own_loss",
+}
 
 
 # Loaded when asked for, by name: the code digests of a job follow import statements, and a job that uses none of these

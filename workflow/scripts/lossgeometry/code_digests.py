@@ -8,7 +8,7 @@ use it, and a touched file, a comment or a docstring re-runs nothing.
 import ast
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,8 +59,9 @@ class _Module:
 @cache
 def _parse(path: Path) -> _Module:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    bound = _imports(tree, path)
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    nodes = list(ast.walk(tree))  # once: planning reads every file of the library
+    bound = _imports(nodes, path)
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
     exports = {name: origin for _, name, origin in bound}
     if path.name == "__init__.py":  # what a package does not use itself it only hands on
         bound = [(statement, name, origin) for statement, name, origin in bound if name in used]
@@ -75,15 +76,13 @@ def _parse(path: Path) -> _Module:
     return _Module(hashlib.sha256(_written(tree).encode()).hexdigest()[:16], imports, exports)
 
 
-def _imports(tree: ast.Module, path: Path) -> list[tuple[int, str, tuple[str, str]]]:
+def _imports(nodes: Sequence[ast.AST], path: Path) -> list[tuple[int, str, tuple[str, str]]]:
     """Return (identity of the statement, name that is bound, (module, name there)) of every import that runs."""
     package = path.parent.relative_to(SCRIPTS).parts
-    for_types = [
-        node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    ]
+    for_types = [node for node in nodes if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
     idle = {id(statement) for node in for_types for statement in node.body}
     found = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if id(node) in idle:
             continue
         if isinstance(node, ast.Import):

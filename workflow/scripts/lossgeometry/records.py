@@ -1,13 +1,16 @@
 """What every artifact claims to be: digests that its job writes down when it ends, and a check of them at any later time.
 
-`records/<rule>/<job>.json` of an experiment's results holds {path from the results: sha256} of what the job wrote.
+`records/<rule>/<job>.json` of an experiment's results holds `files`, {path from the results: sha256} of what the job wrote, and
+`packages`, the versions that it computed with.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from lossgeometry.code_digests import is_package
 from lossgeometry.errors import InputError
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.tensor_header import CutShort, read_header
@@ -18,8 +21,8 @@ RECORDS, LOGS = "records", "logs"
 PLACES = {"student": "models", "rollouts.parquet": "rollouts", "train.jsonl": "prompts"}
 
 
-def record_outputs(log: str, outputs: Iterable[str]) -> None:
-    """Write down the digests of what a job wrote, beside the experiment's logs.
+def record_outputs(log: str, outputs: Iterable[str], code: Mapping[str, str]) -> None:
+    """Write down the digests of what a job wrote and the packages that it used, beside the experiment's logs.
 
     Parameters
     ----------
@@ -27,6 +30,8 @@ def record_outputs(log: str, outputs: Iterable[str]) -> None:
         The job's log, below a folder `logs` of the results.
     outputs
         Files and folders.
+    code
+        As `code_digests` gives it.
     """
     results = next((folder.parent for folder in Path(log).parents if folder.name == LOGS), None)
     if results is None:
@@ -39,13 +44,15 @@ def record_outputs(log: str, outputs: Iterable[str]) -> None:
     }
     record = results / RECORDS / Path(log).relative_to(results / LOGS).with_suffix(".json")
     with atomic_file(record) as path:
-        path.write_text(json.dumps(digests, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        packages = {name: version for name, version in code.items() if is_package(name)}
+        text = json.dumps({"files": digests, "packages": packages}, indent=2, sort_keys=True)
+        path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def claims(results: Path) -> Iterator[tuple[str, str, str]]:
     """Yield (path from the results, sha256, file that claims it) of every claim below an experiment's results."""
     for record in sorted(results.glob(f"{RECORDS}/**/*.json")):
-        yield from _read(record, results, lambda name: name)
+        yield from _read(record, results, lambda name: name, "files")
     for manifest in sorted(results.glob("models/*.json")):
         yield from _read(manifest, results, lambda name: f"models/{name}")
     for run in sorted(results.glob("adapters/*/run.json")):
@@ -94,3 +101,22 @@ def check(results: Path) -> tuple[list[str], int]:
             sentence = f"{name} is not what {source} claims: its sha256 is {found[name][:12]}, not {claimed[:12]}"
             wrong.setdefault(name, sentence)
     return list(wrong.values()), len(found)
+
+
+def mixtures(results: Path) -> list[str]:
+    """Return the packages that jobs of one rule used in several versions, one sentence each: after an upgrade was accepted."""
+    versions: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for record in sorted(results.glob(f"{RECORDS}/**/*.json")):
+        rule = record.relative_to(results / RECORDS).with_suffix("").parts[0]
+        try:
+            packages = json.loads(record.read_text(encoding="utf-8"))["packages"]
+        except (ValueError, KeyError, TypeError):
+            continue  # `check` lists it
+        for package, version in packages.items():
+            versions[rule, package][version] += 1
+    return [
+        f"the jobs of {rule} used {package} in {len(counts)} versions: "
+        + ", ".join(f"{version} ({count} jobs)" for version, count in sorted(counts.items()))
+        for (rule, package), counts in sorted(versions.items())
+        if len(counts) > 1
+    ]

@@ -44,7 +44,7 @@ def job(snakemake, network: bool = False) -> Iterator[None]:
         require_whole(snakemake.input)
         yield
         print(f"CPU seconds: {sum(os.times()[:4]):.1f}")  # of children too, and whole, where Snakemake takes samples
-        record_outputs(snakemake.log[0], snakemake.output)
+        record_outputs(snakemake.log[0], snakemake.output, snakemake.params.code)
     except (ChangedCode, InputError, DamagedInput, CannotWrite, SecondWriter) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

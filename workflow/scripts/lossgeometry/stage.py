@@ -66,6 +66,10 @@ class Figure(NamedTuple):
     height: int = 250
 
 
+SUFFIXES = ("svg", "pdf", "png")
+"""Formats of every figure."""
+
+
 def never(config: "Config") -> bool:
     return False
 

@@ -1,9 +1,10 @@
 """The stages, in the order in which the summary tells of them."""
 
+from lossgeometry.audit.stage import STAGE as AUDIT
 from lossgeometry.behaviour.stage import STAGE as BEHAVIOUR
+from lossgeometry.claims.stage import STAGE as CLAIMS
 from lossgeometry.connectivity.stage import STAGE as CONNECTIVITY
 from lossgeometry.edits.stage import STAGE as EDITS
-from lossgeometry.evaluation.claims_stage import STAGE as CLAIMS
 from lossgeometry.evaluation.stage import STAGE as EVALUATION
 from lossgeometry.geometry.stage import STAGE as GEOMETRY
 from lossgeometry.report.stage import STAGE as SENSITIVITY
@@ -13,6 +14,7 @@ from lossgeometry.training.stage import STAGE as TRAINING
 
 STAGES = (
     ROLLOUTS,
+    AUDIT,
     TRAINING,
     GEOMETRY,
     CONNECTIVITY,

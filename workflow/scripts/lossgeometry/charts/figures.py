@@ -1,4 +1,4 @@
-"""The publication figures: the page's charts as they stand before a control is turned, as SVG and PNG."""
+"""The publication figures: the page's charts as they stand before a control is turned, as SVG, PDF and PNG."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,11 @@ import vl_convert
 
 from lossgeometry.charts.chart import compiled, filled
 from lossgeometry.charts.parts import Frame
+from lossgeometry.charts.pdf import canonical
 from lossgeometry.explorer.page import charts_of
 from lossgeometry.explorer.view import chart_tables, signals
 from lossgeometry.files.atomic import atomic_file
-from lossgeometry.stage import Figure
+from lossgeometry.stage import SUFFIXES, Figure
 
 PIXELS_PER_POINT = 2.5
 UNDEFINED = "undefined in every run or pair; the tables say why"
@@ -35,7 +36,7 @@ def figure_spec(bundle: Mapping[str, Any], figure: Figure) -> dict[str, Any]:
 
 
 def draw_figures(bundle: Mapping[str, Any], figures: Sequence[Figure], folder: Path) -> None:
-    """Write every figure as <name>.svg and <name>.png; one whose values are all undefined says so instead."""
+    """Write every figure in every format of `SUFFIXES`; one whose values are all undefined says so instead."""
     for figure in figures:
         spec = figure_spec(bundle, figure)
         svg = vl_convert.vega_to_svg(spec)
@@ -43,7 +44,8 @@ def draw_figures(bundle: Mapping[str, Any], figures: Sequence[Figure], folder: P
             spec = _sentence(f"{figure.name.replace('_', ' ')}: {UNDEFINED}")
             svg = vl_convert.vega_to_svg(spec)
         png = vl_convert.vega_to_png(spec, scale=PIXELS_PER_POINT)
-        for suffix, drawn in (("svg", _renumbered(svg).encode()), ("png", png)):
+        pdf = canonical(vl_convert.vega_to_pdf(spec))
+        for suffix, drawn in zip(SUFFIXES, (_renumbered(svg).encode(), pdf, png), strict=True):
             with atomic_file(folder / f"{figure.name}.{suffix}") as partial:
                 partial.write_bytes(drawn)
 

@@ -40,7 +40,7 @@ def map_chart(frame: Frame) -> dict[str, Any]:
         color=fill,
         stroke=alt.Stroke("edge:N", scale=None),
         strokeWidth=alt.value(expression("datum.id === focus ? 2.5 : 0")),
-        tooltip=[alt.Tooltip(field) for field in ("name:N", "text:N", "chance:N")],
+        tooltip=[alt.Tooltip(field) for field in ("name:N", "text:N", "chance:N", "control:N", "replicate:N")],
     )
     # Whichever ink has the better contrast on the cell, which changes where its luminance is about 0.18; grey for chance.
     ink = (

@@ -66,7 +66,7 @@ def bar_chart(frame: Frame) -> dict[str, Any]:
     """Return bars from zero with their value beside them; rows hold `name, order, id, line, value`."""
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
     scale = alt.Scale(zero=True, nice=True, padding=0)
-    x = alt.X("value:Q", title=frame.title or None, scale=scale, axis=alt.Axis(tickCount=5, format="~g"))
+    x = alt.X("value:Q", title=frame.title or None, scale=scale, axis=alt.Axis(tickCount=5, format="~f"))
     y = names_axis()
     bars = base.mark_bar(height=13, cornerRadiusEnd=2).encode(
         x=x, y=y, fill=alt.Fill("line:N", scale=None), tooltip=[alt.Tooltip("name:N"), alt.Tooltip("value:Q")]

@@ -82,11 +82,13 @@ def _short(barriers: pd.DataFrame) -> list[str]:
 
 
 def counted(barriers: pd.DataFrame) -> str:
-    """Return how many of some pairs have which verdict, in words."""
+    """Return how many of some pairs have which verdict, in words; a rise that is there may be too small to count."""
     number = barriers.verdict.value_counts()
+    smaller = int(((barriers.verdict == NO_BARRIER) & (barriers.difference_low > 0)).sum())
     return (
-        f"a barrier separates {number.get(BARRIER, 0)} of {len(barriers)} pairs, {number.get(NO_BARRIER, 0)} have none,"
-        f" {number.get(CANNOT_TELL, 0)} cannot be told"
+        f"a barrier above the smallest effect separates {number.get(BARRIER, 0)} of {len(barriers)} pairs,"
+        f" {number.get(NO_BARRIER, 0)} have none of that size ({smaller} have a smaller one), {number.get(CANNOT_TELL, 0)} cannot"
+        " be told"
     )
 
 

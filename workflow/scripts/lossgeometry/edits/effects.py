@@ -13,6 +13,7 @@ from lossgeometry.evaluation.outcomes import Outcomes, read_outcomes
 from lossgeometry.evaluation.questions import Question
 from lossgeometry.evaluation.statistics import student_quantile
 from lossgeometry.experiment.runs import BASE
+from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.updates.stored import Delta
 
 NAN = float("nan")
@@ -57,7 +58,7 @@ def kept_of_parents(
     behaviour
         `tables/behaviour.csv`; None where it was not measured.
     """
-    kl = {} if behaviour is None else _kl(pd.read_csv(behaviour))
+    kl = {} if behaviour is None else _kl(read_frame(behaviour))
     rows = []
     for run, entry in edits.items():
         update, parent = Delta(deltas[run]), Delta(deltas[entry["parent"]])

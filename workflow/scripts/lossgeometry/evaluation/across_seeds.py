@@ -9,7 +9,7 @@ import pandas as pd
 
 from lossgeometry.evaluation.differences import Graded
 from lossgeometry.evaluation.intervals import crossed_seeds
-from lossgeometry.experiment.runs import BASE, Run
+from lossgeometry.experiment.runs import BASE, Run, first_of_each_start
 
 COLUMNS = [
     "quantity",
@@ -36,7 +36,7 @@ def across_seeds_table(graded: Graded, runs: Sequence[Run]) -> pd.DataFrame:
     seeds and problems). Unlike every other interval these hold for other seeds of training too. Columns `COLUMNS`.
     """
     methods: dict[str, dict[str, Run]] = {}
-    for run in runs:
+    for run in first_of_each_start(runs):
         if run.default and run.origin == "trained":
             methods.setdefault(run.label, {})[run.seed] = run
     rows: list[dict[str, Any]] = []

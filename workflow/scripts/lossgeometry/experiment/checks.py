@@ -1,19 +1,20 @@
 """What is checked of a configuration before anything runs, and how a failed check is told."""
 
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import ValidationError
 
-from lossgeometry.errors import ConfigError
+from lossgeometry.errors import ConfigError, InputError
+from lossgeometry.experiment.runs import Run
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module, method_names
+from lossgeometry.settings.audit import INITIALISATION, Audit
 from lossgeometry.settings.geometry import Geometry
 from lossgeometry.settings.models import Problems
 from lossgeometry.settings.rollouts import Rollouts
 from lossgeometry.settings.training import Lora, Method, Training
-from lossgeometry.updates.hub import HUB_ID
+from lossgeometry.updates.folders import require_source
 
 LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
 NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
@@ -32,10 +33,10 @@ def check_adapters(adapters: Mapping[str, str]) -> None:
     """Raise ValueError unless every update has a name that a folder can have, and a place."""
     check_names("adapters", adapters)
     for name, source in adapters.items():
-        if not (HUB_ID.fullmatch(source) or Path(source).is_dir()):
-            raise ValueError(
-                f"adapters.{name}: {source} is neither an existing folder nor a hub id (owner/name@revision); correct it"
-            )
+        try:
+            require_source(source)
+        except InputError as error:
+            raise ValueError(f"adapters.{name}: {error}") from None
 
 
 def check_graders(sets: Mapping[str, Problems | None]) -> None:
@@ -47,7 +48,7 @@ def check_graders(sets: Mapping[str, Problems | None]) -> None:
             )
 
 
-def check_method(label: str, method: Method, training: Training) -> None:
+def check_method(label: str, method: Method, training: Training, rollouts: Rollouts) -> None:
     """Raise ValueError unless there is such a method, with such options."""
     name = label.partition("@")[0]
     if not LABEL.fullmatch(label):
@@ -66,10 +67,33 @@ def check_method(label: str, method: Method, training: Training) -> None:
         raise ValueError(
             f"methods.{label}.verdicts: {name} grades what it samples, so there is nothing to shuffle; remove the key"
         )
+    if method.composition and not module.OFFLINE:
+        raise ValueError(
+            f"methods.{label}.composition: {name} samples for itself, so there is nothing to compose; remove the key"
+        )
+    if method.composition and method.composition not in rollouts.compose:
+        raise ValueError(
+            f"methods.{label}.composition: there is no {method.composition}; describe it in rollouts.compose"
+        )
     if not module.OFFLINE and training.batch_size % options.generations:
         raise ValueError(
             f"methods.{label}.options.generations: a batch holds whole groups; choose a divisor of training.batch_size"
         )
+
+
+def check_audit(audit: Audit, runs: Sequence[Run]) -> None:
+    """Raise ValueError unless gradients can be taken at every point."""
+    known = {run.id: run for run in runs}
+    for point in audit.points:
+        if point not in (INITIALISATION, *known):
+            choice = ", ".join([INITIALISATION, *known])
+            raise ValueError(f"audit.points: there is no {point}; choose among {choice}")
+        if point in known and known[point].whole_model:
+            raise ValueError(
+                f"audit.points: {point} is a full fine-tune, and gradients are those of adapters; remove it"
+            )
+    if audit.points and not any(run.origin == "trained" and method_module(run.method).OFFLINE for run in runs):
+        raise ValueError("audit.points: no method trains on the rollouts, so there is no loss to audit; remove them")
 
 
 def check_training(training: Training, rollouts: Rollouts) -> None:

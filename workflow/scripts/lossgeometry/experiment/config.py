@@ -3,23 +3,21 @@
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.checks import (
     NAME,
     NAME_RULE,
     check_adapters,
+    check_audit,
     check_graders,
     check_method,
     check_names,
-    check_reference,
     check_training,
-    sentence,
 )
 from lossgeometry.experiment.runs import BASE, Run, control_runs, edit_runs, expand_pairs, expand_runs
-from lossgeometry.experiment.smoke import shrink
 from lossgeometry.methods import method_module
+from lossgeometry.settings.audit import Audit
 from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.block import Block
 from lossgeometry.settings.comparisons import Comparisons
@@ -81,6 +79,8 @@ class Config(Block):
     """Similarity of hidden states."""
     behaviour: Behaviour = Behaviour()
     """How far updates move what is written."""
+    audit: Audit = Audit()
+    """What gradients predict before training."""
     evaluation: Evaluation = Evaluation()
     """Benchmarks and decoding."""
 
@@ -121,8 +121,12 @@ class Config(Block):
 
     @cached_property
     def representation_pairs(self) -> list[tuple[str, str]]:
-        """The pairs of run ids whose hidden states are compared."""
-        return self._pairs_of(self.representations)
+        """The pairs of run ids whose hidden states are compared; where there are any, random directions with their run too."""
+        pairs = self._pairs_of(self.representations)
+        drawn = [
+            (run.sources[0], run.id) for run in self.runs.values() if run.id.startswith("control.") and run.sources
+        ]
+        return [*pairs, *(pair for pair in drawn if pairs and pair not in pairs)]
 
     @cached_property
     def behaving(self) -> list[str]:
@@ -173,7 +177,7 @@ class Config(Block):
         if not self.methods and not self.adapters:
             raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
         for label, method in self.methods.items():
-            check_method(label, method, self.training)
+            check_method(label, method, self.training, self.rollouts)
         check_names("edits", self.edits)
         check_adapters(self.adapters)
         if self.rollouts.file and self.prompts is not None:
@@ -216,6 +220,7 @@ class Config(Block):
                 raise ValueError(f"{key}comparisons: {error}") from None
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
                 self._check_function_space(key, stages[key])
+        check_audit(self.audit, runs)
 
     def _check_function_space(self, key: str, stage: FunctionSpace) -> None:
         needs_solutions = isinstance(stage, Representations) or (
@@ -230,30 +235,6 @@ class Config(Block):
                 )
         elif stage.needs_probe and not self.probes:
             raise ValueError("probe: this stage needs problems; set probe, or configure one of evaluation.benchmarks")
-
-
-def load_config(values: dict[str, Any]) -> Config:
-    """Return the checked configuration.
-
-    Raises
-    ------
-    ConfigError
-        With one sentence that names the first offending key and the cure.
-    """
-    try:
-        config = Config(**values)
-        if config.methods:
-            check_reference(config.geometry, [*config.methods, *config.adapters])
-        if not config.smoke:
-            return config
-        return Config(**shrink(config.model_dump(by_alias=True), list(config.runs.values())))
-    except ValidationError as error:
-        raise ConfigError(sentence(error, Config.model_fields)) from None
-
-
-def planned_config(values: dict[str, Any]) -> Config:
-    """Return the configuration that `Config.model_dump` resolved before, smoke variant or not."""
-    return Config(**values)
 
 
 def json_schema() -> dict[str, Any]:

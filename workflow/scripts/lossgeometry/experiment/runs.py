@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.training import Method, Seeds
-from lossgeometry.updates.folders import is_checkpoint
+from lossgeometry.updates.folders import is_checkpoint, needs_base
 
 BASE = "base"
 """The run without an adapter, in evaluation."""
@@ -39,6 +39,8 @@ class Run:
     another run's."""
     control: str = ""
     """What kind of control it is, such as `SHUFFLED`; empty for a run that is none."""
+    composition: str = ""
+    """Key of `rollouts.compose` that it trains on; empty for all rollouts."""
     sources: tuple[str, ...] = ()
     """Runs that a derived update is computed from, its parent first."""
 
@@ -50,6 +52,11 @@ class Run:
     def whole_model(self) -> bool:
         """Whether it is a full fine-tune, which is compared in its weights alone: it cannot be attached to the student."""
         return bool(self.folder) and is_checkpoint(self.folder)
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether its update can be read only beside the student: a full fine-tune, or DoRA."""
+        return bool(self.folder) and needs_base(self.folder)
 
     @property
     def seed(self) -> str:
@@ -65,7 +72,17 @@ def _training_run(label: str, method: Method, learning_rate: float, seed: int | 
     init, order = (seed.init, seed.order) if isinstance(seed, Seeds) else (seed, seed)
     run_id = f"{label}.lr{learning_rate:g}.s{_seed_name(init, order)}"
     control = SHUFFLED if method.verdicts == "shuffled" else ""
-    return Run(run_id, label, label.partition("@")[0], learning_rate, init, order, default, control=control)
+    return Run(
+        run_id,
+        label,
+        label.partition("@")[0],
+        learning_rate,
+        init,
+        order,
+        default,
+        control=control,
+        composition=method.composition,
+    )
 
 
 def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapters: dict[str, str]) -> list[Run]:
@@ -142,6 +159,18 @@ def _check_nesting(name: str, edits: Mapping[str, Edit]) -> None:
                 waiting.append(source)
 
 
+def first_of_each_start(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs without order replicates: of one method at one rate from one initialisation, the first alone.
+
+    A replicate shares its initialisation, and so is no further independent seed.
+    """
+    first: dict[tuple[str, float, int, str], Run] = {}
+    for run in runs:
+        start = "" if run.origin == "trained" else run.id
+        first.setdefault((run.label, run.learning_rate, run.init_seed, start), run)
+    return list(first.values())
+
+
 def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, str]]:
     """Return the pairs of run ids that the comparisons ask for, without duplicates, each in the order of the runs.
 
@@ -189,6 +218,8 @@ def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
         return False
     if "given" in (a.origin, b.origin):
         return comparisons.adapters and a.default and b.default
+    if a.composition != b.composition:
+        return False
     if a.label == b.label:
         if a.learning_rate == b.learning_rate:
             return comparisons.seeds

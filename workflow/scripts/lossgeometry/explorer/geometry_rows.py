@@ -23,6 +23,7 @@ page."""
 EVERYTHING = 12_000
 """Pairs times places up to which a page holds every metric for every place: 63 pairs of a model with 36 layers."""
 
+BESIDE = ("control", "replicate")
 _NO_SIDE = "none"
 
 
@@ -31,7 +32,7 @@ def read_geometry(files: Iterable[Path]) -> pd.DataFrame:
     frames = [pd.read_parquet(path) if path.suffix == ".parquet" else read_frame(path) for path in files]
     whole = pd.concat(frames, ignore_index=True)
     whole = whole.reindex(
-        columns=list(dict.fromkeys([*whole.columns, "layer", "projection", "depth_low", "depth_high"]))
+        columns=list(dict.fromkeys([*whole.columns, "layer", "projection", "depth_low", "depth_high", *BESIDE]))
     )
     for column in ("projection", "note", "verdict"):
         whole[column] = whole[column].fillna("").astype(str)
@@ -63,6 +64,7 @@ def dense_blocks(frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], ks: Mapp
     `projected` names the metrics that reach down to one projection of a layer.
 
     `value`, and the chance band `low` and `high`, are (pairs, places); `spread` is the global one of each pair.
+    `control` and `replicate` are what the whole model's value is read beside, one of each pair.
     `verdict` has a string per pair, with the first letter of the tables' verdict at every place, or `-` for none.
 
     A band that is the same for all pairs is stored once, (1, places). Undefined values are None. `notes` says why, by
@@ -103,6 +105,9 @@ def _block(
     verdict[row, column] = [text[:1] or "-" for text in part.verdict]
     whole = column == 0
     spread: list[Any] = [None] * shape[0]
+    beside = {name: np.full(shape[0], np.nan) for name in BESIDE}
+    for name, values in beside.items():
+        values[row[whole]] = part[name].to_numpy(float)[whole]
     notes: dict[str, str] = {}
     for index, start, end, note in zip(
         row[whole], part.depth_low[whole].tolist(), part.depth_high[whole].tolist(), part.note[whole], strict=True
@@ -116,6 +121,7 @@ def _block(
         "high": _band(dense(np.minimum(metric.high, high))),
         "verdict": ["".join(letters) for letters in verdict],
         "spread": spread,
+        **{name: _listed(values) for name, values in beside.items()},
         "notes": notes,
     }
 

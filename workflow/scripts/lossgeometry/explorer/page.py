@@ -17,6 +17,16 @@ from lossgeometry.explorer.assets import ASSET_FOLDER, ASSETS, CODE
 from lossgeometry.explorer.training_curves import QUANTITIES
 from lossgeometry.files.atomic import atomic_file
 
+ONLY_WITH = {
+    "training": ("robustness", "ceiling"),
+    "rollouts": ("mixed",),
+    "connectivity": ("connectivity", "barrier"),
+    "cka": ("cka",),
+    "behaviour": ("kl",),
+    "accuracy": ("accuracy", "mcnemar", "detectable"),
+}
+"""Definitions that a page holds only with a table."""
+
 
 def charts_of(bundle: Mapping[str, Any]) -> dict[str, Chart]:
     """Return the charts of the stages that this experiment has, by name."""
@@ -50,13 +60,13 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
         "specs": {name: compiled(chart, Frame()) for name, chart in charts_of(bundle).items()},
         "panels": panels_of(bundle),
         "quantities": QUANTITIES,
-        "definitions": json.loads(assets["definitions.json"]),
+        "definitions": _definitions(assets["definitions.json"], bundle),
     }
     runtime = _closed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
     code = _closed('"use strict";\n{\n' + "\n".join(assets[name] for name in CODE) + "}")
     parts = {
         "policy": _policy(runtime, code),
-        "title": _escaped(f"{bundle['experiment']}: what the choice of loss did to the weights"),
+        "title": _escaped(f"{bundle['experiment']}: {_subject(bundle)}"),
         "style": assets["style.css"],
         "bundle": json.dumps(complete, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
         "runtime": runtime,
@@ -69,6 +79,17 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
         name, _, text = piece.partition("}}")
         filled += [parts[name], text]
     return "".join(filled)
+
+
+def _definitions(text: str, bundle: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the definitions of what the page shows."""
+    missing = {key for table, keys in ONLY_WITH.items() if table not in bundle["tables"] for key in keys}
+    return {key: entry for key, entry in json.loads(text).items() if key not in missing}
+
+
+def _subject(bundle: Mapping[str, Any]) -> str:
+    trained = "training" in bundle["tables"]
+    return "what the choice of loss did to the weights" if trained else "how these adapters changed the weights"
 
 
 def _closed(script: str) -> str:

@@ -21,6 +21,7 @@ PROBE_BYTES = 1 << 20
 _CURES: dict[int | None, str] = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EFBIG: "the file would be larger than the limit that is set here; raise it",
     errno.EROFS: "the file system is read-only; make it writable or choose another results folder",
     errno.EACCES: "the permission is missing; make the folder writable or choose another results folder",
     errno.EPERM: "the permission is missing; make the folder writable or choose another results folder",
@@ -36,9 +37,7 @@ def clear_write_errors(path: Path) -> Iterator[None]:
         cure = _CURES.get(_error_number(error))
         if cure is None:
             raise
-        raise CannotWrite(
-            f"Cannot write {path}: {cure}, then run snakemake again; whatever was complete is kept."
-        ) from error
+        raise CannotWrite(f"Cannot write {path}: {cure}, then run it again; whatever was complete is kept.") from error
 
 
 def _error_number(error: OSError | SafetensorError) -> int | None:

@@ -36,6 +36,12 @@ def directions() -> Pipeline:
     known = "metrics[map]"
     verdict = "geometry.metrics[map].verdict[datum.order][geometry.places[where + '/' + projection]]"
     ends = formulas(from_="datum.ends[0]", to="datum.ends[1]")
+    whole = "geometry.places[where + '/' + projection] === 0"
+
+    def beside(name: str) -> str:
+        number = f"geometry.metrics[map].{name}[datum.order]"
+        return f"{whole} && isValid({number}) ? format({number}, {known}.format) : '–'"
+
     text = f"{known}.angle ? format(datum.value, '.0f') + '°' : format(datum.value, '.2f')"
     band = f"format(datum.low, {known}.format) + ' to ' + format(datum.high, {known}.format)"
     return Pipeline(
@@ -49,6 +55,8 @@ def directions() -> Pipeline:
                 inside=f"{verdict} === 'i'",
                 text=text,
                 chance=f"isValid(datum.low) ? {band} : '–'",
+                control=beside("control"),
+                replicate=beside("replicate"),
                 similarity=f"{known}.angle ? 1 - datum.value / 90 : datum.value",
                 edge="datum.line",
             ),
@@ -63,7 +71,7 @@ def directions() -> Pipeline:
             ),
             kept(
                 *("id", "name", "row", "column", "row_order", "column_order"),
-                *("text", "chance", "value", "low", "high", "similarity", "inside", "edge"),
+                *("text", "chance", "control", "replicate", "value", "low", "high", "similarity", "inside", "edge"),
             ),
         ),
         ("runs",),

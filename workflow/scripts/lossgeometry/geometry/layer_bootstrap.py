@@ -15,10 +15,14 @@ _SEED = 7
 Key = tuple[str, str, int]
 
 
-def depth_intervals(
-    values: Mapping[Key, np.ndarray], layers: np.ndarray, measured: str
-) -> dict[Key, tuple[float, float]]:
-    """Return the 2.5 and 97.5 percentiles over layers of every global similarity, soft rank and angle.
+def depth_interval(draws: np.ndarray) -> tuple[float, float]:
+    """Return the 2.5 and 97.5 percentiles of what `depth_draws` gives."""
+    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def depth_draws(values: Mapping[Key, np.ndarray], layers: np.ndarray, measured: str) -> dict[Key, np.ndarray]:
+    """Return every global similarity, soft rank and angle over resampled layers, the same resamples for all pairs.
 
     Parameters
     ----------
@@ -31,7 +35,7 @@ def depth_intervals(
 
     Returns
     -------
-    Intervals by key; empty for fewer than two layers. Norms, which add up over layers, have none.
+    `DRAWS` values by key; empty for fewer than two layers. Norms, which add up over layers, have none.
     """
     names, cluster = np.unique(layers, return_inverse=True)
     if len(names) < 2:
@@ -61,8 +65,7 @@ def depth_intervals(
             with np.errstate(invalid="ignore"):
                 draws = weights[:, defined] @ value[defined] / weights[:, defined].sum(axis=1)
         if not np.isnan(draws).all():
-            low, high = np.nanpercentile(draws, [2.5, 97.5])
-            found[key] = float(low), float(high)
+            found[key] = draws
     return found
 
 

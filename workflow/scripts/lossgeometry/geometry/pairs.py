@@ -48,7 +48,7 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
         Their run ids, for notes.
     k
         Leading directions to compare. Where a module has fewer, angles are undefined, and they are given once more at
-        the largest number that every nonzero module has.
+        the largest number that nine in ten of the nonzero modules have; notes count the others.
     reference
         Which of the two the orthogonal fraction is measured against: 0 or 1.
 
@@ -59,8 +59,9 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
     """
     b = named_like(b, a)
     common, left_out = _match(a, b, names)
-    ranks = [min(a.rank(module), b.rank(module)) for module in common]
-    available = min([k, *(rank for rank in ranks if rank)])
+    ranks = {module: min(a.rank(module), b.rank(module)) for module in common}
+    moved = sorted(rank for rank in ranks.values() if rank)
+    available = min(k, moved[len(moved) // 10]) if moved else k
     setting = Setting(names, tuple(sorted({k, available})), reference)
     measured: dict[str, dict[Key, Measurement | str]] = {}
     maps: dict[str, dict[str, np.ndarray]] = {}
@@ -75,6 +76,7 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
             group = (place[module].projection, svd_a.shape, svd_a.rank, svd_b.rank)
             groups.setdefault(group, []).append(module)
             lean.add(group, svd_a, svd_b)
+        if ranks[module] >= available:
             maps[module] = {
                 "output": _similarity_map(svd_a.u, svd_b.u, available),
                 "input": _similarity_map(svd_a.v, svd_b.v, available),
@@ -90,8 +92,13 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
         if scope.scope == "projection":
             widest_first([measured[module] for module in members])
     rows = [row for scope, members in scopes for row in rows_of(scope, [measured[name] for name in members])]
-    if left_out:
-        rows[0] = rows[0]._replace(note=f"over {len(common)} modules; {len(left_out)} not compared")
+    notes = [f"over {len(common)} modules; {len(left_out)} not compared"] if left_out else []
+    if a.base and b.base and a.base.casefold() != b.base.casefold():
+        notes.append(
+            f"other bases, {a.base} and {b.base}: directions mean the same only if one was made from the other"
+        )
+    if notes:
+        rows[0] = rows[0]._replace(note="; ".join(filter(None, [rows[0].note, *notes])))
     return PairGeometry(rows + left_out, list(_map_rows(maps, measured, known, available)))
 
 

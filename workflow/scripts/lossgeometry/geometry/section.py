@@ -1,60 +1,70 @@
 """What the summary says about the directions of the updates."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
 from lossgeometry.geometry import chance
+from lossgeometry.geometry.beside import BEYOND, CANNOT_TELL, WITHIN
+from lossgeometry.report.markdown import escape
+from lossgeometry.report.runs_table import controls_of
 
 
 def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
     """Return the section; empty where the stage did not run."""
-    return _section(frames["geometry"]) if "geometry" in frames else ""
+    return _section(frames["geometry"], controls_of(frames["runs"])) if "geometry" in frames else ""
 
 
 def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return the findings in short."""
-    return _short(frames["geometry"]) if "geometry" in frames else []
+    """Return the findings in short; controls are no finding."""
+    return _short(frames["geometry"], controls_of(frames["runs"])) if "geometry" in frames else []
 
 
-def _section(geometry: pd.DataFrame) -> str:
+def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
     cosine = geometry[(geometry.scope == "global") & (geometry.metric == "cosine")]
     first = geometry[
         (geometry.scope == "global") & (geometry.metric == "angle_first") & (geometry.side == "output")
     ].dropna(subset="value")
     first = first.sort_values("k").drop_duplicates(["run_a", "run_b"], keep="last").set_index(["run_a", "run_b"])
     runs = list(dict.fromkeys([*cosine.run_a, *cosine.run_b]))
+    names = {run: escape(run) + " (control)" * (run in controls) for run in runs}
     values = {(row.run_a, row.run_b): row.value for row in cosine.itertuples()}
     lines = ["## Directions of the updates", "", "Cosine of the stacked updates dW, over all modules:", ""]
-    lines += [f"| | {' | '.join(runs)} |", "|---|" + "---|" * len(runs)]
+    lines += [f"| | {' | '.join(names.values())} |", "|---|" + "---|" * len(runs)]
     for a in runs:
         cells = ["1" if a == b else _signed(values.get((a, b), values.get((b, a)))) for b in runs]
-        lines.append(f"| {a} | {' | '.join(cells)} |")
+        lines.append(f"| {names[a]} | {' | '.join(cells)} |")
     lines += [
         "",
-        "Every pair with its chance level (95 % of unrelated updates that read the same inputs):",
+        "Every pair with its chance level (95 % of unrelated updates that read the same inputs); the cosine of a control, trained"
+        " on shuffled verdicts, with either run; and that of two runs which differ in the order of the data alone, with what"
+        " follows: a pair is further apart than a reshuffle only where both methods have such a replicate:",
         "",
+        "| pair | cosine | chance | control | reshuffle | further apart? | first angle, output side (degrees) | chance | control |",
+        "|" + "---|" * 9,
     ]
-    lines += ["| pair | cosine | chance | first angle, output side (degrees) | chance |", "|---|---|---|---|---|"]
     for row in cosine.itertuples():
         angle = first.loc[(row.run_a, row.run_b)] if (row.run_a, row.run_b) in first.index else None
         shown = (
-            f"{angle.value:.1f} | {chance.band_text(angle.null_mean, angle.null_sd)}"
+            f"{angle.value:.1f} | {chance.band_text(angle.null_mean, angle.null_sd)} | {_signed(angle.control, 1)}"
             if angle is not None
-            else "undefined | "
+            else "undefined | | "
         )
+        reshuffle = "" if pd.isna(row.replicate) else f"{row.replicate:.3f} ({escape(row.replicate_of)})"
         lines.append(
-            f"| {row.run_a} - {row.run_b} | {row.value:.3f} | {chance.band_text(row.null_mean, row.null_sd)} | {shown} |"
+            f"| {names[row.run_a]} - {names[row.run_b]} | {row.value:.3f} | {chance.band_text(row.null_mean, row.null_sd)}"
+            f" | {_signed(row.control)} | {reshuffle} | {'' if pd.isna(row.reshuffle) else row.reshuffle} | {shown} |"
         )
     return "\n".join(lines)
 
 
-def _signed(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _signed(value: float | None, digits: int = 3) -> str:
+    return "" if value is None or pd.isna(value) else f"{value:.{digits}f}"
 
 
-def _short(geometry: pd.DataFrame) -> list[str]:
+def _short(geometry: pd.DataFrame, controls: Collection[str]) -> list[str]:
     cosine = geometry[(geometry.scope == "global") & (geometry.metric == "cosine")].dropna(subset="value")
+    cosine = cosine[~cosine.run_a.isin(controls) & ~cosine.run_b.isin(controls)]
     if cosine.empty:
         return []
     ranked = cosine.sort_values("value", ascending=False, kind="stable")
@@ -62,9 +72,26 @@ def _short(geometry: pd.DataFrame) -> list[str]:
 
     def said(row: pd.Series) -> str:
         band = chance.band_text(row.null_mean, row.null_sd)
-        return f"{row.run_a} and {row.run_b}, cosine {row.value:.3f} (chance {band})"
+        control = "" if pd.isna(row.control) else f"; a control's {row.control:.3f}"
+        return f"{escape(row.run_a)} and {escape(row.run_b)}, cosine {row.value:.3f} (chance {band}{control})"
 
     text = f"**Direction**: most alike are {said(ranked.iloc[0])}"
     if len(ranked) > 1:
         text += f"; least {said(ranked.iloc[-1])}; {inside} of {len(ranked)} pairs are no more alike than chance"
-    return [text]
+    return [text, *_reshuffled(cosine)]
+
+
+def _reshuffled(cosine: pd.DataFrame) -> list[str]:
+    """One line on what the order of the data alone does, where there are replicates."""
+    judged = cosine[cosine.reshuffle.isin([WITHIN, BEYOND, CANNOT_TELL]) & cosine.replicate.notna()]
+    if judged.empty:
+        return []
+    counts = [int((judged.reshuffle == verdict).sum()) for verdict in (WITHIN, BEYOND, CANNOT_TELL)]
+    replicates = ", ".join(
+        f"{value:.3f} ({escape(of)})" for of, value in judged.groupby("replicate_of").replicate.first().items()
+    )
+    return [
+        f"**Reshuffling the data alone** leaves a cosine of {replicates}: of {len(judged)} pairs from one initialisation"
+        f" {counts[0]} are no further apart, {counts[1]} are, {counts[2]} cannot be told"
+        " (`reshuffle_reason` in `tables/geometry.csv`)"
+    ]

@@ -1,6 +1,7 @@
 """What seeds and learning rates do to an update, next to what the loss does: pure functions of cosines between runs."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -193,7 +194,8 @@ def decompose(measure: str, similarity: np.ndarray, labels: Sequence[RunLabel]) 
     -------
     Shares of `common`, `method`, `seed` and `remainder`, which sum to 1; none with fewer than two methods or seeds.
     """
-    seeds = sorted({label.seed for label in labels})
+    # A seed that one method alone has, such as an order replicate, would leave no balanced layout.
+    seeds = sorted(seed for seed, count in Counter(label.seed for label in labels).items() if count > 1)
     place = {(label.method, label.seed): index for index, label in enumerate(labels)}
     methods = [method for method in _by_method(labels) if all((method, seed) in place for seed in seeds)]
     if len(methods) < 2 or len(seeds) < 2:

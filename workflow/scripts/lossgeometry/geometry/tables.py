@@ -32,6 +32,31 @@ VALUE = (
     Column("null_sd", "standard deviation for unrelated updates", "as `value`"),
 )
 NOTE = Column("note", "why the value is undefined, what it leaves out, or where its chance level is from")
+BESIDE = (
+    Column(
+        "control",
+        "the same between a control on shuffled verdicts and either run, whichever pair is more alike, from one initialisation"
+        " where the two runs share theirs: what training on this base gives by itself; empty without a control",
+        "as `value`",
+    ),
+    Column(
+        "replicate",
+        "the same between two runs that differ in the order of the data alone, mean over the replicates named in"
+        " `replicate_of` of `geometry`; empty for runs of two initialisations",
+        "as `value`",
+    ),
+)
+RESHUFFLE = (
+    Column("replicate_low", "lower end of the replicates' spread over layers; global cosine only, as all that follow"),
+    Column("replicate_high", "upper end of that spread"),
+    Column("replicate_of", "methods of these replicates: those of the pair, or others where neither has one"),
+    Column(
+        "reshuffle",
+        "`within a reshuffle`: no further apart than reshuffling the data sets every replicate; `beyond a reshuffle`:"
+        " further than for both methods; or `cannot tell`; empty for runs that were not trained here, and for controls",
+    ),
+    Column("reshuffle_reason", "why it cannot be told, and what to add"),
+)
 VERDICT = Column(
     "verdict",
     "`inside chance`: within 1.96 null_sd of null_mean; else `above chance` or `below chance`; empty without a null",
@@ -60,17 +85,25 @@ TABLES = (
                 "depth_low", "lower end of the spread over layers (a bootstrap over layers); global only", "as `value`"
             ),
             Column("depth_high", "upper end of that spread", "as `value`"),
+            *BESIDE,
+            *RESHUFFLE,
             NOTE,
             VERDICT,
         ),
         _pairs,
         None,
     ),
-    Table("layers", "One metric of one pair over one layer", (*RUN_PAIR, LAYER, *VALUE, NOTE, VERDICT), _pairs, None),
+    Table(
+        "layers",
+        "One metric of one pair over one layer",
+        (*RUN_PAIR, LAYER, *VALUE, *BESIDE, NOTE, VERDICT),
+        _pairs,
+        None,
+    ),
     Table(
         "modules",
         "One metric of one pair in one weight matrix",
-        (*RUN_PAIR, Column("module", "name of the weight matrix"), LAYER, PROJECTION, *VALUE, NOTE, VERDICT),
+        (*RUN_PAIR, Column("module", "name of the weight matrix"), LAYER, PROJECTION, *VALUE, *BESIDE, NOTE, VERDICT),
         _pairs,
         None,
         "parquet",

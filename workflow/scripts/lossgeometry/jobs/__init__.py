@@ -5,6 +5,28 @@ read must not run it again. Functions that end in ``speed`` return what changes 
 from comparing it. Functions that end in ``modules`` return the library files that a job loads by name, which no import shows.
 """
 
-from lossgeometry.jobs import evaluation, function_space, grading, pairs, report, rollouts, teacher, training, weights
+from lossgeometry.jobs import (
+    audit,
+    evaluation,
+    function_space,
+    grading,
+    pairs,
+    report,
+    rollouts,
+    teacher,
+    training,
+    weights,
+)
 
-__all__ = ["evaluation", "function_space", "grading", "pairs", "report", "rollouts", "teacher", "training", "weights"]
+__all__ = [
+    "audit",
+    "evaluation",
+    "function_space",
+    "grading",
+    "pairs",
+    "report",
+    "rollouts",
+    "teacher",
+    "training",
+    "weights",
+]

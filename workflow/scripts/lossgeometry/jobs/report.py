@@ -35,6 +35,7 @@ def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
         ),
         rank=config.lora.rank,
         targets=config.lora.target_modules,
+        sampling=tuple(label for label in config.methods if not method_module(label.partition("@")[0]).OFFLINE),
     )
     return {"paper": paper, "sections": list(sections), "run": run.told()}
 
@@ -61,9 +62,14 @@ def _method_in_words(label: str) -> MethodInWords:
 
 
 def _facts(config: Config) -> Told:
-    facts = {"student": config.student_name}
-    if config.trained:
-        targets = ", ".join(name.removesuffix("_proj") for name in config.lora.target_modules)
-        facts["adapter"] = f"LoRA, rank {config.lora.rank}, on {targets}"
-        facts["training"] = f"{config.training.steps} steps of {config.training.batch_size}"
-    return facts
+    if not config.trained:
+        # Of supplied updates the student is the base only where something is attached to it, or subtracted from it.
+        measured = config.evaluated or config.connectivity_pairs or config.representation_pairs
+        used = measured or config.geometry.relation_to_base or any(run.needs_base for run in config.runs.values())
+        return {"base": config.student_name} if used else {}
+    targets = ", ".join(name.removesuffix("_proj") for name in config.lora.target_modules)
+    return {
+        "student": config.student_name,
+        "adapter": f"LoRA, rank {config.lora.rank}, on {targets}",
+        "training": f"{config.training.steps} steps of {config.training.batch_size}",
+    }

@@ -1,6 +1,7 @@
 """What the jobs that train are told."""
 
 from lossgeometry.experiment.config import Config
+from lossgeometry.experiment.runs import Run
 from lossgeometry.jobs.blocks import Told, engine_path, only
 from lossgeometry.jobs.grading import module, verdicts
 from lossgeometry.methods import method_module
@@ -34,7 +35,13 @@ def adapter(config: Config, run_id: str) -> Told:
         "prompt_suffix": config.prompt_suffix,
         "reward": verdicts(config, "train"),
         **control,
+        **composed(config, run),
     }
+
+
+def composed(config: Config, run: Run) -> Told:
+    """Return the composition of a run's rollouts; nothing for all of them."""
+    return {"composition": config.rollouts.compose[run.composition].told()} if run.composition else {}
 
 
 def modules(config: Config, run_id: str) -> list[str]:

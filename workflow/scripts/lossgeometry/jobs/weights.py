@@ -8,8 +8,8 @@ from lossgeometry.settings.edits import Edit
 
 
 def update(config: Config, run: str) -> Told:
-    """Return what the decomposition of a run's update depends on: a full fine-tune is cut at a rank."""
-    return {"rank": config.geometry.fine_tune_rank} if config.runs[run].whole_model else {}
+    """Return what the decomposition of a run's update depends on: what has no low rank is cut at one."""
+    return {"rank": config.geometry.fine_tune_rank} if config.runs[run].needs_base else {}
 
 
 def base_spectra(config: Config) -> Told:
@@ -35,15 +35,24 @@ def pairs_table(config: Config) -> Told:
     return {"pairs": pairs, "runs": {run.id: _identity(run) for run in config.runs.values()}}
 
 
+def representations_table(config: Config) -> Told:
+    """Return what the table of hidden states depends on beside the pairs' files."""
+    pairs = config.representation_pairs
+    return {"pairs": [list(pair) for pair in pairs], "runs": {run: _identity(config.runs[run]) for run in config.runs}}
+
+
 def _identity(run: Run) -> Told:
     """Return what tells a run apart in the tables; one that was not trained here has no learning rate or seed."""
     learning_rate, seed = (run.learning_rate, run.seed) if run.origin == "trained" else (None, "")
-    return {"method": run.label, "learning_rate": learning_rate, "seed": seed}
+    init, order = (run.init_seed, run.order_seed) if run.origin == "trained" else (None, None)
+    identity = {"method": run.label, "learning_rate": learning_rate, "seed": seed}
+    return identity | {"init": init, "order": order, "control": bool(run.control)}
 
 
 def swept_runs(config: Config) -> list[Run]:
-    """Return the trained runs of methods that have several seeds or learning rates."""
-    return [run for run in config.trained if sum(other.label == run.label for other in config.trained) > 1]
+    """Return the trained runs of methods that have several seeds or learning rates; a control is no method."""
+    runs = [run for run in config.trained if not run.control]
+    return [run for run in runs if sum(other.label == run.label for other in runs) > 1]
 
 
 def sweeps(config: Config) -> Told:

@@ -24,6 +24,12 @@ class Options(Block):
     """`one_per_prompt`: the first correct and the first wrong rollout; `all_cross`: every combination of the two."""
 
 
+def pair_loss(pairs, options):
+    """Return the loss of each pair, (pairs,)."""
+    chosen, rejected = pairs.chosen - pairs.reference_chosen, pairs.rejected - pairs.reference_rejected
+    return -(options.beta * (chosen - rejected)).sigmoid().log()
+
+
 def train(job, options):
     """Train one adapter."""
     from lossgeometry.training.preference import train_preference

@@ -24,6 +24,13 @@ class Options(Block):
     """`one_per_prompt`: the first correct and the first wrong rollout; `all_cross`: every combination of the two."""
 
 
+def pair_loss(pairs, options):
+    """Return the loss of each pair, (pairs,)."""
+    chosen = (pairs.chosen - pairs.reference_chosen) / pairs.chosen_tokens
+    rejected = (pairs.rejected - pairs.reference_rejected) / pairs.rejected_tokens
+    return (chosen - rejected - 1 / (2 * options.beta)) ** 2
+
+
 def train(job, options):
     """Train one adapter."""
     from lossgeometry.training.preference import train_preference

@@ -25,6 +25,12 @@ class Options(Block):
     """w of wrong rollouts; the paper balances the two sums of weights when one side is rare."""
 
 
+def row_loss(rows, options):
+    """Return the loss of each rollout, (rows,), at the reference point 0: exact at the base, where no log-ratio differs."""
+    weight = options.desirable_weight * rows.right + options.undesirable_weight * (1 - rows.right)
+    return weight * (1 - ((2 * rows.right - 1) * options.beta * (rows.log_prob - rows.reference)).sigmoid())
+
+
 def train(job, options):
     """Train one adapter."""
     from lossgeometry.training.unpaired import train_unpaired

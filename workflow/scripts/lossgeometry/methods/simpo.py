@@ -25,6 +25,12 @@ class Options(Block):
     """`one_per_prompt`: the first correct and the first wrong rollout; `all_cross`: every combination of the two."""
 
 
+def pair_loss(pairs, options):
+    """Return the loss of each pair, (pairs,)."""
+    chosen, rejected = pairs.chosen / pairs.chosen_tokens, pairs.rejected / pairs.rejected_tokens
+    return -(options.beta * (chosen - rejected) - options.gamma).sigmoid().log()
+
+
 def train(job, options):
     """Train one adapter."""
     from lossgeometry.training.reference_free import train_reference_free

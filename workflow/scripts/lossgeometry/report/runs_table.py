@@ -53,3 +53,9 @@ def _device_columns(curve: pd.DataFrame, device: dict[str, Any]) -> dict[str, An
         columns["tokens_per_second"] = curve.tokens.iloc[-1] / seconds
         columns["mfu"] = curve.flop.sum() / (seconds * peak_flops(device["name"]) * device["count"])
     return columns
+
+
+def controls_of(runs: pd.DataFrame) -> dict[str, str]:
+    """Return what kind of control a run is, by its id, for those that are one."""
+    named = runs[runs.control.notna()]
+    return dict(zip(named.run, named.control, strict=True))

@@ -22,7 +22,7 @@ def _section(sensitivity: pd.DataFrame) -> str:
         "## Seeds and learning rates beside the loss",
         "",
         "The pairs of runs in which one thing varies. A loss matters only as far as its pairs are further apart than"
-        " those of a seed or of a learning rate. Two initialisations share no A, so their cosine is low even where both"
+        " those of a seed or of a learning rate. Two initialisations share no A, so their cosine is lower even where both"
         " learnt the same function: the barrier and the accuracy tell.",
         "",
         table(_by_what_varies(sensitivity), {"norm ratio": "{:.2f}", "pairs": "{:d}"}),
@@ -55,7 +55,7 @@ def _by_what_varies(sensitivity: pd.DataFrame) -> pd.DataFrame:
                 ),
                 "norm ratio": ratio.median(),
                 "highest barrier (95 %)": _largest_barrier(measured),
-                "largest change of accuracy": "" if math.isnan(change) else f"{change:.1%}",
+                "largest change of accuracy": "" if math.isnan(change) else f"{100 * change:.1f} points",
             }
         )
     return pd.DataFrame(lines)

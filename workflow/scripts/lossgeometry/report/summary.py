@@ -55,17 +55,25 @@ def in_short(modules: Sequence[ModuleType], frames: Mapping[str, pd.DataFrame]) 
 
 def _what_was_run(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
     runs = frames["runs"]
-    lines = [f"# {escape(run.experiment)}: what the loss does to the weights", ""]
+    subject = "what the loss does to the weights" if run.trained else "what the adapters do to the weights"
+    lines = [f"# {escape(run.experiment)}: {subject}", ""]
     if run.trained:
+        controls = runs[runs.control.notna()]
+        sampling = f", but {escape(' and '.join(run.sampling))} sample their own completions of the same prompts"
         lines.append(
-            f"{len(runs)} adapters were compared. They share the base ({escape(run.student)}), the rollouts (sampled from"
-            f" {escape(run.teacher)}) and,"
-            f" within a seed, the LoRA initialisation (rank {run.rank} on"
-            f" {escape(', '.join(run.targets))});"
-            " only the loss differs, and the data that a loss takes from the rollouts."
+            f"{len(runs) - len(controls)} adapters were compared. Those trained here share the base ({escape(run.student)}) and,"
+            f" within an initial seed, the LoRA initialisation (rank {run.rank} on {escape(', '.join(run.targets))}). They take"
+            f" their texts from one set of rollouts (sampled from {escape(run.teacher)}){sampling * bool(run.sampling)}. Two of one"
+            " seed differ in the loss, with what it takes of the texts, and in the learning rate where their names say so."
         )
+        if len(controls):
+            named = ", ".join(f"{escape(row.run)} ({escape(row.control)})" for row in controls.itertuples())
+            lines += ["", f"Beside them stand {len(controls)} controls, which no finding counts: {named}."]
     else:
-        lines.append(f"{len(runs)} adapters supplied by the user were compared.")
+        lines.append(
+            f"{len(runs)} updates supplied by the user were compared: {escape(', '.join(runs.method))}. How they were made is"
+            " not known here; what is said of them is said of their weights."
+        )
     if run.tiny_student and run.trained:
         lines += [
             "",
@@ -112,14 +120,21 @@ def _time(benchmarks: Path, known: set[str]) -> str:
 
 
 def _caveats(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
-    lines = [
-        "## Caveats",
-        "",
-        "- Agreement on the input side within one seed is forced by the shared initialisation of A: read it against its chance"
-        " level, or across seeds.",
-        "- The best accuracy may mean the smallest move: compare with the base's row.",
-        "- Equal steps are not equal epochs: a method that takes fewer rollouts sees each of them more often.",
-    ]
+    lines = ["## Caveats", ""]
+    if run.trained:
+        lines += [
+            "- Agreement on the input side within one seed is forced by the shared initialisation of A: read it against its"
+            " chance level, or across seeds.",
+            "- Equal steps are not equal epochs: a method that takes fewer rollouts sees each of them more often.",
+        ]
+    else:
+        lines += [
+            "- Adapters of one base read alike inputs, and more so if they started from one A: read the input side against its"
+            " chance level.",
+            "- Updates are comparable only if they were made from one base model.",
+        ]
+    if "accuracy" in frames:
+        lines.append("- The best accuracy may mean the smallest move: compare with the base's row.")
     if "accuracy" in frames and frames["accuracy"].truncation_flag.any():
         lines.append("- Rows marked **!** have more than 1 % truncated completions; their accuracy reads too low.")
     if run.trained and run.one_seed:

@@ -34,7 +34,7 @@ def _section(cka: pd.DataFrame) -> str:
         "Hidden states after the last block, on the same held-out solutions, with 95 % intervals over sequences, and"
         " the layer where the debiased CKA is lowest. CKA is debiased unless it says otherwise. Two models with one"
         " base have a high CKA because of that base: the residual and the cosine of their shifts from it are not blind"
-        " to it.",
+        " to it. After a semicolon: the same between a control, trained on shuffled verdicts, and either run.",
         "",
         f"| pair | {' | '.join(HEADINGS[name] for name in estimators)} | lowest CKA |",
         f"|---|{'---|' * len(estimators)}---|",
@@ -48,7 +48,8 @@ def _section(cka: pd.DataFrame) -> str:
 def _cell(row: pd.Series) -> str:
     if pd.isna(row["value"]):
         return f"undefined: {row['note']}"
-    return f"{row['value']:.4f} ({row['low']:.4f}, {row['high']:.4f})"
+    text = f"{row['value']:.4f} ({row['low']:.4f}, {row['high']:.4f})"
+    return text if pd.isna(row["control"]) else f"{text}; {row['control']:.4f}"
 
 
 def _lowest(rows: pd.DataFrame) -> str:

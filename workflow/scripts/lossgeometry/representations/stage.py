@@ -68,6 +68,12 @@ CKA = Table(
         Column("high", "upper end of that interval"),
         Column("null_mean", "what the estimator gives for unrelated states, where that is known"),
         Column("null_sd", "its standard deviation, where that is known"),
+        Column(
+            "control",
+            "the same between a control on shuffled verdicts and either run, whichever pair is more alike; empty without one",
+            "as `value`",
+        ),
+        Column("replicate", "the same between two runs that differ in the order of the data alone, as in `geometry`"),
         Column("note", "why the value or its chance level is undefined"),
     ),
     _asked,

@@ -20,7 +20,7 @@ def _section(rollouts: pd.DataFrame) -> str:
             f" {row.groups_mixed:.1%} of the prompts have both correct and wrong completions, {row.groups_all_correct:.1%} only"
             f" correct and {row.groups_all_wrong:.1%} only wrong ones. {row.truncated:.1%} were cut by the token budget.",
             "",
-            "Read the geometry against these shares: the fewer rollouts are wrong, the less can any loss differ from SFT, and a"
-            " preference loss learns from the mixed prompts alone.",
+            "Read the geometry against these shares: RFT and RIFT differ from SFT in nothing but what they do with the wrong"
+            " rollouts, and a preference loss learns from the mixed prompts alone.",
         ]
     )

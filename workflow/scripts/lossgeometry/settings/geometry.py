@@ -10,7 +10,7 @@ class Geometry(Block):
 
     k: int = Field(10, ge=1)
     """Leading singular directions that angles and subspace similarities compare; the paper takes 10. Where a module's update has
-    a lower rank, they are undefined there and given again at the largest number that every module has."""
+    a lower rank, they are undefined there and given again at the largest number that nine in ten modules have."""
     reference: str = "sft"
     """Method label (or adapter name) that the orthogonal fraction is measured against; in a pair without it, the pair's first."""
     relation_to_base: bool = False

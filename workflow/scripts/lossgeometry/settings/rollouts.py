@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_serializer, model_validator
 
 from lossgeometry.settings.block import Block
+from lossgeometry.settings.composition import Composition
 
 DECIDED = ("temperature", "top_p", "top_k", "max_tokens", "seed")
 """Parameters of a request that other keys decide; `engine.body` can only leave them out."""
@@ -160,6 +161,8 @@ class Rollouts(Block):
     another number counts once the folder rollouts/shards of the results is deleted."""
     seed: int = Field(0, ge=0)
     """Seed of sampling: sample s of prompt p has a seed of its own, whatever batch or shard it falls into."""
+    compose: dict[str, Composition] = {}
+    """Subsamples of the rollouts in other proportions, by name; `composition` of a method chooses one."""
     file: str = ""
     """Import these rollouts (JSONL or parquet with problem, answer, completion, and where known sample and finish_reason)
     instead of sampling any; their problems are the prompts, so `prompts` stays away."""

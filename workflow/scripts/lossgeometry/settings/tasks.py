@@ -5,9 +5,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from lossgeometry.settings.block import Block
+from lossgeometry.settings.composition import Composition
 from lossgeometry.settings.models import Problems
 from lossgeometry.settings.rollouts import Sampling
 
+COMPOSITION = Field(None, json_schema_extra={"neutral": None})
 GRADER = Field("math_verify", json_schema_extra={"neutral": "math_verify"})
 
 
@@ -82,6 +84,7 @@ class TrainedAdapter(Block):
     prompt_suffix: str
     reward: Reward
     verdicts: Literal["graded", "shuffled"] = Field("graded", json_schema_extra={"neutral": "graded"})
+    composition: Composition | None = COMPOSITION
 
 
 class Losses(Block):
@@ -166,6 +169,8 @@ class Summary(Block):
     """Whether every method was trained with one seed alone."""
     rank: int
     targets: tuple[str, ...]
+    sampling: tuple[str, ...]
+    """Methods that sample their own completions."""
 
 
 class MethodInWords(Block):
@@ -188,3 +193,31 @@ class Page(Block):
     """Modules of the stages' charts."""
     tables: dict[str, tuple[str, ...] | None]
     """For every table of the page its columns, or None for all of them."""
+
+
+class AuditedLoss(Block):
+    """One loss whose gradient is measured."""
+
+    label: str
+    method: str
+    options: dict[str, Any]
+    """The method's own hyper-parameters."""
+    verdicts: Literal["graded", "shuffled"] = Field("graded", json_schema_extra={"neutral": "graded"})
+    composition: Composition | None = COMPOSITION
+
+
+class AuditedLosses(Block):
+    """The gradients of all offline losses at one point."""
+
+    losses: tuple[AuditedLoss, ...]
+    batch_size: int
+    """Rows, or preference pairs, of an optimiser step."""
+    max_length: int
+    prompt_suffix: str
+    order_seed: int
+    """Draws the shuffled verdicts."""
+    prompts: int
+    """Most prompts that are measured; 0 for all."""
+    folds: int
+    precision: Literal["float32", "bfloat16"]
+    tokens_per_batch: int

@@ -93,5 +93,8 @@ class Method(Block):
     """`shuffled` makes a control: the rewards are permuted among the rollouts of each prompt (by the seed of the order), so
     that groups, pairs and advantages are as many and as large, and only which rollout is right is lost. What its update
     shares with others is what training on this base and these texts gives by itself. Offline methods only."""
+    composition: str = ""
+    """Key of `rollouts.compose`: the subsample that this entry trains on; empty for all rollouts. Offline methods only. Methods are
+    compared within one composition."""
     options: dict[str, Any] = {}
     """The method's own hyper-parameters; its module declares and checks them."""

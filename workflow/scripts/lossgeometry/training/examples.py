@@ -5,6 +5,7 @@ import pandas as pd
 from datasets import Dataset
 
 from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
+from lossgeometry.rollouts.composing import compose
 from lossgeometry.training.order import training_order
 from lossgeometry.training.training_job import TrainingJob
 
@@ -30,6 +31,10 @@ def read_rollouts(job: TrainingJob) -> pd.DataFrame:
     job.require(
         len(rollouts), "every completion is empty; check what the teacher answers, and rollouts.engine.reasoning"
     )
+    if job.composition is not None:
+        before = len(rollouts)
+        rollouts = compose(rollouts, job.composition)
+        job.skip("not in the composition of this run", before - len(rollouts))
     if job.verdicts == "shuffled":
         draw = np.random.default_rng(job.order_seed)
         before = rollouts.reward

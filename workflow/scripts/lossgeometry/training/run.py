@@ -70,6 +70,7 @@ def train(
         rank=int(os.environ.get("RANK", "0")),
         reward=task.reward.model_dump(),
         verdicts=task.verdicts,
+        composition=task.composition,
     )
     method.train(job, method.Options.from_told(options))
     if job.rank:

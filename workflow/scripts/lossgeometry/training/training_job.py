@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lossgeometry.errors import InputError
+from lossgeometry.settings.composition import Composition
 from lossgeometry.settings.training import Training
 
 
@@ -33,6 +34,8 @@ class TrainingJob:
     reward: dict[str, Any] = field(default_factory=dict)
     verdicts: str = "graded"
     """`graded`, or `shuffled` for a control: see `Method.verdicts`."""
+    composition: Composition | None = None
+    """Which of the rollouts it trains on; None for all."""
     skipped: dict[str, int] = field(default_factory=dict)
     """Why rows were left out, and how many: each method adds to it, and run.json lists it."""
     counted: dict[str, int] = field(default_factory=dict)

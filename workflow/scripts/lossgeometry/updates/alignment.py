@@ -18,6 +18,7 @@ class _Renamed(Update):
             {old[name] for name in update.transposed},
             {old[name]: share for name, share in update.left_out.items()},
         )
+        self.base = update.base
 
     def svd(self, module: str) -> CompactSVD:
         return self._update.svd(self._names[module])

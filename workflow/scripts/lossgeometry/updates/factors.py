@@ -7,6 +7,8 @@ import numpy as np
 
 from lossgeometry.errors import InputError
 
+_LARGEST = 1e50
+
 
 class Factors(NamedTuple):
     """The update s B A of one module."""
@@ -60,8 +62,9 @@ def checked_factors(source: str, module: str, b: np.ndarray, a: np.ndarray, scal
 
 
 def require_finite(source: str | Path, module: str, *arrays: np.ndarray) -> None:
-    """Raise InputError if arrays hold NaN or infinity; a sum is finite only if every term is."""
-    if not all(np.isfinite(array.sum()) for array in arrays):
+    """Raise InputError if arrays hold NaN, infinity, or numbers whose fourth powers are no numbers any more."""
+    # A sum is finite only if every term is.
+    if not all(abs(array.sum()) < _LARGEST for array in arrays):
         raise InputError(
             f"{source}: {module} holds values that are not finite (its training diverged); leave this adapter out"
         )

@@ -12,14 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from lossgeometry.errors import InputError
+from lossgeometry.files.progress import tracked
 from lossgeometry.files.safetensors import TensorFolder
+from lossgeometry.updates.base import BaseWeights
 from lossgeometry.updates.factors import require_finite
-from lossgeometry.updates.names import bare, block_of, natural_order
+from lossgeometry.updates.names import block_of, natural_order
 from lossgeometry.updates.svd import CompactSVD, compact_svd
 from lossgeometry.updates.update import Decomposed
 
 _DENSE_UP_TO = 512
-_MOST_ITERATIONS = 40
+_MOST_ITERATIONS = 4
 _CONV1D = ("c_attn", "q_attn", "c_fc", "c_proj")
 
 
@@ -56,14 +58,15 @@ def read_fine_tunes(base: str | Path, folders: Sequence[str | Path], rank: int) 
     """
     if rank < 1:
         raise InputError(f"rank {rank} keeps nothing of a fine-tune; keep 1 or more")
-    weights, others = TensorFolder(base), [_Tuned(folder) for folder in folders]
+    weights, others = TensorFolder(base), [BaseWeights(folder) for folder in folders]
     names, skipped = _matrices(weights, others)
     transposed = conv1d_modules({name.removesuffix(".weight"): weights.shapes[name] for name in names})
     digests = [hashlib.sha256() for _ in folders]
     svds: list[dict[str, CompactSVD]] = [{} for _ in folders]
     left_out: list[dict[str, float]] = [{} for _ in folders]
     changed = np.zeros((len(folders), 2))
-    for name in names:
+    sizes = [float(np.prod(weights.shapes[name])) * min(weights.shapes[name]) for name in names]
+    for name in tracked(names, "decomposing", sizes):
         module = name.removesuffix(".weight")
         start = weights.read(name).astype(np.float64)
         require_finite(base, module, start)
@@ -103,19 +106,7 @@ def _stack(module: str) -> str:
     return block_of(module).rpartition(".")[0]
 
 
-class _Tuned(TensorFolder):
-    """A fine-tune, whose tensors are also found where their names differ from the base's in wrappers alone."""
-
-    def __init__(self, folder: str | Path):
-        super().__init__(folder)
-        self._bare = {bare(name): name for name in self.shapes}
-
-    def place(self, name: str) -> str:
-        """Return the name that a tensor of the base has here."""
-        return name if name in self.shapes else self._bare.get(bare(name), name)
-
-
-def _matrices(weights: TensorFolder, others: Sequence[_Tuned]) -> tuple[list[str], dict[str, str]]:
+def _matrices(weights: TensorFolder, others: Sequence[BaseWeights]) -> tuple[list[str], dict[str, str]]:
     """Return the weight matrices of numbered layers that all have in one shape, and why not for the rest."""
     names, skipped = [], {}
     for name in sorted(weights.shapes, key=natural_order):
@@ -136,20 +127,40 @@ def _matrices(weights: TensorFolder, others: Sequence[_Tuned]) -> tuple[list[str
 def truncated_svd(matrix: np.ndarray, rank: int, oversampling: int = 16, tolerance: float = 1e-9) -> CompactSVD:
     """Return the leading singular triplets of a dense (m, n) float64 matrix, at most `rank` of them.
 
-    Block subspace iteration (Halko, Martinsson and Tropp 2011, doi:10.1137/090771806) from a fixed start, until the
-    triplets leave residuals below `tolerance` times the largest singular value; a spectrum too flat for that is
-    decomposed in full. `oversampling` further directions are carried along: with more, fewer iterations are needed.
+    Block subspace iteration (Halko, Martinsson and Tropp 2011, doi:10.1137/090771806) until the triplets leave residuals below
+    `tolerance` times the largest singular value: from a fixed random start, which is enough where few directions lead, and
+    from the eigenvectors of the smaller Gram matrix, whose rounding the iteration takes away. What neither brings to
+    the tolerance is decomposed in full. `oversampling` further directions are carried along.
     """
     block = rank + oversampling
     if min(matrix.shape) > max(_DENSE_UP_TO, 2 * block):
-        basis = np.linalg.qr(matrix @ np.random.default_rng(0).standard_normal((matrix.shape[1], block)))[0]
-        for _ in range(_MOST_ITERATIONS):
-            inputs = np.linalg.qr(matrix.T @ basis)[0]
-            svd = compact_svd(matrix @ inputs, inputs.T)
-            residual = matrix.T @ svd.u[:, :rank] - svd.v[:, :rank] * svd.s[:rank]
-            if not svd.rank or np.abs(residual).max() < tolerance * svd.s[0]:
-                return CompactSVD(svd.u[:, :rank], svd.s[:rank], svd.v[:, :rank])
-            basis = svd.u
+        for start in (_random_outputs, _gram_outputs):
+            svd = _iterated(matrix, start(matrix, block), rank, tolerance)
+            if svd is not None:
+                return svd
     u, s, vt = np.linalg.svd(matrix, full_matrices=False)
     kept = slice(0, min(rank, int(np.sum(s > max(matrix.shape) * np.finfo(np.float64).eps * s[0]))))
     return compact_svd(u[:, kept] * s[kept], vt[kept])
+
+
+def _random_outputs(matrix: np.ndarray, count: int) -> np.ndarray:
+    return matrix @ np.random.default_rng(0).standard_normal((matrix.shape[1], count))
+
+
+def _gram_outputs(matrix: np.ndarray, count: int) -> np.ndarray:
+    if matrix.shape[0] < matrix.shape[1]:
+        return np.linalg.eigh(matrix @ matrix.T)[1][:, -count:]
+    return matrix @ np.linalg.eigh(matrix.T @ matrix)[1][:, -count:]
+
+
+def _iterated(matrix: np.ndarray, outputs: np.ndarray, rank: int, tolerance: float) -> CompactSVD | None:
+    """Return the leading triplets by subspace iteration from output directions, (m, p); None if they do not converge soon."""
+    basis = np.linalg.qr(outputs)[0]
+    for _ in range(_MOST_ITERATIONS):
+        inputs = np.linalg.qr(matrix.T @ basis)[0]
+        svd = compact_svd(matrix @ inputs, inputs.T)
+        residual = matrix.T @ svd.u[:, :rank] - svd.v[:, :rank] * svd.s[:rank]
+        if not svd.rank or np.abs(residual).max() < tolerance * svd.s[0]:
+            return CompactSVD(svd.u[:, :rank], svd.s[:rank], svd.v[:, :rank])
+        basis = svd.u
+    return None

@@ -1,15 +1,12 @@
 """Adapters from the Hugging Face hub."""
 
-import re
 import shutil
 import tempfile
 from pathlib import Path
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.atomic import atomic_folder
-from lossgeometry.updates.folders import CONFIG_FILE, WEIGHTS_FILE
-
-HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)(@(?P<revision>[A-Za-z0-9_.-]+))?")
+from lossgeometry.updates.folders import CONFIG_FILE, HUB_ID, WEIGHTS_FILE, require_source
 
 
 def fetch_adapter(source: str, folder: Path) -> None:
@@ -25,21 +22,21 @@ def fetch_adapter(source: str, folder: Path) -> None:
     InputError
         If it is neither a folder nor a hub id, or the hub does not have it as safetensors.
     """
+    require_source(source)
     match = HUB_ID.fullmatch(source)
     if match is None:
-        raise InputError(
-            f"adapters: {source} is neither an existing folder nor a hub id (owner/name@revision); correct it"
-        )
+        raise InputError(f"{source} is a file; name a folder, or a hub id (owner/name@revision)")
+    import httpx
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import FileMetadataError, HFValidationError, LocalEntryNotFoundError
 
     with tempfile.TemporaryDirectory() as cache, atomic_folder(folder) as partial:
         for name in (CONFIG_FILE, WEIGHTS_FILE):
             try:
                 path = hf_hub_download(match["repository"], name, revision=match["revision"], cache_dir=cache)
-            except (HfHubHTTPError, LocalEntryNotFoundError) as error:
+            except (httpx.HTTPError, FileMetadataError, HFValidationError, LocalEntryNotFoundError) as error:
                 raise InputError(
-                    f"adapters: the hub gave no {name} for {source} ({type(error).__name__}); check the id, the "
+                    f"the hub gave no {name} for {source} ({type(error).__name__}); check the id, the "
                     "revision, your access and the network, or download the folder and name its path"
                 ) from error
             shutil.copyfile(path, partial / name)

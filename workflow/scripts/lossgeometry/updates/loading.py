@@ -11,6 +11,7 @@ from lossgeometry.updates.update import Update
 
 RANK = 64
 """Rank that is kept of a full fine-tune's difference."""
+PICKLE_FILE = "adapter_model.bin"
 
 
 def load(path: str | Path, base: str | Path | None = None, rank: int = RANK) -> Update:
@@ -19,9 +20,9 @@ def load(path: str | Path, base: str | Path | None = None, rank: int = RANK) -> 
     Parameters
     ----------
     base
-        Folder of the model that a full fine-tune started from; read for nothing else.
+        Folder of the base model: what a full fine-tune or DoRA is measured from, and modules that an adapter trained whole.
     rank
-        Largest rank that is kept of a full fine-tune; `left_out` says what that costs.
+        Largest rank that is kept of those; `left_out` says what that costs.
 
     Raises
     ------
@@ -35,10 +36,15 @@ def load(path: str | Path, base: str | Path | None = None, rank: int = RANK) -> 
         return Delta(path)
     if is_checkpoint(path):
         if base is None:
-            raise InputError(f"{path} holds a whole model; name the model that it was tuned from as base")
+            raise InputError(f"{path} holds a whole model; name the folder of the model that it was tuned from as base")
         return read_fine_tunes(base, [path], rank)[0]
     if not path.is_dir():
         raise InputError(f"{path} does not exist; name the folder of an adapter or of a model, or a delta file")
     if not any((path / name).is_file() for name in (CONFIG_FILE, WEIGHTS_FILE)):
         raise InputError(f"{path} holds neither {CONFIG_FILE} nor model.safetensors; name the folder that does")
-    return Adapter(path)
+    if not (path / WEIGHTS_FILE).is_file() and (path / PICKLE_FILE).is_file():
+        raise InputError(
+            f"{path} holds its weights as {PICKLE_FILE}, a pickle, which can run code when it is opened and is not opened "
+            f"here; save the adapter as {WEIGHTS_FILE}"
+        )
+    return Adapter(path, base, rank)

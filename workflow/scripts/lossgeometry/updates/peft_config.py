@@ -2,18 +2,16 @@
 
 import json
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lossgeometry.errors import InputError
 from lossgeometry.updates.folders import CONFIG_FILE
+from lossgeometry.updates.patterns import by_pattern, require_pattern, require_short_work
 
 _DOES_MORE = {
-    "use_dora": "DoRA rescales the columns of the weights, so that its update is not B A and depends on the base",
-    "lora_bias": "it also trains a bias beside B",
     "target_parameters": "it adapts stacked expert parameters, which are no linear modules",
     "layer_replication": "it repeats layers, so that its modules are not those of the base",
     "use_qalora": "QA-LoRA pools the input of A, so that its update is not B A",
@@ -25,17 +23,16 @@ _DOES_MORE = {
 }
 # These start from B A != 0 and subtract it from the base, so that B A is not what training changed.
 _MOVED_BASE = ("pissa", "olora", "loftq", "corda", "lora_ga")
-
-# Beyond these, matching a pattern of a stranger could take for ever: a repeated group, and many repetitions in a row.
-_REPEATED_GROUP = re.compile(r"\)[*+{]")
-_MOST_REPETITIONS = 4
-_LONGEST_PATTERN = 500
+_LARGEST_ALPHA = 1e6
+"""Beyond it the numbers mean nothing, and their squares overflow."""
 
 
 @dataclass(frozen=True)
 class LoraConfig:
     """What a LoRA's factors mean."""
 
+    path: Path
+    """File that says so, for messages."""
     rank: int
     alpha: float
     rank_pattern: dict[str, int]
@@ -43,15 +40,21 @@ class LoraConfig:
     rslora: bool
     transposed: bool
     """Whether the base stores the weights of the adapted modules as (inputs, outputs)."""
+    base: str
+    """Last part of the base model's path or hub id; empty where it is not said."""
 
     def rank_of(self, module: str) -> int:
         """Return the number of rows of a module's A."""
-        return _by_pattern(self.rank_pattern, module, self.rank)
+        return by_pattern(self.rank_pattern, module, self.rank)
 
     def scale_of(self, module: str) -> float:
         """Return s: alpha / r, or alpha / sqrt(r) under rsLoRA."""
-        rank, alpha = self.rank_of(module), _by_pattern(self.alpha_pattern, module, self.alpha)
+        rank, alpha = self.rank_of(module), by_pattern(self.alpha_pattern, module, self.alpha)
         return alpha / math.sqrt(rank) if self.rslora else alpha / rank
+
+    def require_patterns(self, modules: Iterable[str]) -> None:
+        """Raise InputError if looking these modules up could take for ever."""
+        require_short_work(f"{self.path}:", [*self.rank_pattern, *self.alpha_pattern], modules)
 
 
 def read_config(folder: Path) -> LoraConfig:
@@ -77,11 +80,6 @@ def read_config(folder: Path) -> LoraConfig:
     for key, reason in _DOES_MORE.items():
         if config.get(key):
             raise InputError(f"{folder} cannot be compared ({key}): {reason}; bring an adapter with plain LoRA")
-    if config.get("bias", "none") != "none":
-        raise InputError(
-            f"{folder} cannot be compared (bias): it also trains the biases of the base; "
-            "bring an adapter with plain LoRA"
-        )
     start = str(config.get("init_lora_weights", True)).lower()
     if start.startswith(_MOVED_BASE):
         raise InputError(
@@ -93,12 +91,14 @@ def read_config(folder: Path) -> LoraConfig:
             raise InputError(f"{path} has no positive {key}; save the adapter again")
         _check_patterns(path, patterns, config.get(patterns) or {}, check)
     return LoraConfig(
+        path,
         config["r"],
         config["lora_alpha"],
         config.get("rank_pattern") or {},
         config.get("alpha_pattern") or {},
         bool(config.get("use_rslora")),
         bool(config.get("fan_in_fan_out")),
+        str(config.get("base_model_name_or_path") or "").rstrip("/").rpartition("/")[2],
     )
 
 
@@ -107,26 +107,11 @@ def _is_rank(value: object) -> bool:
 
 
 def _is_alpha(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value < math.inf
+    return type(value) in (int, float) and 0 < value <= _LARGEST_ALPHA
 
 
 def _check_patterns(path: Path, key: str, patterns: object, check: Callable[[object], bool]) -> None:
     if not isinstance(patterns, dict) or not all(map(check, patterns.values())):
         raise InputError(f"{path}: {key} does not map patterns to positive numbers; correct it")
     for pattern in patterns:
-        plain = re.sub(r"\\.", "", pattern)
-        repetitions = sum(map(plain.count, "*+{"))
-        if len(pattern) > _LONGEST_PATTERN or repetitions > _MOST_REPETITIONS or _REPEATED_GROUP.search(plain):
-            raise InputError(f"{path}: {key} holds a pattern that could take for ever to match; write simpler patterns")
-        try:
-            re.compile(rf"(.*\.)?({pattern})$")
-        except (re.error, RecursionError, OverflowError):
-            raise InputError(f"{path}: {key} holds {pattern!r}, which is no regular expression; correct it") from None
-
-
-def _by_pattern(patterns: dict, module: str, default):
-    """Return the value of the first pattern that matches the end of the module's name, as PEFT resolves them."""
-    for pattern, value in patterns.items():
-        if re.match(rf"(.*\.)?({pattern})$", module):
-            return value
-    return default
+        require_pattern(f"{path}: {key}", pattern)

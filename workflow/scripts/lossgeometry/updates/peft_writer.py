@@ -3,21 +3,28 @@
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.safetensors import write_tensors
+from lossgeometry.updates.factors import Factors
 from lossgeometry.updates.folders import CONFIG_FILE, WEIGHTS_FILE
-
-if TYPE_CHECKING:
-    from lossgeometry.updates.update import Update
 
 PREFIX = "base_model.model."
 
 
-def write_peft(update: "Update", folder: Path) -> Path:
+class LowRank(Protocol):
+    """An update, as it is written."""
+
+    modules: list[str]
+    transposed: frozenset[str]
+
+    def factors(self, module: str) -> Factors: ...
+
+
+def write_peft(update: LowRank, folder: Path) -> Path:
     """Write an update as a LoRA adapter in float32, and return its folder.
 
     Each module keeps its own factors; where ranks or scales differ, `rank_pattern` and `alpha_pattern` name the module. A

@@ -25,8 +25,12 @@ def write_delta(update: Update, path: str | Path) -> None:
             "kind": "adapter",
             "scale": _one_or_each({name: update.factors(name).scale for name in update.modules}),
         }
+        if update.left_out:
+            metadata["left_out"] = json.dumps(update.left_out)
         metadata["rank"] = _one_or_each({module: update.adapter_rank(module) for module in update.modules})
     metadata["transposed"] = _one_or_each({module: module in update.transposed for module in update.modules})
+    if update.base:
+        metadata["base"] = update.base
     if update.skipped:
         metadata["skipped"] = json.dumps(update.skipped)
     if isinstance(update, FineTune):

@@ -9,8 +9,8 @@ orthonormal again. U always holds outputs and V inputs, whichever way round the 
 
 Metadata: `scale` and `rank` (one number, or JSON {module: number} where they differ), `source` (sha256 of what the
 file was made from), `kind` (`adapter` or `checkpoint`), `transposed` (whether the base stores the weight as (inputs, outputs), as
-GPT-2 does; one truth value or one per module), `skipped` (JSON {tensor: reason} of what is no part of the update), and for
-truncated decompositions `left_out` (JSON {module: share of the squared norm}).
+GPT-2 does; one truth value or one per module), `base` (what the base model is called), `skipped` (JSON {tensor: reason} of
+what is no part of the update), and for truncated decompositions `left_out` (JSON {module: share of the squared norm}).
 """
 
 import json
@@ -43,12 +43,13 @@ class Delta(Update):
         if not modules or any(f"{module}.{part}" not in stored for module in modules for part in "SV"):
             raise InputError(f"{path} is no delta file; make it again with the rule reduce_adapter")
         shapes = {module: (stored[f"{module}.U"][0], stored[f"{module}.V"][0]) for module in modules}
-        self._ranks, turned, left_out = (
+        self._ranks, turned, left_out, skipped = (
             json.loads(self.metadata.get(key, default))
-            for key, default in (("rank", "null"), ("transposed", "false"), ("left_out", "{}"))
+            for key, default in (("rank", "null"), ("transposed", "false"), ("left_out", "{}"), ("skipped", "{}"))
         )
         transposed = [module for module in modules if (turned[module] if isinstance(turned, dict) else turned)]
         super().__init__(shapes, self._read_factors, self.path.stem, transposed, left_out)
+        self.base, self.skipped = self.metadata.get("base", ""), skipped
 
     def rank(self, module: str) -> int:
         return self._file.shapes[f"{module}.S"][0]

@@ -40,6 +40,8 @@ class Update:
     ----------
     modules
         Names of the modules, in natural order (layer 2 before layer 10).
+    base
+        What an adapter calls its base model; empty where it does not.
     skipped
         {tensor: reason} of what lies beside the update and is no part of it.
     """
@@ -55,7 +57,7 @@ class Update:
         self.modules = sorted(shapes, key=natural_order)
         self.name = name
         self.left_out = dict(left_out or {})
-        self.skipped: dict[str, str] = {}
+        self.base, self.skipped = "", dict[str, str]()
         self.transposed = frozenset(transposed)
         self._shapes, self._read = dict(shapes), read
 

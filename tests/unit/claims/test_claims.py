@@ -1,0 +1,363 @@
+"""The claims: the paper's own numbers are the same, opposite ones differ, and what cannot be supported says why."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from claim_tables import (
+    ACCURACIES,
+    PAPER,
+    REFERENCE,
+    REFERENCE_FILE,
+    RUNS,
+    SEEDS,
+    answers,
+    judged,
+    paper_tables,
+    run_id,
+    with_answers,
+)
+
+from lossgeometry.claims.evidence import Evidence
+from lossgeometry.claims.rules import RULES
+from lossgeometry.claims.section import section as claims_section
+from lossgeometry.claims.tabulation import COLUMNS, judge_claims, tabulate_claims
+from lossgeometry.evaluation import statistics
+from lossgeometry.experiment.runs import Run
+
+
+def judge(tables, runs=RUNS, student=PAPER):
+    return judge_claims(REFERENCE, student, Evidence(tables, runs))
+
+
+def row_of(tables, claim, part, rates="own", runs=RUNS):
+    entries = [entry for entry in REFERENCE["claims"] if (entry["claim"], entry["part"]) == (claim, part)]
+    table = judge_claims(REFERENCE | {"claims": entries}, PAPER, Evidence(tables, runs))
+    return table.set_index("learning_rates").loc[rates]
+
+
+def set_rows(table, value, column="value", **where):
+    rows = np.logical_and.reduce([table[name] == wanted for name, wanted in where.items()])
+    assert rows.any()
+    table.loc[rows, column] = value
+
+
+def both(table, a, b, value, column="value", **where):
+    """Set the rows of a pair of labels in both seeds."""
+    for seed in SEEDS:
+        set_rows(table, value, column, run_a=run_id(a, seed), run_b=run_id(b, seed), **where)
+
+
+def undecided_barrier(table, a, b):
+    both(table, a, b, "cannot tell", "verdict")
+    both(table, a, b, "the interval holds the smallest effect", "reason")
+
+
+def answered(accuracies):
+    return lambda tables: tables.update(differences=judged(answers(ACCURACIES | accuracies)))
+
+
+def test_the_reference_has_all_eight_claims_and_a_rule_for_each_part():
+    parts = [(entry["claim"], entry["part"]) for entry in REFERENCE["claims"]]
+    assert list(dict.fromkeys(claim for claim, _ in parts)) == ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii"]
+    assert len(set(parts)) == len(parts) and set(parts) == set(RULES)
+    for entry in REFERENCE["claims"]:
+        limits = {"at_least", "at_most", "expects"} & set(entry)
+        # Two sides each; accuracies are judged by the margin of the table of differences.
+        assert (len(limits) == 1) if entry["part"] != "accuracy" else not limits
+        assert ("contradicts" in entry) == bool(limits & {"at_least", "at_most"})
+
+
+def test_the_papers_own_numbers_are_the_same():
+    table = judge(paper_tables())
+    assert table[table.verdict != "same here"].to_dict("records") == []
+    assert list(table.columns) == COLUMNS and not table.isna().any(axis=None)
+    assert (table.reason == "").all() and (table.smallest_difference != "").all() and (table.replicates != "").all()
+    assert set(table[table.part == "accuracy"].decoding) == {"sampled, gsm8k"}
+    assert not table.caveat.str.contains("Scale differs").any()
+    matched = table[table.learning_rates == "matched"]
+    assert set(zip(matched.claim, matched.part, strict=True)) == {
+        ("iv", "orthogonal"),
+        ("iv", "accuracy"),
+        ("viii", "norm"),
+        ("viii", "kl"),
+        ("viii", "rank"),
+    }
+
+
+DIFFERS = {
+    ("i", "colinear"): lambda t: both(t["geometry"], "rft", "rift", 0.6, metric="cosine"),
+    ("i", "accuracy"): answered({"rift": 0.84}),
+    ("ii", "distance"): lambda t: both(t["geometry"], "sft", "dft", 0.9, metric="cosine"),
+    ("iii", "orthogonal"): lambda t: both(t["geometry"], "sft", "offline_grpo", 0.015, metric="cosine"),
+    ("iii", "depth"): lambda t: t["layers"].update({"layer": 35 - t["layers"].layer}),
+    ("iii", "basin"): lambda t: both(t["barriers"], "sft", "offline_grpo", "barrier", column="verdict"),
+    ("iv", "orthogonal"): lambda t: both(t["geometry"], "sft", "dpo", -0.5, metric="cosine"),
+    ("iv", "barrier"): lambda t: both(t["barriers"], "rift", "dpo", "no barrier", column="verdict"),
+    ("iv", "representations"): lambda t: both(t["cka"], "dft", "dpo", 0.9, layer=35, estimator="debiased"),
+    ("iv", "accuracy"): answered({"dft": 0.94}),
+    ("v", "offline"): lambda t: both(t["geometry"], "dpo", "online_dapo", -0.5, metric="cosine"),
+    ("v", "each other"): lambda t: both(t["geometry"], "online_grpo", "online_dapo", 0.5, metric="cosine"),
+    ("v", "accuracy"): answered({"online_dapo": 0.98}),
+    ("vi", "cosine"): lambda t: [
+        set_rows(t["geometry"], 0.9, metric="cosine", run_a=run_id(label), run_b=run_id(label, 123))
+        for label in ("sft", "rft")
+    ],
+    ("vi", "direction"): lambda t: [
+        set_rows(t["geometry"], 0.5, metric="top_direction", run_a=run_id(label), run_b=run_id(label, 123))
+        for label in ("sft", "rft")
+    ],
+    ("vi", "barrier"): lambda t: [
+        set_rows(t["barriers"], "barrier", column="verdict", run_a=run_id(label, 123)) for label in ("sft", "rft")
+    ],
+    ("vii", "rotation"): lambda t: [
+        set_rows(t["geometry"], 0.99, metric="cosine", run_a=run_id(label), run_b=run_id(label, 42, "0.0001"))
+        for label in ("sft", "dpo")
+    ],
+    ("vii", "norm"): lambda t: [
+        set_rows(t["geometry"], 28.0, metric="norm_b", run_a=run_id(label), run_b=run_id(label, 42, "0.0001"))
+        for label in ("sft", "dpo")
+    ],
+    ("viii", "norm"): lambda t: both(t["geometry"], "sft", "dpo", 9.0, metric="norm_b"),
+    ("viii", "kl"): lambda t: [set_rows(t["behaviour"], 0.02, run=run_id("dpo", seed)) for seed in SEEDS],
+    ("viii", "rank"): lambda t: both(t["geometry"], "sft", "dpo", 9.0, metric="effective_rank_b"),
+}
+
+
+@pytest.mark.parametrize("part", DIFFERS, ids=" ".join)
+def test_the_opposite_differs(part):
+    tables = paper_tables()
+    DIFFERS[part](tables)
+    row = row_of(tables, *part)
+    assert (row.verdict, row.reason) == ("differs here", "")
+
+
+@pytest.mark.parametrize(
+    "part", sorted(set(DIFFERS) - {("vi", p) for p in ("cosine", "direction", "barrier")}), ids=" ".join
+)
+def test_one_seed_alone_decides_nothing_and_the_key_is_named(part):
+    """Neither way; claims about seeds and learning rates compare pairs, of which one alone decides nothing either."""
+    runs = [run for run in RUNS if run.init_seed != 123 and not (part[0] == "vii" and run.label == "dpo")]
+    for change in (lambda tables: None, DIFFERS[part]):
+        tables = paper_tables()
+        change(tables)
+        row = row_of(tables, *part, runs=runs) if part[1] != "accuracy" else None
+        if row is None:
+            kept = tables["differences"].group.str.endswith("seed 42")
+            row = row_of(tables | {"differences": tables["differences"][kept]}, *part, runs=runs)
+        assert row.verdict == "cannot tell" and re.search(
+            r"one (seed|pair) only; add .*(seeds|learning rates)", row.reason
+        )
+
+
+@pytest.mark.parametrize(
+    "part", [("i", "colinear"), ("ii", "distance"), ("iv", "orthogonal"), ("viii", "norm")], ids=" ".join
+)
+def test_seeds_that_disagree_are_named(part):
+    tables = paper_tables()
+    fresh = tables["geometry"].copy()
+    DIFFERS[part](tables)
+    mixed = tables["geometry"].where(tables["geometry"].run_a.str.contains("s123"), fresh)
+    row = row_of(tables | {"geometry": mixed}, *part)
+    assert row.verdict == "cannot tell"
+    assert row.reason == "the replicates disagree: the same in seed 42, different in seed 123"
+
+
+def test_a_better_other_method_refutes_dpo_being_best():
+    tables = paper_tables()
+    answered({"rft": 0.98})(tables)
+    assert row_of(tables, "iv", "accuracy").verdict == "differs here"
+
+
+def test_a_claim_that_holds_at_the_methods_own_rates_alone_is_refuted_at_matched_ones():
+    """DPO moves .327 as far as SFT at a tenth of its rate, and 2.1 to 2.8 times as far at the same rate."""
+    tables = paper_tables()
+    runs = [replace(run, learning_rate=run.learning_rate / (10 if run.label == "dpo" else 1)) for run in RUNS[:-1]]
+    both(tables["geometry"], "sft", "dpo", 0.327 * 2.84, metric="norm_b")
+    fast = run_id("dpo", 42, "0.0001")  # now at SFT's own 1e-5
+    rows = [(run_id("sft"), fast, 1.0, 2.8), (run_id("sft", 42, "0.0001"), fast, 1.0, 2.1)]
+    more = [
+        {"run_a": a, "run_b": b, "scope": "global", "metric": f"norm_{side}", "side": "none", "value": value}
+        for a, b, *values in rows
+        for side, value in zip("ab", values, strict=True)
+    ]
+    tables["geometry"] = pd.concat([tables["geometry"], pd.DataFrame(more)], ignore_index=True)
+    runs.append(Run("dpo.fast", "dpo", "dpo", 1e-4, 42, 42, default=False))
+    more = [row | {"run_b": "dpo.fast"} for row in more if row["run_a"] == run_id("sft", 42, "0.0001")]
+    tables["geometry"] = pd.concat([tables["geometry"], pd.DataFrame(more)], ignore_index=True)
+    own, matched = (row_of(tables, "viii", "norm", rates, runs) for rates in ("own", "matched"))
+    assert own.verdict == "same here" and own.ours.count("0.327") == 2
+    assert matched.verdict == "differs here" and "2.800" in matched.ours and "2.100" in matched.ours
+    assert matched.replicates == "learning rate 1e-05, seed 42; learning rate 0.0001, seed 42"
+
+
+def test_methods_that_share_no_learning_rate_name_the_key():
+    runs = [replace(run, learning_rate=1e-6) if run.label == "dpo" else run for run in RUNS[:-1] if run.default]
+    row = row_of(paper_tables(), "viii", "norm", "matched", runs)
+    assert row.verdict == "cannot tell" and "comparisons.matched" in row.reason and "learning_rates" in row.reason
+
+
+UNDECIDED = {
+    ("i", "colinear"): (lambda t: both(t["geometry"], "rft", "rift", 0.92, metric="cosine"), "between the two limits"),
+    ("i", "accuracy"): (answered({"rift": 0.865}), "reaches beyond the margin|different"),
+    ("ii", "distance"): (lambda t: both(t["geometry"], "sft", "dft", np.nan, metric="cosine"), "undefined"),
+    ("iii", "basin"): (
+        lambda t: undecided_barrier(t["barriers"], "sft", "offline_grpo"),
+        "^seed 42: the interval holds the smallest effect; seed 123: the interval holds the smallest effect$",
+    ),
+    ("iv", "barrier"): (
+        lambda t: both(t["barriers"], "rift", "dpo", "no barrier", "verdict", loss="boxed_answer"),
+        r"disagree: the same in seed 42 \(reference_solution\), .*different in seed 42 \(boxed_answer\), seed 123",
+    ),
+    ("viii", "norm"): (lambda t: both(t["geometry"], "sft", "dpo", np.nan, metric="norm_b"), "undefined"),
+}
+
+
+@pytest.mark.parametrize("part", UNDECIDED, ids=" ".join)
+def test_undefined_or_noisy_evidence_cannot_tell(part):
+    tables = paper_tables()
+    change, why = UNDECIDED[part]
+    change(tables)
+    if part == ("i", "accuracy"):  # in one seed the difference lies at the margin
+        tables["differences"] = judged(answers(ACCURACIES | {run_id("rift"): 0.862}))
+    row = row_of(tables, *part)
+    assert row.verdict == "cannot tell" and re.search(why, row.reason)
+
+
+@pytest.mark.parametrize("missing", ["geometry", "layers", "barriers", "cka", "behaviour", "differences"])
+def test_a_missing_or_empty_table_is_not_tested_and_named(missing):
+    for tables in ({k: v for k, v in paper_tables().items() if k != missing}, paper_tables()):
+        if missing in tables:
+            tables[missing] = tables[missing].iloc[:0]
+        table = judge(tables)
+        off = table[table.verdict != "same here"]
+        assert len(off) and set(off.verdict) == {"not tested"}
+        assert off.reason.str.contains("there is no table of").all()
+
+
+def test_nothing_run_is_all_not_tested():
+    table = judge({}, runs=[])
+    assert set(table.verdict) == {"not tested"}
+    assert (table.ours == "").all() and (table.reason != "").all()
+
+
+def test_a_method_that_was_not_run_is_named():
+    runs = [run for run in RUNS if run.label != "dpo"]
+    row = row_of(paper_tables(), "viii", "norm", runs=runs)
+    assert row.verdict == "not tested" and "dpo was not run" in row.reason
+    assert row_of(paper_tables(), "i", "colinear", runs=runs).verdict == "same here"
+
+
+def test_a_method_with_fewer_seeds_can_refute_but_not_confirm():
+    runs = [run for run in RUNS if not (run.label == "rift" and run.init_seed == 123)]
+    row = row_of(paper_tables(), "i", "colinear", runs=runs)
+    assert row.verdict == "cannot tell" and "rift lack this seed (methods.*.seeds)" in row.reason
+    tables = paper_tables()
+    both(tables["geometry"], "sft", "rft", 0.6, metric="cosine")
+    assert row_of(tables, "i", "colinear", runs=runs).verdict == "differs here"
+
+
+def reshuffled(table, a, b, words):
+    """Say of two methods in both seeds that reshuffling sets a run as far from itself."""
+    for seed in SEEDS:
+        rows = (table.run_a == run_id(a, seed)) & (table.run_b == run_id(b, seed))
+        rows &= table.scope == "global"
+        table.loc[rows, ["reshuffle", "replicate", "replicate_of"]] = [words, 0.91, "sft"]
+        table.loc[rows, "reshuffle_reason"] = "no order reshuffle of dft; add one" if words == "cannot tell" else ""
+
+
+@pytest.mark.parametrize(
+    ("part", "pair", "cosine"),
+    [(("i", "colinear"), ("sft", "rft"), 0.88), (("ii", "distance"), ("sft", "dft"), 0.572)],
+    ids=["colinear", "distance"],
+)
+def test_what_a_reshuffle_alone_does_is_not_put_down_to_the_loss(part, pair, cosine):
+    """Before: at .88 SFT and RFT "differed", though SFT in another order was as far from itself."""
+    tables = paper_tables()
+    both(tables["geometry"], *pair, cosine, metric="cosine", scope="global")
+    before = row_of(tables, *part)
+    assert before.verdict in ("differs here", "same here")
+    for words, verdict in (
+        ("within a reshuffle", "cannot tell"),
+        ("cannot tell", "cannot tell"),
+        ("beyond a reshuffle", before.verdict),
+    ):
+        reshuffled(tables["geometry"], *pair, words)
+        row = row_of(tables, *part)
+        assert row.verdict == verdict
+        assert ("reshuffl" in row.reason) == (verdict == "cannot tell")
+        assert "a reshuffle of sft 0.910" in row.band
+
+
+def test_a_similarity_that_a_control_has_too_is_not_put_down_to_the_loss():
+    tables = paper_tables()
+    for control, verdict in ((0.3, "same here"), (0.8, "cannot tell")):
+        both(tables["geometry"], "sft", "offline_grpo", control, "control", metric="cosine", scope="global")
+        row = row_of(tables, "iii", "orthogonal")
+        assert row.verdict == verdict and f"controls {control:.3f}" in row.band
+    assert "no larger than a control's, 0.800" in row.reason
+
+
+def test_pairs_may_be_named_in_either_order():
+    tables = paper_tables()
+    swapped = {"norm_a": "norm_b", "norm_b": "norm_a"}
+    swapped |= {"effective_rank_a": "effective_rank_b", "effective_rank_b": "effective_rank_a"}
+    for name in ("geometry", "layers"):
+        tables[name] = tables[name].rename(columns={"run_a": "run_b", "run_b": "run_a"}).replace({"metric": swapped})
+    for name in ("barriers", "cka"):
+        tables[name] = tables[name].rename(columns={"run_a": "run_b", "run_b": "run_a"})
+    assert set(judge(tables).verdict) == {"same here"}
+
+
+def test_another_scale_is_plain_in_every_row_and_at_the_head_of_the_section():
+    student = "a 0.4M-parameter model trained here"
+    table = judge(paper_tables(), student=student)
+    assert table.caveat.str.contains(f"Scale differs: the student is {student}", regex=False).all()
+    section = claims_section({"claims": table}, {"student": student, "paper_student": PAPER})
+    assert section.index("Scale differs") < section.index("| claim |")
+    assert section.count("**same here**") == len(table)
+    widths = {line.replace("\\|", "").count("|") for line in section.splitlines() if line.startswith("|")}
+    assert widths == {7}
+    assert "Scale differs" not in claims_section({"claims": table}, {"student": PAPER, "paper_student": PAPER})
+
+
+def test_the_table_is_written_from_files_with_the_same_bytes(tmp_path):
+    paths = {}
+    for name, table in paper_tables().items():
+        paths[name] = tmp_path / f"{name}.csv"
+        table.to_csv(paths[name], index=False)
+    for attempt in ("one.csv", "two.csv"):
+        tabulate_claims(PAPER, RUNS, paths, REFERENCE_FILE, tmp_path / attempt)
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    assert set(pd.read_csv(tmp_path / "one.csv").verdict) == {"same here"}
+
+
+def test_the_false_headline_is_refuted_by_the_samples_of_its_own_run():
+    """Numbers of a finished run of the default experiment: greedily every p is at least .15, on a benchmark that shows five
+    points, so that SFT, RFT and RIFT were called equal; sampled, SFT and RFT are 2.0 points apart, p 2e-5, in both seeds."""
+    runs = [
+        Run(run_id(label, seed), label, label, 1e-5, seed, seed)
+        for label, seed in [("sft", 42), ("rft", 42), ("rift", 42), ("sft", 123), ("rft", 123)]
+    ]
+    graded = {}
+    for run in runs:
+        solved = np.repeat([[True, True, True, False], [True, True, False, False]], [300, 200], axis=0)
+        greedy = np.repeat([[True], [False]], [400, 100], axis=0)
+        if run.label == "rft":
+            solved[:66, 0], solved[300:326, 2] = False, True  # one sample of four fewer on 66 problems, more on 26
+            greedy[:20], greedy[400:414] = False, True
+        graded[run.id, "reachable", "greedy"] = with_answers(greedy)
+        graded[run.id, "reachable", "sampled"] = with_answers(solved)
+    table = judged(graded, runs)
+    family = table[table.question == "the paper's claim i"]
+    greedy = family[family.decoding == "greedy"]
+    assert greedy.p.min() >= 0.15
+    discordance = (greedy.b + greedy.c).mean() / 500
+    assert statistics.minimum_detectable_accuracy_difference(500, discordance) <= 0.05
+    sampled = family[(family.decoding == "sampled") & (family.run_b == run_id("rft"))]
+    assert sampled.difference.iloc[0] == -0.02 and sampled.p.iloc[0] < 5e-5
+    row = row_of({"differences": table}, "i", "accuracy", runs=runs)
+    assert row.verdict == "differs here" and row.decoding == "sampled, reachable"
+    assert row.replicates == "seed 42; seed 123" and float(row.smallest_difference) < 0.02

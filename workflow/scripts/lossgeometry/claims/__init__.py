@@ -1,0 +1,1 @@
+"""The claims of a paper, put to the tables of an experiment."""

@@ -1,0 +1,1 @@
+"""The command `lossgeometry`: any adapters in one call, without a configuration."""
