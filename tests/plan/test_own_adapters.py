@@ -67,6 +67,19 @@ def test_adapters_alone_are_compared_and_the_command_does_the_same(folder, monke
         assert path.read_bytes().partition(b"## Time")[0].partition(b"## Caveats")[0].strip() == same, path
 
 
+def test_a_changed_adapter_makes_its_own_pairs_anew_and_no_other(folder):
+    """Although the other pair is in the same row as one of them."""
+    assert snakemake(folder, "pairs").returncode == 0
+    made = {path: path.stat().st_mtime_ns for path in (folder / "results/own/pairs").rglob("geometry.parquet")}
+    rng = np.random.default_rng(9)
+    factors = {name(i, p): random_factors(rng, 24, 4, 24) for i in range(2) for p in "qkvo"}
+    write_adapter(folder / "mine" / "one", factors, dtype="float32")
+    done = snakemake(folder, "pairs")
+    assert done.returncode == 0, done.stderr
+    kept = [path.parent.name for path, written in made.items() if path.stat().st_mtime_ns == written]
+    assert kept == ["external.two--external.three"]
+
+
 def test_an_adapter_that_cannot_be_compared_stops_only_its_own_row_and_later_ones(folder):
     config = folder / "mine" / "three" / "adapter_config.json"
     config.write_text(config.read_text().replace('"bias": "none"', '"bias": "none", "use_bdlora": true'))

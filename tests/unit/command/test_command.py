@@ -17,6 +17,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.provenance import SCRIPTS
 from lossgeometry.updates.loading import load
+from lossgeometry.updates.reduction import write_delta
 
 COMMAND = [sys.executable, "-m", "lossgeometry.command.main"]
 
@@ -91,7 +92,7 @@ def test_nothing_is_said_of_strangers_that_is_not_known(three):
         text = (folder / "out" / file).read_text()
         assert "Qwen3 trained here" not in text and "what the choice of loss did" not in text.partition("<script")[0]
     summary = (folder / "out/summary.md").read_text()
-    assert not re.search(r"seed|rollouts|accuracy|loss\b", summary)
+    assert not re.search(r"seed|rollouts|accuracy|shuffle|control|loss\b", summary)
     assert "one, two, three" in summary
 
 
@@ -232,3 +233,29 @@ def test_an_interrupt_is_one_line(tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (130, "interrupted; what was complete is kept\n")
+
+
+def test_a_fine_tune_and_a_delta_file_are_compared_beside_an_adapter(tmp_path, capsys):
+    """The fine-tune is the adapter, merged; the delta file is the adapter's, from an earlier comparison."""
+    held = factors(5)
+    write_adapter(tmp_path / "one", held)
+    rng = np.random.default_rng(6)
+    base = {f"{module}.weight": rng.standard_normal((20, 16)) for module in held}
+    merged = {f"{module}.weight": base[f"{module}.weight"] + 2 * b @ a for module, (b, a) in held.items()}
+    write_tensors(tmp_path / "base/model.safetensors", base, {})
+    write_tensors(tmp_path / "full/model.safetensors", merged, {})
+    write_delta(load(tmp_path / "one"), tmp_path / "stored.safetensors")
+    sources = [tmp_path / name for name in ("one", "full", "stored.safetensors")]
+    code, printed, _ = said(
+        capsys, "compare", *sources, "--base", tmp_path / "base", "--rank", "3", "--out", tmp_path / "out"
+    )
+    assert code == 0
+    table = pd.read_csv(tmp_path / "out/tables/geometry.csv")
+    whole = table[(table.scope == "global") & (table.metric == "cosine")].set_index(["run_a", "run_b"]).value
+    assert whole["external.one", "external.stored"] == pytest.approx(1, abs=1e-12)
+    full = load(tmp_path / "full", tmp_path / "base", rank=3)
+    one = load(tmp_path / "one")
+    lost = sum(one.norms[module] ** 2 * full.left_out[module] for module in full.modules)
+    kept = np.sqrt(1 - lost / one.norm**2)
+    assert whole["external.one", "external.full"] == pytest.approx(kept, abs=1e-9)
+    assert f"full: cut at a rank, which leaves out up to {max(full.left_out.values()):.1%} of a squared norm" in printed

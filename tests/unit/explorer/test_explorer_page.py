@@ -130,3 +130,18 @@ def test_the_document_of_measurements_is_what_the_page_says():
     assert (SCRIPTS.parents[1] / "docs/measurements.md").read_text(encoding="utf-8") == measurements(), (
         "run make reference"
     )
+
+
+def test_definitions_are_those_of_what_the_page_shows(tmp_path):
+    """A word that a section explains is always there; what no section shows is not explained."""
+    sizes = {"supplied": {"methods": 0, "external": 3, "evaluation": False, "function": False}, "whole": {"seeds": 2}}
+    found = {}
+    for name, size in sizes.items():
+        bundle = gather(**write_results(tmp_path / name, **size))
+        write_page(bundle, tmp_path / f"{name}.html")
+        text = (tmp_path / f"{name}.html").read_text()
+        found[name] = set(json.loads(text.partition('id="bundle">')[2].partition("</script>")[0])["definitions"])
+    assert {"cosine", "chance", "angle", "norm"} <= found["supplied"]
+    absent = {"accuracy", "cka", "connectivity", "barrier", "mixed", "ceiling", "robustness", "gradient_cosine"}
+    assert not found["supplied"] & absent
+    assert {"accuracy", "cka", "connectivity", "barrier", "mixed", "robustness"} <= found["whole"]

@@ -50,6 +50,21 @@ def test_no_wrong_answer_is_accepted(verdicts):
     ] == []
 
 
+UNIVERSAL = (
+    *(r"\text{all real numbers}", r"\mathbb{R}", r"(-\infty,\infty)", r"\text{true}", r"\text{any number}", r"\{\}"),
+    *(r"\text{A, B, C, D, E}", "0,1,2,3,4,5,6,7,8,9,10", r"\text{undefined}", "x", "x=x", "0=0", "n", "?"),
+)
+"""Answers that could stand for any: a model that learns to write one must gain nothing."""
+
+
+def test_no_universal_answer_is_accepted_but_for_a_gold_that_is_one():
+    golds = list(dict.fromkeys(row["gold"] for row in TABLE if row["verdict"] == "correct"))[::6]
+    asked = [(gold, box) for gold in golds for box in UNIVERSAL]
+    items = [Answer(gold, rf"So \boxed{{{box}}}.", "stop") for gold, box in asked]
+    graded = zip(asked, grade(items, workers=1, deadline_seconds=5.0), strict=True)
+    assert [pair for pair, verdict in graded if verdict.correct and pair[0].casefold() != pair[1].casefold()] == []
+
+
 def test_correct_is_the_verdict_correct(verdicts):
     assert all(verdict.correct == (verdict.verdict == "correct") for verdict in verdicts)
 

@@ -220,3 +220,17 @@ def test_the_summary_warns_of_one_seed_where_no_method_has_two(seeds, of_dpo, al
 def test_settings_reach_the_library_typed():
     untyped = re.compile(r"\bcfg\[")
     assert not [path for path in (SCRIPTS / "lossgeometry").rglob("*.py") if untyped.search(path.read_text())]
+
+
+def test_what_has_no_low_rank_is_read_beside_the_student_and_the_page_names_it(tmp_path):
+    for name, settings in (("plain", {}), ("dora", {"use_dora": True})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", **settings}))
+    adapters = {name: str(tmp_path / name) for name in ("plain", "dora")}
+    student = {"source": "folder", "name": "models/base"}
+    config = load_config({"experiment": "own", "adapters": adapters, "student": student})
+    told = {run: jobs.weights.update(config, f"external.{run}") for run in adapters}
+    assert told == {"plain": {}, "dora": {"rank": 64}}
+    assert jobs.report.page(config, {}, [])["facts"] == {"base": "models/base"}
+    config = load_config({"experiment": "own", "adapters": {"plain": adapters["plain"]}})
+    assert jobs.report.page(config, {}, [])["facts"] == {}

@@ -171,7 +171,7 @@ def _said(
     else:
         yield cosine_matrix(geometry, list(config.adapters))
     yield ""
-    for line in in_short({"geometry": geometry}):
+    for line in in_short({"geometry": geometry, "runs": read_frame(tables["runs"])}):
         yield f"{line.replace('**', '')}."
     whole = geometry[(geometry.scope == "global") & (geometry.metric == "cosine") & geometry.note.notna()]
     for row in whole.itertuples() if len(pairs) > 1 else ():

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -19,13 +20,14 @@ from lossgeometry.files.atomic import atomic_file
 
 ONLY_WITH = {
     "training": ("robustness", "ceiling"),
+    "regime": ("gradient_cosine",),
     "rollouts": ("mixed",),
     "connectivity": ("connectivity", "barrier"),
     "cka": ("cka",),
     "behaviour": ("kl",),
     "accuracy": ("accuracy", "mcnemar", "detectable"),
 }
-"""Definitions that a page holds only with a table."""
+"""Definitions that a page holds only with a table, or where a panel names them."""
 
 
 def charts_of(bundle: Mapping[str, Any]) -> dict[str, Chart]:
@@ -83,7 +85,9 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
 
 def _definitions(text: str, bundle: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the definitions of what the page shows."""
-    missing = {key for table, keys in ONLY_WITH.items() if table not in bundle["tables"] for key in keys}
+    named = re.findall(r"\[\[(\w+)", json.dumps(panels_of(bundle)))
+    absent = {key for table, keys in ONLY_WITH.items() if table not in bundle["tables"] for key in keys}
+    missing = absent - set(named)
     return {key: entry for key, entry in json.loads(text).items() if key not in missing}
 
 

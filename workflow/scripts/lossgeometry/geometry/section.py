@@ -9,6 +9,8 @@ from lossgeometry.geometry.beside import BEYOND, CANNOT_TELL, WITHIN
 from lossgeometry.report.markdown import escape
 from lossgeometry.report.runs_table import controls_of
 
+_ANGLE = "first angle, output side (degrees)"
+
 
 def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
     """Return the section; empty where the stage did not run."""
@@ -34,27 +36,32 @@ def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
     for a in runs:
         cells = ["1" if a == b else _signed(values.get((a, b), values.get((b, a)))) for b in runs]
         lines.append(f"| {names[a]} | {' | '.join(cells)} |")
-    lines += [
-        "",
-        "Every pair with its chance level (95 % of unrelated updates that read the same inputs); the cosine of a control, trained"
-        " on shuffled verdicts, with either run; and that of two runs which differ in the order of the data alone, with what"
-        " follows: a pair is further apart than a reshuffle only where both methods have such a replicate:",
-        "",
-        "| pair | cosine | chance | control | reshuffle | further apart? | first angle, output side (degrees) | chance | control |",
-        "|" + "---|" * 9,
-    ]
+    # Adapters that were supplied have neither controls nor replicates.
+    beside = bool(cosine.control.notna().any() or cosine.replicate.notna().any())
+    heads = ["pair", "cosine", "chance", "control", "reshuffle", "further apart?", _ANGLE, "chance", "control"]
+    kept = range(len(heads)) if beside else (0, 1, 2, 6, 7)
+    explained = (
+        "; the cosine of a control, trained on shuffled verdicts, with either run; and that of two runs which differ in the order"
+        " of the data alone, with what follows: a pair is further apart than a reshuffle only where both methods have such a"
+        " replicate"
+    )
+    text = "Every pair with its chance level (95 % of unrelated updates that read the same inputs)"
+    lines += ["", f"{text}{explained if beside else ''}:", ""]
+    lines += [f"| {' | '.join(heads[column] for column in kept)} |", "|" + "---|" * len(kept)]
     for row in cosine.itertuples():
         angle = first.loc[(row.run_a, row.run_b)] if (row.run_a, row.run_b) in first.index else None
-        shown = (
-            f"{angle.value:.1f} | {chance.band_text(angle.null_mean, angle.null_sd)} | {_signed(angle.control, 1)}"
-            if angle is not None
-            else "undefined | | "
-        )
-        reshuffle = "" if pd.isna(row.replicate) else f"{row.replicate:.3f} ({escape(row.replicate_of)})"
-        lines.append(
-            f"| {names[row.run_a]} - {names[row.run_b]} | {row.value:.3f} | {chance.band_text(row.null_mean, row.null_sd)}"
-            f" | {_signed(row.control)} | {reshuffle} | {'' if pd.isna(row.reshuffle) else row.reshuffle} | {shown} |"
-        )
+        cells = [
+            f"{names[row.run_a]} - {names[row.run_b]}",
+            f"{row.value:.3f}",
+            chance.band_text(row.null_mean, row.null_sd),
+            _signed(row.control),
+            "" if pd.isna(row.replicate) else f"{row.replicate:.3f} ({escape(row.replicate_of)})",
+            "" if pd.isna(row.reshuffle) else row.reshuffle,
+            "undefined" if angle is None else f"{angle.value:.1f}",
+            "" if angle is None else chance.band_text(angle.null_mean, angle.null_sd),
+            "" if angle is None else _signed(angle.control, 1),
+        ]
+        lines.append(f"| {' | '.join(cells[column] for column in kept)} |")
     return "\n".join(lines)
 
 

@@ -213,16 +213,10 @@ def decompose(measure: str, similarity: np.ndarray, labels: Sequence[RunLabel]) 
         "seed": np.kron(m_mean, s_rest),
         "remainder": np.kron(m_rest, s_rest),
     }
+    total, sizes = np.trace(gram), (len(methods), len(seeds))
     return [
-        ShareRow(
-            measure,
-            term,
-            float(np.sum(projector * gram) / np.trace(gram)),
-            float(np.trace(projector) / len(order)),
-            len(methods),
-            len(seeds),
-        )
-        for term, projector in terms.items()
+        ShareRow(measure, term, float(np.sum(part * gram) / total), float(np.trace(part) / len(order)), *sizes)
+        for term, part in terms.items()
     ]
 
 
