@@ -9,7 +9,10 @@ EDITS = {
     "rest": {"of": "half", "reject": run("dpo")},
 }
 MADE = ["edit.half", "edit.rest", "edit.rest.random"]
-TABLES = ("tabulate_accuracy", "tabulate_edits", "tabulate_geometry", "tabulate_runs", "tabulate_sensitivity")
+TABLES = (
+    *("tabulate_accuracy", "tabulate_edits", "tabulate_geometry", "tabulate_representations"),
+    *("tabulate_runs", "tabulate_sensitivity"),
+)
 
 
 @pytest.fixture(scope="module")

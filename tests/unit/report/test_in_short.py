@@ -80,10 +80,14 @@ def test_accuracies_are_of_the_decoding_that_tells_smaller_differences():
     rows += [
         (run, "gsm8k", "sampled", 0.6 + by, 0.03, by, by - 0.02, by + 0.02) for run, by in (("sft", 0.1), ("dpo", -0.2))
     ]
-    rows += [("control.random", "gsm8k", "sampled", 0.9, 0.03, 0.3, -0.1, 0.7)]
-    named = pd.DataFrame({"run": ["control.random"], "control": ["random directions"]})
+    rows += [(run, "gsm8k", "sampled", 0.9, 0.03, 0.3, -0.1, 0.7) for run in ("control.random", "edit.less")]
+    origins = {"sft": "trained", "dpo": "trained", "control.random": "derived", "edit.less": "derived"}
+    named = pd.DataFrame(
+        {"run": [*origins], "origin": [*origins.values()], "control": [None, None, "random directions", None]}
+    )
     text = in_short({"accuracy": pd.DataFrame(rows, columns=columns), "runs": named})
-    assert "; control, random directions, +30.0 points (-10.0 to +70.0)" in text
+    assert "; control.random (random directions), +30.0 points (-10.0 to +70.0)" in text
+    assert "edit.less" not in text, "an edit is no loss"
     assert (
         "on gsm8k, sampled: the base solves 60.0%; highest sft, +10.0 points (+8.0 to +12.0); lowest dpo, -20.0 points"
         in text

@@ -31,7 +31,7 @@ def _section(kept: pd.DataFrame, effects: pd.DataFrame | None) -> str:
     for (benchmark, decoding), rows in effects[effects["most_precise"]].groupby(["benchmark", "decoding"], sort=False):
         lines += [
             "",
-            f"**{benchmark}, {decoding}**: accuracy of the edit less that of the other, on the same problems, with 95 %"
+            f"**{benchmark}, {decoding}**: accuracy of the edit less that of the other, in points, on the same problems, with 95 %"
             " intervals over them, and the verdict after Holm's correction.",
             "",
             "| edit | less the base | less its parent | share of the parent's change kept | less random directions |",
@@ -52,7 +52,8 @@ def _difference(rows: pd.DataFrame, name: str) -> str:
     if f"edits against {name}" not in rows.index:
         return "not tested"
     row = rows.loc[f"edits against {name}"]
-    return f"{row['difference']:+.1%} ({row['low']:+.1%}, {row['high']:+.1%}): {row['verdict']}"
+    points = (f"{100 * row[name]:+.1f}" for name in ("difference", "low", "high"))
+    return "{} ({} to {}): {}".format(*points, row["verdict"])
 
 
 def _share(rows: pd.DataFrame) -> str:

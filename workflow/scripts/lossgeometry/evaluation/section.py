@@ -19,7 +19,7 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
 
 def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return the findings in short."""
-    lines = _short(frames["accuracy"], controls_of(frames["runs"])) if "accuracy" in frames else []
+    lines = _short(frames["accuracy"], frames["runs"]) if "accuracy" in frames else []
     return lines + (_equality(frames["differences"]) if "differences" in frames else [])
 
 
@@ -65,8 +65,9 @@ def _moved(row: Any) -> str:
     return f"{_points(row.difference_to_base)} points ({low} to {high})"
 
 
-def _short(accuracy: pd.DataFrame, controls: Mapping[str, str]) -> list[str]:
-    lines = []
+def _short(accuracy: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+    lines, controls = [], controls_of(runs)
+    edits = runs.run[runs.origin == "derived"]
     for benchmark, rows in accuracy.groupby("benchmark", sort=False):
         precise = most_precise(rows.decoding)
         rows = rows[rows.decoding == precise]
@@ -75,12 +76,12 @@ def _short(accuracy: pd.DataFrame, controls: Mapping[str, str]) -> list[str]:
         if len(base):
             text += f": the base solves {base.accuracy.iloc[0]:.1%}"
         moved = rows[(rows.run != BASE) & rows.difference_to_base.notna()].sort_values("difference_to_base")
-        losses = moved[~moved.run.isin(controls)]
+        losses = moved[~moved.run.isin([*controls, *edits])]
         for label, row in (("highest", losses.iloc[-1]), ("lowest", losses.iloc[0])) if len(losses) > 1 else ():
             text += f"; {label} {escape(row.run)}, {_moved(row)}"
         # Random directions of a run's size say what its size alone does, an untrained adapter what arithmetic does.
         for row in moved[moved.run.map(controls).isin([RANDOM, UNTRAINED])].itertuples():
-            text += f"; control, {escape(controls[row.run])}, {_moved(row)}"
+            text += f"; {escape(row.run)} ({escape(controls[row.run])}), {_moved(row)}"
         lines.append(text)
     return lines
 
