@@ -4,6 +4,8 @@ import pytest
 from expected_jobs import NOTHING, REPORT, jobs, run, single
 from planning import EXPERIMENT, Project
 
+pytestmark = pytest.mark.slow
+
 LATER = run("sft")
 AUDIT = {"points": ["initialisation", LATER]}
 TABLES = ("tabulate_audit", "tabulate_predictions")

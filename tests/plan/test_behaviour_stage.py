@@ -4,6 +4,8 @@ import pytest
 from expected_jobs import NOTHING, REPORT, RUNS, jobs, run, single
 from planning import EXPERIMENT, Project
 
+pytestmark = pytest.mark.slow
+
 KINDS = dict.fromkeys(("methods", "seeds", "learning_rates", "adapters"), False)
 BEHAVIOUR = {"problems": 4, "comparisons": {**KINDS, "pairs": [[run("sft"), run("dpo")]]}}
 ROW = run("dpo")

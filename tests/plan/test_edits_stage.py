@@ -4,6 +4,8 @@ import pytest
 from expected_jobs import NOTHING, REPORT, jobs, on_benchmarks, run, single
 from planning import EXPERIMENT, Project
 
+pytestmark = pytest.mark.slow
+
 EDITS = {
     "half": {"of": run("sft"), "scale": 0.5, "random_control": False},
     "rest": {"of": "half", "reject": run("dpo")},

@@ -11,6 +11,8 @@ from planning import CONFIG, EXPERIMENT, Project
 
 from lossgeometry.stages import STAGES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory) -> Project:

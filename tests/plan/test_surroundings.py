@@ -14,6 +14,8 @@ from lossgeometry.errors import ChangedCode
 from lossgeometry.planned import require_planned_code
 from lossgeometry.training.section import surroundings
 
+pytestmark = pytest.mark.slow
+
 EVERYONE = on_benchmarks(["base", *RUNS])
 AFTER_STUDENT = (
     trained(RUNS) | REFERENCE | jobs(initialise_adapter=SEEDS, generate_answers=EVERYONE, grade_answers=EVERYONE)

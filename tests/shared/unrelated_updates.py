@@ -38,6 +38,7 @@ class Held:
         self.modules, self.svd = list(svds), svds.__getitem__
         self.shape = lambda module: svds[module].shape
         self.rank = lambda module: svds[module].rank
+        self.base = ""
 
 
 def draw_adapters(case: str, size: Size, fall: float, seed: int) -> list[Held]:

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from workflow_copy import REPOSITORY, copy_sources, small_config
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 SHARED = HERE.parent / "shared"
 LIBRARY = "workflow/scripts/lossgeometry"

@@ -16,6 +16,8 @@ from lossgeometry.audit.fixed_batch import write_batch
 from lossgeometry.errors import InputError
 from lossgeometry.files.jsonl import read_lines
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):

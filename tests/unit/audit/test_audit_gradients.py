@@ -15,6 +15,8 @@ from lossgeometry.generation.templating import completion_token_ids, prompt_toke
 from lossgeometry.methods import method_module
 from lossgeometry.training.pairing import preference_pairs
 
+pytestmark = pytest.mark.slow
+
 OFFLINE = ["sft", "rft", "dft", "rift", "offline_grpo", "dpo", "ipo", "simpo", "kto"]
 
 

@@ -19,6 +19,8 @@ from lossgeometry.provenance import SCRIPTS
 from lossgeometry.updates.loading import load
 from lossgeometry.updates.reduction import write_delta
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "lossgeometry.command.main"]
 
 

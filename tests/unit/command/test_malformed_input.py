@@ -16,6 +16,8 @@ from lossgeometry.command.main import main
 from lossgeometry.files.safetensors import write_tensors
 from lossgeometry.provenance import SCRIPTS
 
+pytestmark = pytest.mark.slow
+
 
 def held(seed=0):
     rng = np.random.default_rng(seed)

@@ -20,6 +20,8 @@ from lossgeometry.forward.losses import check_losses, sequence_losses
 from lossgeometry.forward.sequences import TokenSequence
 from lossgeometry.updates.peft import Adapter
 
+pytestmark = pytest.mark.slow
+
 SHAPE = {
     "vocab_size": 61,
     "hidden_size": 32,

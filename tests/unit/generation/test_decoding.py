@@ -13,6 +13,8 @@ from lossgeometry.generation.engines.transformers import GumbelSampling, Transfo
 from lossgeometry.generation.requests import GREEDY, SAMPLED, Request, evaluation_requests, sample_seed
 from lossgeometry.settings.rollouts import Sampling
 
+pytestmark = pytest.mark.slow
+
 VOCABULARY = 61
 PAD = 0
 BUDGET = 24

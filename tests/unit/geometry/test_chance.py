@@ -44,10 +44,19 @@ def test_the_verdict_turns_at_the_ends_of_the_band_that_is_drawn():
 
 
 def test_the_summary_counts_the_column_and_judges_nothing_itself():
-    row = {"scope": "global", "metric": "cosine", "run_a": "a", "run_b": "b", "null_mean": 0.0, "null_sd": 0.1}
+    row = {
+        "scope": "global",
+        "metric": "cosine",
+        "run_a": "a",
+        "run_b": "b",
+        "null_mean": 0.0,
+        "null_sd": 0.1,
+        "control": np.nan,
+    }
     frame = pd.DataFrame([row | {"value": value, "verdict": INSIDE} for value in (0.9, 0.8)])
-    assert "2 of 2 pairs are no more alike than chance" in section.in_short({"geometry": frame})[0]
-    assert "(chance 0.00 ± 0.20)" in section.in_short({"geometry": frame})[0]
+    runs = pd.DataFrame({"run": ["a", "b"], "control": [None, None]})
+    (said, *_) = section.in_short({"geometry": frame, "runs": runs})
+    assert "2 of 2 pairs are no more alike than chance" in said and "(chance 0.00 ± 0.20)" in said
 
 
 @pytest.mark.parametrize(

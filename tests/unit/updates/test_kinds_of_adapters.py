@@ -9,6 +9,8 @@ from lossgeometry.errors import InputError
 from lossgeometry.geometry.comparison import compare
 from lossgeometry.updates.loading import load
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch")
 peft = pytest.importorskip("peft")
 transformers = pytest.importorskip("transformers")

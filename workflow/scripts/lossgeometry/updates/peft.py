@@ -130,6 +130,8 @@ class Adapter(Update):
     def _dense_updates(self, base: str | Path | None, rank: int, skipped: dict[str, str]) -> dict[str, Truncated]:
         """Return the updates that are differences of dense matrices; what is one of them is no longer skipped."""
         scaled = {module: sides["magnitude"] for module, sides in self._tensors.items() if "magnitude" in sides}
+        if self._config.dora and not scaled:
+            raise InputError(f"{self.folder} says use_dora, but holds no lengths of outputs; fetch the files again")
         if scaled and base is None:
             raise InputError(
                 f"{self.folder} cannot be compared without its base model (use_dora): DoRA rescales the outputs of the "

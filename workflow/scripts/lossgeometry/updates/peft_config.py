@@ -40,6 +40,8 @@ class LoraConfig:
     rslora: bool
     transposed: bool
     """Whether the base stores the weights of the adapted modules as (inputs, outputs)."""
+    dora: bool
+    """Whether every output has a length of its own, which the weights then hold."""
     base: str
     """Last part of the base model's path or hub id; empty where it is not said."""
 
@@ -98,6 +100,7 @@ def read_config(folder: Path) -> LoraConfig:
         config.get("alpha_pattern") or {},
         bool(config.get("use_rslora")),
         bool(config.get("fan_in_fan_out")),
+        bool(config.get("use_dora")),
         str(config.get("base_model_name_or_path") or "").rstrip("/").rpartition("/")[2],
     )
 
