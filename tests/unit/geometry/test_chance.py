@@ -52,6 +52,8 @@ def test_the_summary_counts_the_column_and_judges_nothing_itself():
         "null_mean": 0.0,
         "null_sd": 0.1,
         "control": np.nan,
+        "replicate": np.nan,
+        "reshuffle": None,
     }
     frame = pd.DataFrame([row | {"value": value, "verdict": INSIDE} for value in (0.9, 0.8)])
     runs = pd.DataFrame({"run": ["a", "b"], "control": [None, None]})
