@@ -62,3 +62,12 @@ def test_a_removed_edit_runs_no_job_of_another(finished, tmp_path):
     project.set("edits", {"half": EDITS["half"]})
     plan = project.plan()
     assert made(plan) == NOTHING and set(plan) <= {*TABLES, *single("write_config", *REPORT)}
+
+
+def test_without_benchmarks_what_was_kept_is_tabulated_alone(tmp_path):
+    weights_alone = {"evaluation": {}, "connectivity": {}, "representations": {}, "edits": EDITS}
+    project = Project.create(tmp_path / "project", EXPERIMENT | weights_alone)
+    plan = project.plan()
+    assert plan["tabulate_edits"] == [""] and plan["derive_adapter"] == ["edit.half", "edit.rest"]
+    project.finish()
+    assert not (project.root / "results/plan/tables/edit_effects.csv").exists()

@@ -14,7 +14,7 @@ rule tabulate_edits:
         ),
     output:
         kept=reported("edits"),
-        effects=reported("edit_effects"),
+        effects=reported("edit_effects") if CONFIG.evaluation.benchmarks else [],
     log:
         log_of("tabulate_edits"),
     benchmark:

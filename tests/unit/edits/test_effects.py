@@ -8,6 +8,7 @@ from geometry_tools import name, random_factors, write_adapter
 
 from lossgeometry.edits.derivation import derive
 from lossgeometry.edits.effects import effects, fieller, kept_of_parents
+from lossgeometry.errors import InputError
 from lossgeometry.settings.edits import Edit
 from lossgeometry.updates.loading import load
 from lossgeometry.updates.reduction import write_delta
@@ -59,6 +60,15 @@ def test_an_edit_is_beside_the_base_its_parent_and_random_directions(tmp_path):
     row = table.loc["edits against parent"]
     assert row["kept_share"] == pytest.approx(share) and row["kept_low"] < share < row["kept_high"]
     assert np.isnan(table.loc["edits against base"]["kept_share"])
+
+
+def test_answers_to_other_problems_are_refused(tmp_path):
+    answers(tmp_path, "base", [True, False, True])
+    answers(tmp_path, "sft", [True, False, True])
+    answers(tmp_path, "edit.half", [True, False])
+    edits = {"edit.half": {"operation": "scale 0.5", "parent": "sft", "control": ""}}
+    with pytest.raises(InputError, match="answered different problems of easy"):
+        effects(edits, ["easy"], tmp_path, 0.02)
 
 
 def test_what_was_kept_is_in_the_record_of_the_adapter(tmp_path):

@@ -5,6 +5,16 @@ from lossgeometry.charts.predictions import composition_chart, prediction_chart,
 from lossgeometry.charts.transforms import PAIR_COLOURS, WHISKER, Pipeline, among, filtered, formulas, kept
 from lossgeometry.explorer.metrics import NORMAL_95
 
+OTHER_LOSS = [
+    {"type": "lookup", "from": "runs", "key": "label", "fields": ["loss_b"], "values": ["colour"]},
+    *formulas(
+        id="datum.loss_b",
+        name="datum.loss_b",
+        line="(isValid(datum.colour) ? datum.colour : base_colour)[dark ? 1 : 0]",
+    ),
+]
+"""What gives a row of two losses the look of the second one's runs."""
+
 
 def predicted() -> Pipeline:
     """The trained cosine of every pair over the predicted one."""
@@ -36,11 +46,8 @@ def regimes() -> Pipeline:
         "regime",
         (
             filtered("datum.point === 'initialisation' && datum.loss_a === loss_a"),
-            {"type": "lookup", "from": "runs", "key": "label", "fields": ["loss_b"], "values": ["colour"]},
+            *OTHER_LOSS,
             *formulas(
-                id="datum.loss_b",
-                name="datum.loss_b",
-                line="(isValid(datum.colour) ? datum.colour : base_colour)[dark ? 1 : 0]",
                 value="datum.corrected",
                 from_=f"isValid(datum.corrected_se) ? max(-1, datum.corrected - {half}) : null",
                 to=f"isValid(datum.corrected_se) ? min(1, datum.corrected + {half}) : null",
@@ -59,13 +66,8 @@ def composition() -> Pipeline:
         "composition",
         (
             filtered("datum.loss_a === loss_a"),
-            {"type": "lookup", "from": "runs", "key": "label", "fields": ["loss_b"], "values": ["colour"]},
-            *formulas(
-                id="datum.loss_b",
-                name="datum.loss_b",
-                line="(isValid(datum.colour) ? datum.colour : base_colour)[dark ? 1 : 0]",
-                value="datum.trained",
-            ),
+            *OTHER_LOSS,
+            *formulas(value="datum.trained"),
             kept("id", "name", "line", "share", "value", "curve"),
         ),
         ("runs",),

@@ -7,13 +7,19 @@ import altair as alt
 from lossgeometry.charts.parts import BAND, QUIET_BAND, ROWS, Frame, dot_fill, expression, finish, line_colour, param
 
 WHOLE = alt.Scale(domain=[-1, 1], clamp=True, nice=False)
+COSINE = alt.Y("value:Q", title=None, scale=WHOLE, axis=alt.Axis(tickCount=5))
+SHARE = alt.X(
+    "share:Q",
+    title="share of right rollouts",
+    scale=alt.Scale(domain=[0, 1], nice=False),
+    axis=alt.Axis(format=".0%", tickCount=6, grid=False),
+)
 
 
 def prediction_chart(frame: Frame) -> dict[str, Any]:
     """Return trained over predicted cosines; rows hold `name, id, line, dot, predicted, value`."""
     base = alt.Chart(ROWS).transform_filter("isValid(datum.predicted) && isValid(datum.value)")
     x = alt.X("predicted:Q", title="cosine of the gradients before training", scale=WHOLE, axis=alt.Axis(tickCount=5))
-    y = alt.Y("value:Q", title=None, scale=WHOLE, axis=alt.Axis(tickCount=5))
     equal = (
         base.transform_aggregate(rows="count()")
         .mark_rule(color=BAND, strokeDash=[4, 3])
@@ -28,7 +34,7 @@ def prediction_chart(frame: Frame) -> dict[str, Any]:
         filled=True, opacity=1, size=expression("datum.id === focus ? 190 : 90"), strokeWidth=2.5
     ).encode(
         x=x,
-        y=y,
+        y=COSINE,
         fill=dot_fill(),
         stroke=line_colour(frame) if not frame.figure else alt.Stroke("line:N", scale=None),
         tooltip=[alt.Tooltip(field) for field in ("name:N", "predicted:Q", "value:Q")],
@@ -40,21 +46,14 @@ def prediction_chart(frame: Frame) -> dict[str, Any]:
 def regime_chart(frame: Frame) -> dict[str, Any]:
     """Return predicted cosines over the share of right rollouts; rows hold `name, id, line, share, value, from, to`."""
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
-    x = alt.X(
-        "share:Q",
-        title="share of right rollouts",
-        scale=alt.Scale(domain=[0, 1], nice=False),
-        axis=alt.Axis(format=".0%", tickCount=6, grid=False),
-    )
-    y = alt.Y("value:Q", title=None, scale=WHOLE, axis=alt.Axis(tickCount=5))
     band = (
         base.transform_filter("isValid(datum.from)")
         .mark_area(opacity=QUIET_BAND, clip=True)
-        .encode(x=x, y=alt.Y("from:Q", scale=WHOLE), y2="to:Q", fill=alt.Fill("line:N", scale=None), detail="id:N")
+        .encode(x=SHARE, y=alt.Y("from:Q", scale=WHOLE), y2="to:Q", fill=alt.Fill("line:N", scale=None), detail="id:N")
     )
     lines = base.mark_line(strokeWidth=1.7).encode(
-        x=x,
-        y=y,
+        x=SHARE,
+        y=COSINE,
         color=line_colour(frame),
         detail="id:N",
         tooltip=[alt.Tooltip(field) for field in ("name:N", "share:Q", "value:Q")],
@@ -65,24 +64,17 @@ def regime_chart(frame: Frame) -> dict[str, Any]:
 def composition_chart(frame: Frame) -> dict[str, Any]:
     """Return trained cosines over the share of right rollouts; rows hold `name, id, line, share, value, curve`."""
     base = alt.Chart(ROWS)
-    x = alt.X(
-        "share:Q",
-        title="share of right rollouts",
-        scale=alt.Scale(domain=[0, 1], nice=False),
-        axis=alt.Axis(format=".0%", tickCount=6, grid=False),
-    )
-    y = alt.Y("value:Q", title=None, scale=WHOLE, axis=alt.Axis(tickCount=5))
     lines = (
         base.transform_filter("isValid(datum.curve)")
         .mark_line(strokeWidth=1.7)
-        .encode(x=x, y=alt.Y("curve:Q", scale=WHOLE), color=line_colour(frame), detail="id:N")
+        .encode(x=SHARE, y=alt.Y("curve:Q", scale=WHOLE), color=line_colour(frame), detail="id:N")
     )
     dots = (
         base.transform_filter("isValid(datum.value)")
         .mark_point(filled=True, opacity=1, size=70)
         .encode(
-            x=x,
-            y=y,
+            x=SHARE,
+            y=COSINE,
             fill=alt.Fill("line:N", scale=None),
             tooltip=[alt.Tooltip(field) for field in ("name:N", "share:Q", "value:Q", "curve:Q")],
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lossgeometry.evaluation.differences import differences_table
-from lossgeometry.evaluation.outcomes import Outcomes, read_outcomes
+from lossgeometry.evaluation.outcomes import Outcomes, read_graded
 from lossgeometry.evaluation.questions import Question
 from lossgeometry.evaluation.statistics import student_quantile
 from lossgeometry.experiment.runs import BASE
@@ -104,12 +104,7 @@ def effects(edits: Mapping[str, EditEntry], benchmarks: Sequence[str], evaluatio
         "random directions": [(entry["control"], run) for run, entry in edits.items() if entry["control"]],
     }
     runs = sorted({run for pairs in against.values() for pair in pairs for run in pair})
-    graded = {
-        (run, benchmark, decoding): outcomes
-        for run in runs
-        for benchmark in benchmarks
-        for decoding, outcomes in read_outcomes(evaluation / run / f"{benchmark}.jsonl").items()
-    }
+    graded = read_graded(evaluation, runs, benchmarks)
     asked = [Question(f"edits against {name}", "", tuple(pairs)) for name, pairs in against.items() if pairs]
     table = differences_table(graded, asked, margin)
     shares = [

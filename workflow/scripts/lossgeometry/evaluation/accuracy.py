@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lossgeometry.errors import InputError
 from lossgeometry.evaluation import statistics
 from lossgeometry.evaluation.across_seeds import across_seeds_table
 from lossgeometry.evaluation.contamination import overlapping_ids
 from lossgeometry.evaluation.differences import Graded, differences_table, mcnemar_table
 from lossgeometry.evaluation.intervals import beta_binomial, clustered, wilson
-from lossgeometry.evaluation.outcomes import Outcomes, read_outcomes
+from lossgeometry.evaluation.outcomes import Outcomes, read_graded
 from lossgeometry.evaluation.pass_curves import pass_table
 from lossgeometry.evaluation.questions import questions
 from lossgeometry.experiment.runs import BASE, Run
@@ -73,12 +72,7 @@ def tabulate_accuracy(
     outputs
         Paths of accuracy, differences, mcnemar, pass_at_k and across_seeds.
     """
-    graded: dict[tuple[str, str, str], Outcomes] = {}
-    for run in [BASE, *(run.id for run in runs)]:
-        for benchmark in benchmarks:
-            for decoding, outcomes in read_outcomes(evaluation / run / f"{benchmark}.jsonl").items():
-                graded[run, benchmark, decoding] = outcomes
-    _require_same_problems(graded)
+    graded = read_graded(evaluation, [BASE, *(run.id for run in runs)], benchmarks)
     differences = differences_table(graded, questions(runs, pairs), margin)
     tables = {
         "accuracy": accuracy_table(graded, differences, overlapping_ids(contamination) if contamination else {}),
@@ -162,15 +156,3 @@ def _rates(outcomes: Outcomes) -> dict[str, Any]:
         "tokens_mean": outcomes.tokens.mean(),
         "note": f"more than {MOST_TRUNCATED:.0%} truncated: accuracy reads too low" if flag else "",
     }
-
-
-def _require_same_problems(graded: Graded) -> None:
-    """Paired comparisons need the same problems in every run."""
-    first: dict[tuple[str, str], tuple[str, Outcomes]] = {}
-    for (run, benchmark, decoding), outcomes in graded.items():
-        other, expected = first.setdefault((benchmark, decoding), (run, outcomes))
-        if outcomes.problems != expected.problems:
-            raise InputError(
-                f"{run} and {other} answered different problems of {benchmark}; delete the older one's completions "
-                "of this benchmark to generate them anew."
-            )

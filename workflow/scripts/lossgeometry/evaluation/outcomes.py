@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,32 @@ class Outcomes:
     no_answer: NDArray[np.bool_]
     timeout: NDArray[np.bool_]
     tokens: NDArray[np.int64]
+
+
+def read_graded(
+    evaluation: Path, runs: Iterable[str], benchmarks: Iterable[str]
+) -> dict[tuple[str, str, str], Outcomes]:
+    """Return the outcomes of runs below the folder `evaluation`, by (run, benchmark, decoding).
+
+    Raises
+    ------
+    InputError
+        If two runs answered different problems of a benchmark: paired comparisons need the same.
+    """
+    graded = {
+        (run, benchmark, decoding): outcomes
+        for run, benchmark in product(runs, benchmarks)
+        for decoding, outcomes in read_outcomes(evaluation / run / f"{benchmark}.jsonl").items()
+    }
+    first: dict[tuple[str, str], tuple[str, Outcomes]] = {}
+    for (run, benchmark, decoding), outcomes in graded.items():
+        other, expected = first.setdefault((benchmark, decoding), (run, outcomes))
+        if outcomes.problems != expected.problems:
+            raise InputError(
+                f"{run} and {other} answered different problems of {benchmark}; delete the older one's completions "
+                "of this benchmark to generate them anew."
+            )
+    return graded
 
 
 def read_outcomes(path: str | Path) -> dict[str, Outcomes]:
