@@ -14,6 +14,7 @@ from transformers.trainer_callback import PrinterCallback
 from lossgeometry.errors import InputError
 from lossgeometry.files.resuming import CheckpointFolder
 from lossgeometry.files.stopping import Stopped, StopSignals
+from lossgeometry.training.snapshots import KeepSnapshots, publish_snapshots
 from lossgeometry.training.training_job import TrainingJob
 
 PROGRESS_EVERY = 20
@@ -116,6 +117,8 @@ def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[st
         trainer.checkpoint_folder, trainer.schedule_steps = folder, job.schedule_steps
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(StopAndReport(stop, trainer.safe_every, agree))
+        if folder:
+            trainer.add_callback(KeepSnapshots(job, folder.path))
         checkpoint = folder.latest() if folder else None
         path = [str(checkpoint.path / f"checkpoint-{checkpoint.step}") if checkpoint else None]
         broadcast_object_list(path)
@@ -126,7 +129,9 @@ def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[st
             if job.rank:
                 raise Stopped
             stop.leave(f"step {trainer.state.global_step} of {job.training.steps}")
-    log = [entry for entry in trainer.state.log_history if "loss" in entry]
-    if any(entry["loss"] != entry["loss"] for entry in log):
-        raise InputError(f"the loss of {job.run} became undefined (NaN); lower its learning rate")
+        log = [entry for entry in trainer.state.log_history if "loss" in entry]
+        if any(entry["loss"] != entry["loss"] for entry in log):
+            raise InputError(f"the loss of {job.run} became undefined (NaN); lower its learning rate")
+        if folder:
+            publish_snapshots(job, folder.path)
     return log
