@@ -16,6 +16,7 @@ from lossgeometry.experiment.layers import DEFAULT, over_default, read_layer
 from lossgeometry.experiment.loading import load_config, planned_config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.text import printable
+from lossgeometry.gpus import list_gpus
 from lossgeometry.planning.reasons import shorten_logged
 from lossgeometry.planned import freeze, search_first, thaw, variable_of
 from lossgeometry.students.files import model_files
@@ -85,6 +86,12 @@ def planned_code(*files):
     digests = {name: code for name, code in code_digests(*files).items() if not (DEPLOYED and is_package(name))}
     return digests if workflow.is_main_process else {name: PLAN["code"].get(name, "") for name in digests}
 
+
+# Jobs on this machine share its GPUs, however many cores there are; elsewhere the scheduler counts, and --resources goes first.
+if workflow.is_main_process and workflow.local_exec and "gpu" not in workflow.global_resources:
+    GPUS = len(list_gpus())
+    if GPUS >= CONFIG.training.processes:  # with fewer the job says so; here it would be scaled down in silence
+        workflow.register_resource("gpu", GPUS)
 
 CPU = "../../envs/cpu.yaml"
 GPU = "../../envs/gpu.yaml"

@@ -20,6 +20,7 @@ WITHOUT_EFFECT = frozenset(
     for name in (
         "errors",
         "devices",
+        "gpus",
         "script",
         "planned",
         "code_digests",
