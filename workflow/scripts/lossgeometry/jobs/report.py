@@ -40,6 +40,12 @@ def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
     return {"paper": paper, "sections": list(sections), "run": run.told()}
 
 
+def findings(config: Config, statements: Sequence[str]) -> Told:
+    """Return what the findings depend on beside the tables: modules of the stages' statements, and names."""
+    titles = {label: _method_in_words(label).title for label in config.methods}
+    return {"modules": list(statements), "titles": titles, "reference": config.geometry.reference}
+
+
 def page(config: Config, tables: Mapping[str, Sequence[str] | None], charts: Sequence[str]) -> Told:
     """Return what the page depends on beside the tables: their columns that it takes (None for all), the modules of the
     stages' charts, the methods in words, and the head's facts."""
