@@ -58,11 +58,6 @@ def write_adapters(folder: Path, layers: int) -> None:
                 tensors[f"{module}.lora_B.weight"] = rng.standard_normal((m, RANK), np.float32)
         write_tensors(folder / name / "adapter_model.safetensors", tensors, {})
         (folder / name / "adapter_config.json").write_text(json.dumps(config))
-    # A virtual machine gets memory at its first use, at a price that whoever writes first would be charged with.
-    with open(folder / "zeros", "wb") as file:
-        for _ in range(4 * (folder / "a" / "adapter_model.safetensors").stat().st_size >> 22):
-            file.write(bytes(1 << 22))
-    (folder / "zeros").unlink()
 
 
 def ours(folder: Path) -> None:
