@@ -23,6 +23,6 @@ with job(snakemake):
         facts={"student": run.student, "paper_student": paper["student"]},
         sections=cfg["sections"],
         tables=tables,
-        benchmarks=Path(snakemake.output[0]).parent / "benchmarks" if snakemake.params.times else None,
+        results=Path(snakemake.output[0]).parent if snakemake.params.times else None,
         output=Path(snakemake.output[0]),
     )

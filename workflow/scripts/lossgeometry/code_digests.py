@@ -22,6 +22,7 @@ WITHOUT_EFFECT = frozenset(
         "devices",
         "script",
         "planned",
+        "preloading",
         "code_digests",
         "records",
         "files/atomic",
