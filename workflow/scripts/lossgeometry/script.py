@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from lossgeometry.errors import CannotWrite, ChangedCode, DamagedInput, InputError, SecondWriter
 from lossgeometry.files.damage import require_whole
+from lossgeometry.gpus import taken
 from lossgeometry.planned import require_planned_code
 from lossgeometry.records import record_outputs
 
@@ -20,7 +21,7 @@ LARGE_BLOCK = 1 << 26
 
 @contextmanager
 def job(snakemake, network: bool = False) -> Iterator[None]:
-    """Run the body with the job's threads and log; import numerical libraries inside it, after the threads are pinned.
+    """Run the body with the job's threads, GPUs and log; import numerical libraries inside it, after the threads are pinned.
 
     Only a job with `network` may ask the hub for anything: models and data were fetched before, at their revisions.
     Standard output and error go to the rule's log file, from this process and from its children. Errors that carry a sentence
@@ -42,7 +43,8 @@ def job(snakemake, network: bool = False) -> Iterator[None]:
     try:
         require_planned_code(snakemake.params.code)
         require_whole(snakemake.input)
-        yield
+        with taken(snakemake.resources.get("gpu", 0)):
+            yield
         print(f"CPU seconds: {sum(os.times()[:4]):.1f}")  # of children too, and whole, where Snakemake takes samples
         record_outputs(snakemake.log[0], snakemake.output, snakemake.params.code)
     except (ChangedCode, InputError, DamagedInput, CannotWrite, SecondWriter) as error:
