@@ -30,7 +30,7 @@ def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
     for a in runs:
         cells = ["1" if a == b else _signed(values.get((a, b), values.get((b, a)))) for b in runs]
         lines.append(f"| {names[a]} | {' | '.join(cells)} |")
-    # Adapters that were supplied have neither controls nor replicates.
+    # Supplied adapters have controls and replicates only where the command was told of them.
     beside = bool(cosine.control.notna().any() or cosine.replicate.notna().any())
     heads = ["pair", "cosine", "chance", "control", "reshuffle", "further apart?", _ANGLE, "chance", "control"]
     kept = range(len(heads)) if beside else (0, 1, 2, 6, 7)
