@@ -64,6 +64,19 @@ BAD = [
         r"comparisons: there is no sft\.lr1\.s1; name one of sft, ",
     ),
     ("student.source", "endpoint", r"student"),
+    ("student", {"source": "gguf"}, r"^student: source: gguf needs `name`, the path of the GGUF file"),
+    ("student", {"source": "package", "name": "x"}, r"^student: source: package needs .* `version`, the one to pin"),
+    (
+        "student",
+        {"source": "package", "name": "x", "version": "1", "file": "x.gguf"},
+        r"^student: source: package needs `sha256`, the digest of its wheel",
+    ),
+    ("student", {"source": "package", "name": "x --index-url y", "version": "1"}, r"needs the name of a package"),
+    ("student", {"source": "gguf", "name": "x", "sha256": "abc"}, r"^student: sha256: give the 64 hexadecimal digits"),
+    ("student.source", "generated", r"student\.source: generated is for the teacher only"),
+    ("teacher", {"source": "gguf", "name": "x"}, r"teacher\.source: gguf is for the student only"),
+    ("teacher.source", "generated", r"teacher\.source generated and rollouts\.engine\.name generated belong together"),
+    ("evaluation.engine", {"name": "generated"}, r"evaluation.*generated solutions are the teacher's"),
     *(
         (key, value, rf"^{re.escape(key)}{below}: input should be {first}.*' or '{last}', but it is 'magic'")
         for key, value, below, first, last in (

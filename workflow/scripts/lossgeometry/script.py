@@ -9,6 +9,7 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 from lossgeometry.errors import CannotWrite, ChangedCode, DamagedInput, InputError, SecondWriter
 from lossgeometry.files.damage import require_whole
+from lossgeometry.gpus import taken
 from lossgeometry.planned import require_planned_code
 from lossgeometry.preloading import run_in_fork
 from lossgeometry.records import record_outputs
@@ -22,7 +23,7 @@ LARGE_BLOCK = 1 << 26
 
 @contextmanager
 def job(snakemake, network: bool = False, with_model: bool = False) -> Iterator[None]:
-    """Run the body with the job's threads and log; import numerical libraries inside it, after the threads are pinned.
+    """Run the body with the job's threads, GPUs and log; import numerical libraries inside it, after the threads are pinned.
 
     Only a job with `network` may ask the hub for anything: models and data were fetched before, at their revisions. A job
     `with_model` imports torch and transformers, or is a fork of a process that did.
@@ -47,7 +48,8 @@ def job(snakemake, network: bool = False, with_model: bool = False) -> Iterator[
     try:
         require_planned_code(snakemake.params.code)
         require_whole(snakemake.input)
-        yield
+        with taken(snakemake.resources.get("gpu", 0)):
+            yield
         # Of children too, and whole: Snakemake takes samples, which miss short jobs, and those of forks.
         print(f"CPU seconds: {sum(os.times()[:4]):.1f}")
         print(f"Peak memory: {max(map(_peak_megabytes, (RUSAGE_SELF, RUSAGE_CHILDREN))):.0f} MB")

@@ -6,6 +6,7 @@ from lossgeometry.claims.stage import STAGE as CLAIMS
 from lossgeometry.connectivity.stage import STAGE as CONNECTIVITY
 from lossgeometry.edits.stage import STAGE as EDITS
 from lossgeometry.evaluation.stage import STAGE as EVALUATION
+from lossgeometry.findings.stage import STAGE as FINDINGS
 from lossgeometry.geometry.stage import STAGE as GEOMETRY
 from lossgeometry.report.stage import STAGE as SENSITIVITY
 from lossgeometry.representations.stage import STAGE as REPRESENTATIONS
@@ -24,4 +25,5 @@ STAGES = (
     EDITS,
     SENSITIVITY,
     CLAIMS,
+    FINDINGS,
 )

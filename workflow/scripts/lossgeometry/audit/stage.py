@@ -210,5 +210,6 @@ STAGE = Stage(
     costs=_costs,
     figures=_figures,
     section="audit.section",
+    statements="audit.statements",
     charts="audit.charts",
 )

@@ -103,5 +103,6 @@ STAGE = Stage(
     costs=_costs,
     figures=_figures,
     section="behaviour.section",
+    statements="behaviour.statements",
     charts="behaviour.charts",
 )

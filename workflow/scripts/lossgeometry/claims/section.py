@@ -4,16 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lossgeometry.claims.findings import CANNOT_TELL, DIFFERS, NOT_TESTED, SAME
 from lossgeometry.claims.tabulation import scale_caveat
 from lossgeometry.report.markdown import escape
-
-VERDICTS = {
-    SAME: "the same here",
-    DIFFERS: "different here",
-    CANNOT_TELL: "that cannot be told",
-    NOT_TESTED: "not tested",
-}
 
 
 def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
@@ -35,12 +27,3 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
         lines.append(f"| {' | '.join(cells)} | **{row.verdict}**{': ' * bool(row.reason)}{escape(row.reason)} |")
     lines += ["", "A verdict holds in every seed that is named. Rules and caveats are in `tables/claims.csv`."]
     return "\n".join(lines) + "\n"
-
-
-def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return how many parts of claims have which verdict."""
-    if "claims" not in frames:
-        return []
-    found = frames["claims"].verdict.value_counts()
-    counted = [f"{found[verdict]} {words}" for verdict, words in VERDICTS.items() if verdict in found]
-    return [f"**The paper's claims**, {found.sum()} statements: {', '.join(counted)}"]

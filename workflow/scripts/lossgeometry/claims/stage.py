@@ -38,4 +38,4 @@ CLAIMS = Table(
     _asked,
     None,
 )
-STAGE = Stage(block="", tables=(CLAIMS,), section="claims.section")
+STAGE = Stage(block="", tables=(CLAIMS,), section="claims.section", statements="claims.statements")

@@ -22,10 +22,11 @@ from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.files.parquet import table_of, write_parquet
 from lossgeometry.files.progress import tracked
 from lossgeometry.files.rows import pair_id
+from lossgeometry.findings.tabulation import gather as gather_findings
+from lossgeometry.findings.tabulation import read_findings, read_tables, write_findings
 from lossgeometry.geometry.overview import overview
 from lossgeometry.geometry.pairs import MapRow, PairGeometry, compare_pair
 from lossgeometry.geometry.scopes import Row
-from lossgeometry.geometry.section import in_short
 from lossgeometry.geometry.tabulation import gather_maps, gather_pairs, write_csv
 from lossgeometry.report.data_dictionary import beside
 from lossgeometry.report.runs_table import tabulate_runs
@@ -137,22 +138,34 @@ def _write_report(config: Config, tables: Mapping[str, Path], out: Path) -> None
         partial.write_text(yaml.safe_dump(config.told(), sort_keys=False, allow_unicode=True), encoding="utf-8")
     shown = {table.name: table.on_page for stage in STAGES for table in stage.tables if table.on_page != ()}
     shown = {name: columns for name, columns in shown.items() if name in tables}
+    named = jobs.report.findings(config, [stage.statements for stage in STAGES if stage.statements])
+    found = gather_findings(read_tables({name: tables[name] for name in shown}), **named)
+    write_findings(found, _json(tables), tables["findings"])
     told = jobs.report.summary(config, "", [stage.section for stage in STAGES if stage.section])
     write_summary(
         run=Summary.from_told(told["run"]),
         facts={"student": config.student_name, "paper_student": ""},
         sections=told["sections"],
+        findings=_json(tables),
         tables={name: tables[name] for name in shown if tables[name].suffix == ".csv"},
         results=None,
         output=out / "summary.md",
     )
     page = Page.from_told(jobs.report.page(config, shown, [stage.charts for stage in STAGES if stage.charts]))
     gathered = out / "explorer.json"
-    write_bundle(gather(page, {name: tables[name] for name in shown}, config=out / "config.yaml"), gathered)
+    write_bundle(
+        gather(page, {name: tables[name] for name in shown}, config=out / "config.yaml", findings=_json(tables)),
+        gathered,
+    )
     # As the workflow does: page and figures start from the file.
     bundle = json.loads(gathered.read_text(encoding="utf-8"))
     write_page(bundle, out / "explorer.html")
     draw_figures(bundle, [figure for stage in STAGES for figure in stage.figures(config)], out / "figures")
+
+
+def _json(tables: Mapping[str, Path]) -> Path:
+    """Return the file of findings beside their table."""
+    return tables["findings"].with_suffix(".json")
 
 
 def _said(
@@ -171,8 +184,7 @@ def _said(
     else:
         yield cosine_matrix(geometry, list(config.adapters))
     yield ""
-    for line in in_short({"geometry": geometry, "runs": read_frame(tables["runs"])}):
-        yield f"{line.replace('**', '')}."
+    yield from (f"{finding['statement']}\n" for finding in read_findings(_json(tables)) if finding["rank"])
     whole = geometry[(geometry.scope == "global") & (geometry.metric == "cosine") & geometry.note.notna()]
     for row in whole.itertuples() if len(pairs) > 1 else ():
         yield f"{row.run_a} and {row.run_b}: {row.note}."

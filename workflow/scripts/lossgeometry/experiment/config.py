@@ -12,6 +12,7 @@ from lossgeometry.experiment.checks import (
     check_audit,
     check_graders,
     check_method,
+    check_models,
     check_names,
     check_training,
 )
@@ -158,8 +159,10 @@ class Config(Block):
 
     @property
     def student_name(self) -> str:
-        """The student in words: its hub id, its folder, or what it is."""
-        return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
+        """The student in words: its hub id, its folder or file, or what it is."""
+        student = self.student
+        named = {"tiny": "a tiny Qwen3 trained here", "package": f"{student.file} of {student.name} {student.version}"}
+        return named.get(student.source, student.name)
 
     def options_of(self, run: Run) -> Any:
         """Return the checked hyper-parameters of a run's method."""
@@ -184,14 +187,7 @@ class Config(Block):
             raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
         if self.methods and self.prompts is None and not self.rollouts.file:
             raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
-        if self.student.source in ("student", "endpoint"):
-            raise ValueError(
-                f"student.source: {self.student.source} is for the teacher only; choose tiny, hub or folder"
-            )
-        if (self.teacher.source == "endpoint") != (self.rollouts.engine.name == "openai"):
-            raise ValueError(
-                "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
-            )
+        check_models(self.student, self.teacher, self.prompts, self.rollouts)
         if self.methods:
             check_training(self.training, self.rollouts)
         sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}

@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 import pandas as pd
 
 from lossgeometry.geometry import chance
-from lossgeometry.geometry.beside import BEYOND, CANNOT_TELL, WITHIN
 from lossgeometry.report.markdown import escape
 from lossgeometry.report.runs_table import controls_of
 
@@ -15,11 +14,6 @@ _ANGLE = "first angle, output side (degrees)"
 def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
     """Return the section; empty where the stage did not run."""
     return _section(frames["geometry"], controls_of(frames["runs"])) if "geometry" in frames else ""
-
-
-def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return the findings in short; controls are no finding."""
-    return _short(frames["geometry"], controls_of(frames["runs"])) if "geometry" in frames else []
 
 
 def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
@@ -67,38 +61,3 @@ def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
 
 def _signed(value: float | None, digits: int = 3) -> str:
     return "" if value is None or pd.isna(value) else f"{value:.{digits}f}"
-
-
-def _short(geometry: pd.DataFrame, controls: Collection[str]) -> list[str]:
-    cosine = geometry[(geometry.scope == "global") & (geometry.metric == "cosine")].dropna(subset="value")
-    cosine = cosine[~cosine.run_a.isin(controls) & ~cosine.run_b.isin(controls)]
-    if cosine.empty:
-        return []
-    ranked = cosine.sort_values("value", ascending=False, kind="stable")
-    inside = int((cosine.verdict == chance.INSIDE).sum())
-
-    def said(row: pd.Series) -> str:
-        band = chance.band_text(row.null_mean, row.null_sd)
-        control = "" if pd.isna(row.control) else f"; a control's {row.control:.3f}"
-        return f"{escape(row.run_a)} and {escape(row.run_b)}, cosine {row.value:.3f} (chance {band}{control})"
-
-    text = f"**Direction**: most alike are {said(ranked.iloc[0])}"
-    if len(ranked) > 1:
-        text += f"; least {said(ranked.iloc[-1])}; {inside} of {len(ranked)} pairs are no more alike than chance"
-    return [text, *_reshuffled(cosine)]
-
-
-def _reshuffled(cosine: pd.DataFrame) -> list[str]:
-    """One line on what the order of the data alone does, where there are replicates."""
-    judged = cosine[cosine.reshuffle.isin([WITHIN, BEYOND, CANNOT_TELL]) & cosine.replicate.notna()]
-    if judged.empty:
-        return []
-    counts = [int((judged.reshuffle == verdict).sum()) for verdict in (WITHIN, BEYOND, CANNOT_TELL)]
-    replicates = ", ".join(
-        f"{value:.3f} ({escape(of)})" for of, value in judged.groupby("replicate_of").replicate.first().items()
-    )
-    return [
-        f"**Reshuffling the data alone** leaves a cosine of {replicates}: of {len(judged)} pairs from one initialisation"
-        f" {counts[0]} are no further apart, {counts[1]} are, {counts[2]} cannot be told"
-        " (`reshuffle_reason` in `tables/geometry.csv`)"
-    ]

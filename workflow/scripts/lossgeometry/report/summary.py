@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pandas as pd
 
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
+from lossgeometry.findings.tabulation import read_findings
 from lossgeometry.planning.taken import taken
 from lossgeometry.report.markdown import escape, table
 from lossgeometry.settings.tasks import Summary
@@ -21,6 +22,7 @@ def write_summary(
     run: Summary,
     facts: Mapping[str, str],
     sections: Sequence[str],
+    findings: Path,
     tables: dict[str, Path],
     results: Path | None,
     output: Path,
@@ -33,6 +35,8 @@ def write_summary(
         `student`: the student in words; `paper_student`: the paper's.
     sections
         Modules of the stages' sections, without `lossgeometry.`, in their order.
+    findings
+        tables/findings.json.
     tables
         CSV files by name; a stage that was not asked for has none.
     results
@@ -40,18 +44,30 @@ def write_summary(
     """
     frames = {name: read_frame(path) for name, path in tables.items()}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
-    modules = [import_module(f"lossgeometry.{name}") for name in sections]
-    parts = [_what_was_run(run, frames), in_short(modules, frames)]
-    parts += [module.section(frames, facts) for module in modules]
-    parts += [_time(results, set(frames["runs"].run)) if results else "", _caveats(run, frames)]
+    told = [import_module(f"lossgeometry.{name}").section(frames, facts) for name in sections]
+    told.append(_time(results, set(frames["runs"].run)) if results else "")
+    parts = [_what_was_run(run, frames), _findings(read_findings(findings)), _caveats(run, frames), *map(_folded, told)]
     with atomic_file(output) as path:
         path.write_text("\n\n".join(part.rstrip() for part in parts if part) + "\n", encoding="utf-8")
 
 
-def in_short(modules: Sequence[ModuleType], frames: Mapping[str, pd.DataFrame]) -> str:
-    """Return what a reader in a hurry takes away: the ends of every scale, each beside its chance level or interval."""
-    found = [line for module in modules if hasattr(module, "in_short") for line in module.in_short(frames)]
-    return "\n".join(["## In short", "", *(f"- {line}." for line in found)]) if found else ""
+def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Return the takeaways, as the page has them."""
+    takeaways = [finding for finding in findings if finding["rank"]]
+    if not takeaways:
+        return ""
+    lines = [
+        f"{place}. **{escape(finding['question'])}** {escape(finding['statement'])} *Not shown:* {escape(finding['not_shown'])}."
+        for place, finding in enumerate(takeaways, 1)
+    ]
+    more = f"All {len(findings)} findings, with intervals, verdicts and where to see them: `tables/findings.csv`."
+    return "\n".join(["## What was found", "", *lines, "", more])
+
+
+def _folded(section: str) -> str:
+    """Return a section of Markdown that opens with a click, since its tables are long."""
+    head, _, rest = section.partition("\n")
+    return f"<details><summary>{head.removeprefix('## ')}</summary>\n\n{rest.strip()}\n\n</details>" if section else ""
 
 
 def _what_was_run(run: Summary, frames: dict[str, pd.DataFrame]) -> str:

@@ -47,6 +47,15 @@ class SampledRollouts(Block):
     seed: int
 
 
+class WrittenRollouts(Block):
+    """Completions of the generated teacher."""
+
+    samples_per_prompt: int
+    right: float
+    mixed: float
+    seed: int
+
+
 class TeacherAnswers(Block):
     """The answers of a teacher behind an endpoint, and what becomes of their reasoning."""
 
