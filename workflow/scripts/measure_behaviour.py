@@ -19,5 +19,6 @@ with job(snakemake, with_model=True):
         texts={text: inputs[text] for text in ("base", "own") if inputs.get(text)},
         prompts=inputs.prompts,
         task=Divergences.from_told(snakemake.params.cfg),
+        other=inputs.get("other") or None,
     )
     write_tokens(snakemake.output[0], tokens)

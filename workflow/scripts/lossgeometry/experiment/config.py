@@ -25,6 +25,7 @@ from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.connectivity import Connectivity
 from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.evaluation import Evaluation
+from lossgeometry.settings.forgetting import Forgetting
 from lossgeometry.settings.geometry import Geometry
 from lossgeometry.settings.models import Model, Problems
 from lossgeometry.settings.representations import Representations
@@ -80,6 +81,8 @@ class Config(Block):
     """Similarity of hidden states."""
     behaviour: Behaviour = Behaviour()
     """How far updates move what is written."""
+    forgetting: Forgetting = Field(Forgetting(), json_schema_extra={"neutral": Forgetting()})
+    """What every run forgets of another skill."""
     audit: Audit = Audit()
     """What gradients predict before training."""
     evaluation: Evaluation = Evaluation()
@@ -133,6 +136,11 @@ class Config(Block):
     def behaving(self) -> list[str]:
         """The ids of the runs whose distance from the base is measured, the base first."""
         return self.evaluated if self.behaviour.problems else []
+
+    @property
+    def forgets(self) -> bool:
+        """Whether it is measured what every run forgets."""
+        return bool(self.forgetting.benchmark and self.behaving)
 
     @cached_property
     def behaviour_pairs(self) -> list[tuple[str, str]]:
@@ -217,6 +225,19 @@ class Config(Block):
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
                 self._check_function_space(key, stages[key])
         check_audit(self.audit, runs)
+        self._check_forgetting()
+
+    def _check_forgetting(self) -> None:
+        benchmark = self.forgetting.benchmark
+        if not benchmark:
+            return
+        if benchmark not in self.evaluation.benchmarks:
+            raise ValueError(f"forgetting.benchmark: there is no {benchmark}; name one of evaluation.benchmarks")
+        if not self.behaviour.problems or benchmark == self.measured_benchmark:
+            raise ValueError(
+                "forgetting.benchmark: what is forgotten is set beside how far the answers to another benchmark moved; "
+                "set behaviour.problems, and name that one in behaviour.benchmark"
+            )
 
     def _check_function_space(self, key: str, stage: FunctionSpace) -> None:
         needs_solutions = isinstance(stage, Representations) or (

@@ -28,7 +28,7 @@ class TinyModel(Block):
     """Width of one attention head."""
     vocabulary_size: int = Field(512, ge=300)
     """Tokens of the byte-level BPE tokenizer, which is trained on the problems."""
-    steps: int = Field(700, ge=1)
+    steps: int = Field(760, ge=1)
     """Optimiser steps of pre-training."""
     batch_size: int = Field(32, ge=1)
     """Problems per step."""
@@ -44,6 +44,8 @@ class TinyModel(Block):
     """Share of solutions written in the hasty style, half of which stop before the last step."""
     slip_fraction: float = Field(0.6, ge=0, le=1)
     """Share of the solutions in the quick style that contain an arithmetic slip."""
+    ordering_fraction: float = Field(0.08, ge=0, lt=1, json_schema_extra={"neutral": 0.0})
+    """Share of pre-training problems of a second skill, ordering, which the rollouts are not about."""
     seed: int = Field(0, ge=0)
     """Seed of initialisation and data."""
 
@@ -108,8 +110,11 @@ class Problems(Block):
     """Problems to use: the first that many of a seeded shuffle; 0 takes all (not for `generated`)."""
     seed: int = Field(0, ge=0)
     """Seed of the generator or of the shuffle."""
+    skill: Literal["arithmetic", "ordering"] = Field("arithmetic", json_schema_extra={"neutral": "arithmetic"})
+    """What generated problems ask: `arithmetic`, word problems in several steps; `ordering`, names in the order of what they
+    have, which the tiny student is pre-trained on too (grade it with `exact`)."""
     difficulty: Literal["reachable", "hard", "mixed"] = "reachable"
-    """Difficulty of generated problems."""
+    """Difficulty of generated arithmetic."""
     name: str = ""
     """Hub id, or path of a JSONL file with the keys problem and answer."""
     subset: str = ""
@@ -123,6 +128,11 @@ class Problems(Block):
     grader: str = Field("math_verify", json_schema_extra={"neutral": "math_verify"})
     """What compares an answer with the gold answer: `math_verify` (mathematical equality), `exact` (the same text, but for
     case, spaces and fonts), `choice` (the letter of an option), or another module of lossgeometry/grading/graders."""
+
+    @property
+    def has_solutions(self) -> bool:
+        """Whether every problem comes with its one written solution."""
+        return self.source == "generated" and self.skill == "ordering"
 
     @model_validator(mode="after")
     def _complete(self) -> "Problems":
