@@ -34,7 +34,7 @@ TABLES = (
     "tabulate_runs",
     "tabulate_sensitivity",
 )
-REPORT = ("tabulate_claims", "write_summary", "write_bundle", "write_explorer", "draw_figures")
+REPORT = ("tabulate_claims", "tabulate_findings", "write_summary", "write_bundle", "write_explorer", "draw_figures")
 
 
 def runs_of(method: str) -> list[str]:
@@ -79,7 +79,11 @@ def trained(runs: list[str], pairs: Iterable[tuple[str, str]] = PAIRS) -> Plan:
 
 NOTHING: Plan = {}
 CHANGED_CONFIG = single("write_config", *REPORT)
-SHOWN = {rule: names for rule, names in CHANGED_CONFIG.items() if rule not in ("tabulate_claims", "write_summary")}
+SHOWN = {
+    rule: names
+    for rule, names in CHANGED_CONFIG.items()
+    if rule not in ("tabulate_claims", "tabulate_findings", "write_summary")
+}
 """A key that only the recorded configuration shows."""
 GRADED = single("grade_rollouts", "grade_heldout")
 SAMPLED = GRADED | single("generate_heldout") | jobs(generate_rollouts=["1-of-2", "2-of-2"])

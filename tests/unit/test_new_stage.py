@@ -37,6 +37,8 @@ from lossgeometry.costs import Shape
 from lossgeometry.experiment.loading import load_config
 from lossgeometry.explorer.bundle import gather
 from lossgeometry.explorer.page import write_page
+from lossgeometry.findings.tabulation import gather as gather_findings
+from lossgeometry.findings.tabulation import read_tables, write_findings
 from lossgeometry.jobs.report import summary
 from lossgeometry.planning.budget import budget
 from lossgeometry.planning.estimates import Work
@@ -68,7 +70,10 @@ sections = [stage.section for stage in STAGES if stage.section]
 tables = {name: given["tables"][name] for name in ("runs", "geometry", "sparsity")}
 facts = {"student": "tiny", "paper_student": "large"}
 run = Summary.from_told(summary(config, "paper", sections)["run"])
-write_summary(run, facts, sections, tables, folder / "none", folder / "summary.md")
+statements = [stage.statements for stage in STAGES if stage.statements]
+found = gather_findings(read_tables(tables), {}, "sft", statements)
+write_findings(found, folder / "findings.json", folder / "findings.csv")
+write_summary(run, facts, sections, folder / "findings.json", tables, folder / "none", folder / "summary.md")
 """
 
 
@@ -110,7 +115,7 @@ def test_everything_that_loops_over_stages_knows_it(workflow, tmp_path):
     done = subprocess.run(call, cwd=workflow, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert "- **Sparsity**: at most 50.0% are small." in summary and "- rft.lr0.001.s42: 50.0%" in summary
+    assert "Most small entries has rft, 50.0%." in summary and "- rft.lr0.001.s42: 50.0%" in summary
     assert "small entries" in (tmp_path / "sparsity.svg").read_text(encoding="utf-8")
     page = (tmp_path / "explorer.html").read_text(encoding="utf-8")
     assert "How many entries are small?" in page

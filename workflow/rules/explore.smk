@@ -11,6 +11,7 @@ CHARTS = [stage.charts for stage in STAGES if stage.charts]
 rule write_bundle:
     input:
         **{name: TABLES[name] for name in EXPLORED},
+        findings=results("tables/findings.json"),
         config=results("config.yaml"),
         training=[results(f"adapters/{run}/training.csv") for run in TRAINED],
         provenance=[results(f"adapters/{run}/run.json") for run in TRAINED],

@@ -80,7 +80,32 @@ rule tabulate_sensitivity:
         "../scripts/tabulate_sensitivity.py"
 
 
-CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "behaviour", "differences")
+STATEMENTS = [stage.statements for stage in STAGES if stage.statements]
+
+
+rule tabulate_findings:
+    input:
+        **{name: TABLES[name] for name in EXPLORED},
+    output:
+        table=reported("findings"),
+        sentences=results("tables/findings.json"),
+    log:
+        log_of("tabulate_findings"),
+    benchmark:
+        benchmark_of("tabulate_findings")
+    localrule: True
+    conda:
+        CPU
+    params:
+        cfg=jobs.report.findings(CONFIG, STATEMENTS),
+        code=planned_code("tabulate_findings.py", *map(module_path, STATEMENTS)),
+    message:
+        "Putting what was found into words"
+    script:
+        "../scripts/tabulate_findings.py"
+
+
+CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "behaviour", "differences", "predictions")
 
 
 rule tabulate_claims:
@@ -111,6 +136,7 @@ SECTIONS = [stage.section for stage in STAGES if stage.section]
 rule write_summary:
     input:
         **{name: path for name, path in TABLES.items() if name in EXPLORED and path.endswith(".csv")},
+        findings=results("tables/findings.json"),
     output:
         results("summary.md"),
     log:

@@ -20,6 +20,7 @@ with job(snakemake):
         rollouts=Path(given.rollout_rows[0]) if given.rollout_rows else None,
         answers=[Path(path) for path in given.answers],
         prompts=[Path(path) for path in given.prompts],
+        findings=Path(given.findings),
         config=Path(given.config),
         provenance=[Path(path) for path in given.provenance],
     )

@@ -16,13 +16,14 @@ with job(snakemake):
 
     cfg = snakemake.params.cfg
     run = Summary.from_told(cfg["run"])
-    tables = {name: Path(path) for name, path in snakemake.input.items()}
+    tables = {name: Path(path) for name, path in snakemake.input.items() if name != "findings"}
     paper = yaml.safe_load(PAPER.read_text(encoding="utf-8"))
     write_summary(
         run=run,
         facts={"student": run.student, "paper_student": paper["student"]},
         sections=cfg["sections"],
+        findings=Path(snakemake.input.findings),
         tables=tables,
-        benchmarks=Path(snakemake.output[0]).parent / "benchmarks" if snakemake.params.times else None,
+        results=Path(snakemake.output[0]).parent if snakemake.params.times else None,
         output=Path(snakemake.output[0]),
     )

@@ -73,6 +73,16 @@ def test_figures_have_one_mark_for_every_row(given):
     assert ">sft<" not in drawn["regimes"], "a loss is not compared with itself"
 
 
+def test_the_curve_through_trained_compositions_is_the_whole_one(given):
+    given, folder, _ = given
+    table, regime = (read_frame(folder / f"{name}.csv") for name in ("composition", "regime"))
+    for (a, b), rows in table.groupby(["loss_a", "loss_b"]):
+        curve = regime[(regime.loss_a == a) & (regime.loss_b == b)].set_index("share").cosine
+        assert {0.3, 0.7, 0.9} == set(rows.share) and len(rows[rows.run_a.isna()]) == 2
+        assert rows.curve.to_numpy() == pytest.approx(curve[rows.share].to_numpy())
+        assert (rows.trained.isna() == rows.run_a.isna()).all()
+
+
 def test_the_summary_says_the_tables_verdicts(given):
     given, folder, _ = given
     names = ("audit", "noise", "predictions", "agreement")
@@ -83,18 +93,4 @@ def test_the_summary_says_the_tables_verdicts(given):
     for row in frames["predictions"].itertuples():
         assert f"| {row.run_a} - {row.run_b} | {row.predicted:.3f} | {row.trained:.3f} |" in text
     assert "no interval: without one loss, fewer than 6 pairs are left" in text
-    assert section.section({}, {}) == "" and section.in_short(frames) == []
-
-
-def test_in_short_has_the_correlation_with_its_interval():
-    row = {
-        "kind": "own rates",
-        "predictor": "cosine",
-        "pairs": 15,
-        "losses": 6,
-        "spearman": 0.95,
-        "spearman_low": 0.776,
-    }
-    row |= {"spearman_high": 1.0, "p": 0.0014, "pearson": 0.96, "mean_difference": 0.192, "missed": 9, "note": ""}
-    (said,) = section.in_short({"agreement": pd.DataFrame([row])})
-    assert "15 pairs of 6 losses with Spearman 0.95 (0.78 to 1.00, p 0.0014); 9 missed" in said
+    assert section.section({}, {}) == ""

@@ -10,8 +10,6 @@ from scipy import stats
 from lossgeometry.claims import section as claims_section
 from lossgeometry.claims.evidence import Evidence
 from lossgeometry.claims.tabulation import judge_claims
-from lossgeometry.evaluation import section as evaluation
-from lossgeometry.report.summary import in_short
 
 ENTRIES = {(entry["claim"], entry["part"]): entry for entry in REFERENCE["claims"]}
 ON_POLICY, OTHERS = ("online_grpo", "online_dapo"), ("sft", "rft", "dft", "rift", "offline_grpo")
@@ -193,12 +191,8 @@ def test_every_verdict_on_accuracies_is_what_the_answers_say(experiment):
         assert not all(kept)
 
 
-def test_the_short_findings_and_the_section_count_what_the_tables_hold(experiment):
-    tables, _, table = experiment
-    text = in_short((evaluation, claims_section), {"claims": table, "differences": tables["differences"]})
-    for verdict, words in (("same here", "the same here"), ("differs here", "different here")):
-        count = int((table.verdict == verdict).sum())
-        assert (f"{count} {words}" in text) == (count > 0)
+def test_the_section_counts_what_the_tables_hold(experiment):
+    _, _, table = experiment
     section = claims_section.section({"claims": table}, {"student": PAPER, "paper_student": PAPER})
     for verdict in ("same here", "differs here", "cannot tell"):
         assert section.count(f"**{verdict}**") == (table.verdict == verdict).sum()

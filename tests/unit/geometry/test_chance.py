@@ -3,11 +3,9 @@
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from lossgeometry.explorer.assets import ASSET_FOLDER
-from lossgeometry.geometry import section
 from lossgeometry.geometry.chance import ABOVE, BELOW, INSIDE, NO_NULL, band, band_text, verdicts
 
 
@@ -41,24 +39,6 @@ def test_the_verdict_turns_at_the_ends_of_the_band_that_is_drawn():
     low, high = band(0.1, 0.03)
     assert verdicts([low, high], 0.1, 0.03).tolist() == [INSIDE, INSIDE]
     assert verdicts([low - 1e-9, high + 1e-9], 0.1, 0.03).tolist() == [BELOW, ABOVE]
-
-
-def test_the_summary_counts_the_column_and_judges_nothing_itself():
-    row = {
-        "scope": "global",
-        "metric": "cosine",
-        "run_a": "a",
-        "run_b": "b",
-        "null_mean": 0.0,
-        "null_sd": 0.1,
-        "control": np.nan,
-        "replicate": np.nan,
-        "reshuffle": None,
-    }
-    frame = pd.DataFrame([row | {"value": value, "verdict": INSIDE} for value in (0.9, 0.8)])
-    runs = pd.DataFrame({"run": ["a", "b"], "control": [None, None]})
-    (said, *_) = section.in_short({"geometry": frame, "runs": runs})
-    assert "2 of 2 pairs are no more alike than chance" in said and "(chance 0.00 ± 0.20)" in said
 
 
 @pytest.mark.parametrize(

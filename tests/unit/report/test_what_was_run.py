@@ -26,7 +26,16 @@ def summary(tmp_path):
         frame = pd.DataFrame({"run": [f"r{number}" for number in range(len(controls))], "control": controls})
         frame.to_csv(tmp_path / "runs.csv", index=False)
         tables = {"runs": tmp_path / "runs.csv"}
-        write_summary(run, FACTS, ["evaluation.section"], tables, tmp_path / "none", tmp_path / "summary.md")
+        (tmp_path / "findings.json").write_text("[]")
+        write_summary(
+            run,
+            FACTS,
+            ["evaluation.section"],
+            tmp_path / "findings.json",
+            tables,
+            tmp_path / "none",
+            tmp_path / "summary.md",
+        )
         return (tmp_path / "summary.md").read_text(encoding="utf-8")
 
     return write

@@ -1,8 +1,9 @@
 """What a stage says of itself: settings, smoke variant, GPU, cost, tables, section of the summary, charts, figures.
 
 A stage is described in `<room>/stage.py` and listed in `stages.py`. Descriptions are light: they import neither torch nor
-pandas. What is heavy, the section of the summary and the charts, they name, as a method is named: `<room>/section.py`
-with `section(frames) -> str` and `in_short(frames) -> list[str]`, and `<room>/charts.py` with `CHARTS` and `PANELS`.
+pandas. What is heavy, the section of the summary, the findings and the charts, they name, as a method is named:
+`<room>/section.py` with `section(frames, facts) -> str`, `<room>/statements.py` with `statements(frames, names)` and
+`<room>/charts.py` with `CHARTS` and `PANELS`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -106,6 +107,8 @@ class Stage:
     figures: Callable[["Config"], Iterable[Figure]] = no_figures
     section: str = ""
     """Module of its section of the summary, without `lossgeometry.`; empty for none."""
+    statements: str = ""
+    """Module of its findings, likewise."""
     charts: str = ""
     """Module of its charts, likewise."""
 

@@ -30,14 +30,6 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
     return "\n\n".join(parts)
 
 
-def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return the findings in short."""
-    if "agreement" not in frames:
-        return []
-    own = frames["agreement"].query("kind == 'own rates' and predictor == 'cosine'").dropna(subset="spearman_low")
-    return [f"**Before training**: {_agreement(row)}" for row in own.itertuples()]
-
-
 def _audit(audit: pd.DataFrame) -> str:
     lines = [
         "| at | losses | cosine | chance | corrected (95 %) | | Adam | shuffled |",
@@ -92,21 +84,14 @@ def _agreements(agreement: pd.DataFrame) -> str:
     ]
     for row in agreement.itertuples():
         if pd.isna(row.spearman):
-            lines.append(f"| {row.pairs} at {row.kind} | {row.predictor} | undefined: {row.note} | | | | |")
+            if row.predictor == "cosine":  # the reason is the same for all
+                lines.append(f"| {row.pairs} at {row.kind} | any | undefined: {row.note} | | | | |")
             continue
         lines.append(
             f"| {row.pairs} at {row.kind} | {row.predictor} | {row.spearman:.3f} ({_interval(row)})"
             f" | {row.p:.2g} | {row.pearson:.3f} | {row.mean_difference:.3f} | {row.missed:.0f} |"
         )
     return "\n".join(lines)
-
-
-def _agreement(row) -> str:
-    return (
-        f"gradients at the initialisation predicted the cosines of {row.pairs} pairs of {row.losses} losses with Spearman"
-        f" {row.spearman:.2f} ({_interval(row)}, p {row.p:.2g}); {row.missed:.0f} missed, the"
-        f" mean difference is {row.mean_difference:.2f}"
-    )
 
 
 def _interval(row) -> str:

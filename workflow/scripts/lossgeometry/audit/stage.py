@@ -187,7 +187,7 @@ AGREEMENT = Table(
 )
 COMPOSITION = Table(
     "composition",
-    "One pair of runs on one composition of the rollouts, in both orders",
+    "One pair of runs on one composition of the rollouts, in both orders; and the predicted curve where nothing is trained",
     (
         *RUN_PAIR,
         Column("loss_a", "key of `methods` that trains the first loss on all rollouts"),
@@ -210,5 +210,6 @@ STAGE = Stage(
     costs=_costs,
     figures=_figures,
     section="audit.section",
+    statements="audit.statements",
     charts="audit.charts",
 )

@@ -16,6 +16,11 @@ SAME, DIFFERS, CANNOT_TELL, NOT_TESTED = "same here", "differs here", "cannot te
 """The verdicts on a claim; the last two come with a reason."""
 
 
+MATCHED_SEED = (
+    "one seed only at learning rates that are shared; set methods.*.rates_at_all_seeds, with a second in seeds"
+)
+
+
 class Reading(NamedTuple):
     """What one replicate says: a seed, a learning rate of one seed, or a pair of seeds."""
 
@@ -38,6 +43,7 @@ class Finding(NamedTuple):
 
     ours: str
     band: str
+    """Chance level or interval."""
     verdict: str
     reason: str
     replicates: str
@@ -45,6 +51,8 @@ class Finding(NamedTuple):
     """What the verdict could have seen: for accuracies four times out of five, else the spread of the readings."""
     decoding: str = ""
     caveat: str = ""
+    predicted: str = ""
+    """What gradients said of the same cosines before training, and what training added."""
 
 
 def reading(group: str, value: float, entry: Entry, chance: Iterable[Value] = (), words: str = "") -> Reading:
@@ -73,7 +81,7 @@ def conclude(
     decoding: str = "",
     caveat: str = "",
 ) -> Finding:
-    """Return the finding of several readings: a verdict needs all of them, and at least two.
+    """Return the finding of several readings: a verdict needs all of them, and at least two seeds or pairs of runs.
 
     Parameters
     ----------
@@ -85,8 +93,8 @@ def conclude(
     verdicts = {one.verdict for one in readings}
     if verdicts == {SAME} or verdicts == {DIFFERS}:
         verdict, reason = verdicts.pop(), ""
-        if len({one.group for one in readings}) < 2:
-            verdict, reason = CANNOT_TELL, replicate
+        if len({one.group.rpartition(", ")[2] for one in readings}) < 2:
+            verdict, reason = CANNOT_TELL, MATCHED_SEED if "learning rate" in readings[0].group else replicate
     elif {SAME, DIFFERS} <= verdicts:
         verdict = CANNOT_TELL
         sides = [
@@ -111,7 +119,17 @@ def conclude(
         smallest_difference=smallest_difference,
         decoding=decoding,
         caveat=caveat,
+        predicted=_predicted(readings),
     )
+
+
+def _predicted(readings: Sequence[Reading]) -> str:
+    said = []
+    for one in readings:
+        known = {value.name: value for value in one.chance if not math.isnan(value.predicted)}
+        pairs = (f"{name} {value.predicted:.3f} {value.value - value.predicted:+.3f}" for name, value in known.items())
+        said.append(f"{one.group}: {', '.join(pairs)}" if known else "")
+    return "; ".join(filter(None, said))
 
 
 def _spread(readings: Sequence[Reading]) -> float:

@@ -4,16 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lossgeometry.claims.findings import CANNOT_TELL, DIFFERS, NOT_TESTED, SAME
 from lossgeometry.claims.tabulation import scale_caveat
 from lossgeometry.report.markdown import escape
-
-VERDICTS = {
-    SAME: "the same here",
-    DIFFERS: "different here",
-    CANNOT_TELL: "that cannot be told",
-    NOT_TESTED: "not tested",
-}
 
 
 def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
@@ -30,17 +22,9 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
         # Of accuracies it is what the tests could have seen; of other numbers, what replicates differ by.
         words = "smallest visible difference" if row.decoding else "replicates differ by"
         seen = f"{words} {row.smallest_difference}" if row.smallest_difference != "" else ""
+        ours = row.ours + f" (predicted before training, and what that added: {row.predicted})" * bool(row.predicted)
         basis = "; ".join(filter(None, (row.decoding, row.band, seen)))
-        cells = [escape(cell) for cell in (row.claim, row.statement + rates, row.paper, row.ours, basis)]
+        cells = [escape(cell) for cell in (row.claim, row.statement + rates, row.paper, ours, basis)]
         lines.append(f"| {' | '.join(cells)} | **{row.verdict}**{': ' * bool(row.reason)}{escape(row.reason)} |")
     lines += ["", "A verdict holds in every seed that is named. Rules and caveats are in `tables/claims.csv`."]
     return "\n".join(lines) + "\n"
-
-
-def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return how many parts of claims have which verdict."""
-    if "claims" not in frames:
-        return []
-    found = frames["claims"].verdict.value_counts()
-    counted = [f"{found[verdict]} {words}" for verdict, words in VERDICTS.items() if verdict in found]
-    return [f"**The paper's claims**, {found.sum()} statements: {', '.join(counted)}"]

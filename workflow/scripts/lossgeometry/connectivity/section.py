@@ -18,11 +18,6 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
     return _section(frames["barriers"]) if "barriers" in frames else ""
 
 
-def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return the findings in short."""
-    return _short(frames["barriers"]) if "barriers" in frames else []
-
-
 def _section(barriers: pd.DataFrame) -> str:
     """Return a section of Markdown.
 
@@ -64,21 +59,6 @@ def _of_loss(loss: str, rows: pd.DataFrame) -> str:
             f" | {row.smallest_effect:.4f} | {verdict} | {row.frankle:.4f} ({row.frankle_se:.4f}) |"
         )
     return "\n".join(lines)
-
-
-def _short(barriers: pd.DataFrame) -> list[str]:
-    lines = []
-    for loss, rows in barriers.groupby("loss", sort=False):
-        text = f"**Connectivity**, loss on {LOSS_NAMES[loss]}: {counted(rows)}"
-        separated = rows[rows.verdict == BARRIER].sort_values("difference", kind="stable")
-        if len(separated):
-            highest = separated.iloc[-1]
-            text += (
-                f"; the highest lies between {highest.run_a} and {highest.run_b}, {interval_of(highest)} nats per token"
-                " above the chord and the control"
-            )
-        lines.append(text)
-    return lines
 
 
 def counted(barriers: pd.DataFrame) -> str:

@@ -129,5 +129,6 @@ STAGE = Stage(
     costs=_costs,
     figures=_figures,
     section="connectivity.section",
+    statements="connectivity.statements",
     charts="connectivity.charts",
 )

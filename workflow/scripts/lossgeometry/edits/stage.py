@@ -57,4 +57,11 @@ EFFECTS = Table(
     _answered,
     None,
 )
-STAGE = Stage(block="edits", tables=(KEPT, EFFECTS), figures=_figures, section="edits.section", charts="edits.charts")
+STAGE = Stage(
+    block="edits",
+    tables=(KEPT, EFFECTS),
+    figures=_figures,
+    section="edits.section",
+    statements="edits.statements",
+    charts="edits.charts",
+)

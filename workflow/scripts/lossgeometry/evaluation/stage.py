@@ -59,5 +59,6 @@ STAGE = Stage(
     costs=_costs,
     figures=_figures,
     section="evaluation.section",
+    statements="evaluation.statements",
     charts="evaluation.charts",
 )

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from lossgeometry.errors import ConfigError, InputError
-from lossgeometry.experiment.runs import Run
+from lossgeometry.experiment.runs import Run, expand_runs
+from lossgeometry.experiment.snapshots import check_snapshots
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module, method_names
 from lossgeometry.settings.audit import INITIALISATION, Audit
 from lossgeometry.settings.behaviour import Behaviour
 from lossgeometry.settings.connectivity import Connectivity
 from lossgeometry.settings.geometry import Geometry
-from lossgeometry.settings.models import Checkpoints, Problems
+from lossgeometry.settings.models import Checkpoints, Model, Problems
 from lossgeometry.settings.representations import Representations
 from lossgeometry.settings.rollouts import Rollouts
 from lossgeometry.settings.training import Lora, Method, Training
@@ -27,6 +28,26 @@ LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
 NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 """A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
 NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
+
+
+def check_consistency(config: "Config") -> None:
+    """Raise ValueError where two blocks of a configuration contradict each other, or one lacks what it needs."""
+    if not config.methods and not config.adapters:
+        raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
+    for label, method in config.methods.items():
+        check_method(label, method, config.training, config.rollouts)
+    check_names("edits", config.edits)
+    check_adapters(config.adapters)
+    if config.rollouts.file and config.prompts is not None:
+        raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
+    if config.methods and config.prompts is None and not config.rollouts.file:
+        raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
+    check_models(config.student, config.teacher, config.prompts, config.rollouts)
+    if config.methods:
+        check_training(config.training, config.rollouts)
+    check_snapshots(config, expand_runs(config.methods, config.seeds, config.folders))
+    sets = {f"evaluation.benchmarks.{name}": one for name, one in config.evaluation.benchmarks.items()}
+    check_graders({"prompts": config.prompts, "probe": config.probe, **sets})
 
 
 def check_names(key: str, names: Iterable[str]) -> None:
@@ -56,6 +77,23 @@ def check_graders(sets: Mapping[str, Problems | None]) -> None:
             raise ValueError(
                 f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
             )
+
+
+def check_models(student: Model, teacher: Model, prompts: Problems | None, rollouts: Rollouts) -> None:
+    """Raise ValueError unless the models have sources that fit their roles, the engine and the problems."""
+    if student.source in ("student", "endpoint", "generated"):
+        raise ValueError(
+            f"student.source: {student.source} is for the teacher only; choose tiny, hub, folder, gguf or package"
+        )
+    if teacher.source in ("gguf", "package"):
+        raise ValueError(f"teacher.source: {teacher.source} is for the student only; choose hub, folder or another")
+    for source, engine in (("endpoint", "openai"), ("generated", "generated")):
+        if (teacher.source == source) != (rollouts.engine.name == engine):
+            raise ValueError(
+                f"teacher.source {source} and rollouts.engine.name {engine} belong together; set both or neither"
+            )
+    if teacher.source == "generated" and prompts is not None and prompts.source != "generated":
+        raise ValueError("teacher.source: generated solves generated problems only; set prompts.source to generated")
 
 
 def check_method(label: str, method: Method, training: Training, rollouts: Rollouts) -> None:

@@ -8,19 +8,14 @@ from pydantic import Field, field_validator, model_validator
 from lossgeometry.experiment.checks import (
     NAME,
     NAME_RULE,
-    check_adapters,
     check_audit,
+    check_consistency,
     check_function_space,
-    check_graders,
     check_ids,
-    check_method,
-    check_names,
-    check_training,
 )
 from lossgeometry.experiment.runs import Run, control_runs, edit_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.snapshots import (
     answering,
-    check_snapshots,
     checkpoints_of,
     expand_snapshots,
     folders_of,
@@ -35,6 +30,7 @@ from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.connectivity import Connectivity
 from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.evaluation import Evaluation
+from lossgeometry.settings.forgetting import Forgetting
 from lossgeometry.settings.geometry import Geometry
 from lossgeometry.settings.models import Checkpoints, Model, Problems
 from lossgeometry.settings.representations import Representations
@@ -90,6 +86,8 @@ class Config(Block):
     """Similarity of hidden states."""
     behaviour: Behaviour = Behaviour()
     """How far updates move what is written."""
+    forgetting: Forgetting = Field(Forgetting(), json_schema_extra={"neutral": Forgetting()})  # type: ignore[dict-item]
+    """What every run forgets of another skill."""
     audit: Audit = Audit()
     """What gradients predict before training."""
     evaluation: Evaluation = Evaluation()
@@ -160,6 +158,11 @@ class Config(Block):
         """The ids of the runs whose distance from the base is measured, the base first."""
         return self.evaluated if self.behaviour.problems else []
 
+    @property
+    def forgets(self) -> bool:
+        """Whether it is measured what every run forgets."""
+        return bool(self.forgetting.benchmark and self.behaving)
+
     @cached_property
     def behaviour_pairs(self) -> list[tuple[str, str]]:
         """The pairs of run ids whose texts are compared."""
@@ -185,8 +188,10 @@ class Config(Block):
 
     @property
     def student_name(self) -> str:
-        """The student in words: its hub id, its folder, or what it is."""
-        return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
+        """The student in words: its hub id, its folder or file, or what it is."""
+        student = self.student
+        named = {"tiny": "a tiny Qwen3 trained here", "package": f"{student.file} of {student.name} {student.version}"}
+        return named.get(student.source, student.name)
 
     def options_of(self, run: Run) -> Any:
         """Return the checked hyper-parameters of a run's method."""
@@ -201,29 +206,7 @@ class Config(Block):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Config":
-        if not self.methods and not self.adapters:
-            raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
-        for label, method in self.methods.items():
-            check_method(label, method, self.training, self.rollouts)
-        check_names("edits", self.edits)
-        check_adapters(self.adapters)
-        if self.rollouts.file and self.prompts is not None:
-            raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
-        if self.methods and self.prompts is None and not self.rollouts.file:
-            raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
-        if self.student.source in ("student", "endpoint"):
-            raise ValueError(
-                f"student.source: {self.student.source} is for the teacher only; choose tiny, hub or folder"
-            )
-        if (self.teacher.source == "endpoint") != (self.rollouts.engine.name == "openai"):
-            raise ValueError(
-                "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
-            )
-        if self.methods:
-            check_training(self.training, self.rollouts)
-        check_snapshots(self, expand_runs(self.methods, self.seeds, self.folders))
-        sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
-        check_graders({"prompts": self.prompts, "probe": self.probe, **sets})
+        check_consistency(self)
         self._check_runs()
         return self
 
@@ -243,6 +226,19 @@ class Config(Block):
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
                 check_function_space(self, key, stages[key])
         check_audit(self.audit, runs)
+        self._check_forgetting()
+
+    def _check_forgetting(self) -> None:
+        benchmark = self.forgetting.benchmark
+        if not benchmark:
+            return
+        if benchmark not in self.evaluation.benchmarks:
+            raise ValueError(f"forgetting.benchmark: there is no {benchmark}; name one of evaluation.benchmarks")
+        if not self.behaviour.problems or benchmark == self.measured_benchmark:
+            raise ValueError(
+                "forgetting.benchmark: what is forgotten is set beside how far the answers to another benchmark moved; "
+                "set behaviour.problems, and name that one in behaviour.benchmark"
+            )
 
 
 def json_schema() -> dict[str, Any]:

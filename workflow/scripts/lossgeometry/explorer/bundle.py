@@ -18,6 +18,7 @@ from lossgeometry.explorer.view import initial_state
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.files.rows import pair_id
+from lossgeometry.findings.tabulation import read_findings
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.settings.tasks import Page
 
@@ -45,6 +46,7 @@ def gather(
     prompts: Sequence[Path] = (),
     config: Path | None = None,
     provenance: Sequence[Path] = (),
+    findings: Path | None = None,
 ) -> dict[str, Any]:
     """Return the bundle; what did not run is absent from it, and the page and the figures leave it out.
 
@@ -60,10 +62,12 @@ def gather(
         The resolved configuration, shown as it is.
     provenance
         run.json of the runs trained here; the first one's package versions are shown.
+    findings
+        tables/findings.json.
     """
     titles = {label: method.title for label, method in page.methods.items()}
     run_table = records(read_frame(tables["runs"], dtype={"seed": str, "run": str, "method": str}))
-    runs = {run.id: run for run in name_runs(run_table, titles)}
+    runs = {run.id: run for run in name_runs(run_table, titles, page.reference)}
     bundle: dict[str, Any] = {
         "experiment": page.experiment,
         "reference": page.reference,
@@ -115,6 +119,7 @@ def gather(
     bundle["digests"] = {
         path.name: digest_of_file(path) for path in sorted(tables.values(), key=lambda path: path.name)
     }
+    bundle["findings"] = read_findings(findings) if findings else []
     if config is not None:
         bundle["config"] = config.read_text(encoding="utf-8")
     if provenance:

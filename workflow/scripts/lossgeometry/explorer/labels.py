@@ -6,9 +6,16 @@ from typing import Any, NamedTuple
 from lossgeometry.charts.palette import Colour, colours_of
 from lossgeometry.files.rows import pair_id
 
-ARMS = ("default", "seed", "learning_rate")
-"""What sets a run apart from the first run of its method: nothing, its seed, its learning rate."""
-DASHES = {"default": (1, 0), "seed": (6, 3), "learning_rate": (2, 2)}
+DASHES: dict[str, tuple[int, ...]] = {
+    "default": (1, 0),
+    "seed": (6, 3),
+    "learning_rate": (2, 2),
+    "control": (1, 3),
+    "edit": (8, 2, 1, 2),
+    "snapshot": (4, 4),
+}
+"""What sets a run apart from the first run of its method: nothing, its seed, its learning rate; or what it is; its dash."""
+OF_ORIGIN = {"derived": "edit", "snapshot": "snapshot"}
 MOST_WITHOUT_REFERENCE = 8
 """Pairs drawn as lines at first where none of them is with the reference."""
 
@@ -24,7 +31,7 @@ class Run(NamedTuple):
     name: str
     """Short name, unique in the experiment."""
     arm: str
-    dash: tuple[int, int]
+    dash: tuple[int, ...]
     """Of its lines: strokes and gaps."""
     colour: Colour
 
@@ -40,7 +47,7 @@ class Pair(NamedTuple):
     """`methods`, or for two runs of one method `seeds` or `learning_rates`."""
     line: Colour
     dot: Colour
-    dash: tuple[int, int]
+    dash: tuple[int, ...]
     order: int
     """Its place among the pairs."""
     label: str
@@ -51,29 +58,60 @@ class Pair(NamedTuple):
     """Whether it is drawn as a line where a reader has chosen nothing: it is with the reference, or of one method."""
 
 
-def name_runs(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[Run]:
-    """Return the runs in the order of runs.csv.
+def name_runs(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str], reference: str = "") -> list[Run]:
+    """Return the runs in the order of runs.csv, under names such as `DPO at SFT's rate, seed 123`.
 
     Parameters
     ----------
     rows
-        Lines of runs.csv: `run`, `method`, `learning_rate`, `seed`.
+        Lines of runs.csv: `run`, `method`, `learning_rate`, `seed`, `origin`, `control`.
     titles
         Title of every method label; a label without one is its own title.
+    reference
+        Label whose learning rate others are named after first.
     """
     colours = colours_of(row["method"] for row in rows)
     first: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        first.setdefault(row["method"], row)
+    rates = {label: float(row["learning_rate"]) for label, row in first.items() if label in titles}
     runs = []
     for row in rows:
-        label = row["method"]
-        default = first.setdefault(label, row)
-        name, arm = titles.get(label, label), "default"
-        if float(row["learning_rate"]) != float(default["learning_rate"]):
-            name, arm = f"{name} lr {float(row['learning_rate']):g}", "learning_rate"
-        if str(row["seed"]) != str(default["seed"]):
-            name, arm = f"{name} s{row['seed']}", "seed" if arm == "default" else arm
-        runs.append(Run(row["run"], label, titles.get(label, label), name, arm, DASHES[arm], colours[label]))
+        label, rate = row["method"], float(row["learning_rate"])
+        title = _title(row, titles)
+        name, arm = (
+            title,
+            "control" if _text(row.get("control")) else OF_ORIGIN.get(_text(row.get("origin")), "default"),
+        )
+        if rate != float(first[label]["learning_rate"]):
+            name, arm = f"{name} at {_rate(rate, label, rates, titles, reference)}", "learning_rate"
+        if str(row["seed"]) != str(first[label]["seed"]):
+            _, _, order = str(row["seed"]).partition("-o")
+            name = f"{name}, data order {order}" if order else f"{name}, seed {row['seed']}"
+            arm = "seed" if arm == "default" else arm
+        runs.append(Run(row["run"], label, title, name, arm, DASHES[arm], colours[label]))
     return runs
+
+
+def _text(cell: object) -> str:
+    return cell if isinstance(cell, str) else ""
+
+
+def _title(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Return a label's title; a control trained as a variant of a method is named by what was done to it."""
+    label, control = row["method"], _text(row.get("control"))
+    method = label.partition("@")[0]
+    if control and method in titles:
+        return f"{titles[method]}, {control}"
+    return titles.get(label, label).replace("_", " ") if ": " in label else titles.get(label, label)
+
+
+def _rate(rate: float, label: str, rates: Mapping[str, float], titles: Mapping[str, str], reference: str) -> str:
+    """Return a learning rate in words: whose own it is, if it is the reference's or one other method's."""
+    owners = [other for other, own in rates.items() if own == rate and other != label]
+    if reference in owners or len(owners) == 1:
+        return f"{titles[reference if reference in owners else owners[0]]}'s rate"
+    return f"rate {rate:g}"
 
 
 def name_pairs(pairs: Sequence[tuple[str, str]], runs: Mapping[str, Run], reference: str) -> list[Pair]:
@@ -88,7 +126,7 @@ def name_pairs(pairs: Sequence[tuple[str, str]], runs: Mapping[str, Run], refere
         kind = "methods"
         if first.label == second.label:
             kind = "learning_rates" if "learning_rate" in (first.arm, second.arm) else "seeds"
-            name = f"{first.name} – {second.name.removeprefix(first.title).strip() or second.name}"
+            name = f"{first.name} – {second.name.removeprefix(first.title).strip(' ,') or second.name}"
         else:
             name = f"{first.name} – {second.name}"
         tag = other.name if with_reference and kind == "methods" else name

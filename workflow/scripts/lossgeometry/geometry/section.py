@@ -1,25 +1,23 @@
 """What the summary says about the directions of the updates."""
 
+import re
 from collections.abc import Collection, Mapping
 
 import pandas as pd
 
 from lossgeometry.geometry import chance
-from lossgeometry.geometry.beside import BEYOND, CANNOT_TELL, WITHIN
+from lossgeometry.geometry.beside import CANNOT_TELL
 from lossgeometry.report.markdown import escape
 from lossgeometry.report.runs_table import controls_of
 
+_KEY, _SEED = r"methods\.\S+\.further_seeds", r"\{init: \d+, order: \d+\}"
+"""How reasons name what would change them."""
 _ANGLE = "first angle, output side (degrees)"
 
 
 def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
     """Return the section; empty where the stage did not run."""
     return _section(frames["geometry"], controls_of(frames["runs"])) if "geometry" in frames else ""
-
-
-def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return the findings in short; controls are no finding."""
-    return _short(frames["geometry"], controls_of(frames["runs"])) if "geometry" in frames else []
 
 
 def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
@@ -36,7 +34,7 @@ def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
     for a in runs:
         cells = ["1" if a == b else _signed(values.get((a, b), values.get((b, a)))) for b in runs]
         lines.append(f"| {names[a]} | {' | '.join(cells)} |")
-    # Adapters that were supplied have neither controls nor replicates.
+    # Supplied adapters have controls and replicates only where the command was told of them.
     beside = bool(cosine.control.notna().any() or cosine.replicate.notna().any())
     heads = ["pair", "cosine", "chance", "control", "reshuffle", "further apart?", _ANGLE, "chance", "control"]
     kept = range(len(heads)) if beside else (0, 1, 2, 6, 7)
@@ -62,43 +60,21 @@ def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
             "" if angle is None else _signed(angle.control, 1),
         ]
         lines.append(f"| {' | '.join(cells[column] for column in kept)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_untold(cosine)])
+
+
+def _untold(cosine: pd.DataFrame) -> list[str]:
+    """Return why some pairs cannot be told from a reshuffle, and the keys that would change it: a paragraph, or nothing."""
+    untold = cosine[cosine.reshuffle == CANNOT_TELL]
+    if untold.empty:
+        return []
+    told = " ".join(untold.reshuffle_reason)
+    keys, seeds = (sorted(set(re.findall(pattern, told))) for pattern in (_KEY, _SEED))
+    others = sorted({reason for reason in untold.reshuffle_reason if not re.search(_KEY, reason)})
+    cure = [f"add {' or '.join(seeds)} to {', '.join(keys)} (an order replicate of each method)"] if keys else []
+    count = f"{len(untold)} of {len(cosine)} pairs cannot be told from a reshuffle"
+    return ["", f"{count}: {escape('; '.join(cure + others))}."]
 
 
 def _signed(value: float | None, digits: int = 3) -> str:
     return "" if value is None or pd.isna(value) else f"{value:.{digits}f}"
-
-
-def _short(geometry: pd.DataFrame, controls: Collection[str]) -> list[str]:
-    cosine = geometry[(geometry.scope == "global") & (geometry.metric == "cosine")].dropna(subset="value")
-    cosine = cosine[~cosine.run_a.isin(controls) & ~cosine.run_b.isin(controls)]
-    if cosine.empty:
-        return []
-    ranked = cosine.sort_values("value", ascending=False, kind="stable")
-    inside = int((cosine.verdict == chance.INSIDE).sum())
-
-    def said(row: pd.Series) -> str:
-        band = chance.band_text(row.null_mean, row.null_sd)
-        control = "" if pd.isna(row.control) else f"; a control's {row.control:.3f}"
-        return f"{escape(row.run_a)} and {escape(row.run_b)}, cosine {row.value:.3f} (chance {band}{control})"
-
-    text = f"**Direction**: most alike are {said(ranked.iloc[0])}"
-    if len(ranked) > 1:
-        text += f"; least {said(ranked.iloc[-1])}; {inside} of {len(ranked)} pairs are no more alike than chance"
-    return [text, *_reshuffled(cosine)]
-
-
-def _reshuffled(cosine: pd.DataFrame) -> list[str]:
-    """One line on what the order of the data alone does, where there are replicates."""
-    judged = cosine[cosine.reshuffle.isin([WITHIN, BEYOND, CANNOT_TELL]) & cosine.replicate.notna()]
-    if judged.empty:
-        return []
-    counts = [int((judged.reshuffle == verdict).sum()) for verdict in (WITHIN, BEYOND, CANNOT_TELL)]
-    replicates = ", ".join(
-        f"{value:.3f} ({escape(of)})" for of, value in judged.groupby("replicate_of").replicate.first().items()
-    )
-    return [
-        f"**Reshuffling the data alone** leaves a cosine of {replicates}: of {len(judged)} pairs from one initialisation"
-        f" {counts[0]} are no further apart, {counts[1]} are, {counts[2]} cannot be told"
-        " (`reshuffle_reason` in `tables/geometry.csv`)"
-    ]

@@ -49,5 +49,6 @@ STAGE = Stage(
     costs=_costs,
     figures=_figures,
     section="geometry.section",
+    statements="geometry.statements",
     charts="geometry.charts",
 )

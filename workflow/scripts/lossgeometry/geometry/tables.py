@@ -160,6 +160,7 @@ TABLES = (
             Column("seeds", "their seeds"),
         ),
         _swept,
+        None,
     ),
     Table(
         "rates",

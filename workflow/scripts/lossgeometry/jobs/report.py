@@ -23,7 +23,11 @@ def claims(config: Config, paper: str) -> Told:
 
 def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
     """Return what the summary depends on beside the tables; ``paper`` is the digest of the paper's numbers."""
-    named = {"student": "the student itself", "tiny": "a tiny teacher trained here"}
+    named = {
+        "student": "the student itself",
+        "tiny": "a tiny teacher trained here",
+        "generated": "worked solutions written here",
+    }
     run = Summary(
         experiment=config.experiment,
         student=config.student_name,
@@ -38,6 +42,12 @@ def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
         sampling=tuple(label for label in config.methods if not method_module(label.partition("@")[0]).OFFLINE),
     )
     return {"paper": paper, "sections": list(sections), "run": run.told()}
+
+
+def findings(config: Config, statements: Sequence[str]) -> Told:
+    """Return what the findings depend on beside the tables: modules of the stages' statements, and names."""
+    titles = {label: _method_in_words(label).title for label in config.methods}
+    return {"modules": list(statements), "titles": titles, "reference": config.geometry.reference}
 
 
 def page(config: Config, tables: Mapping[str, Sequence[str] | None], charts: Sequence[str]) -> Told:

@@ -43,4 +43,9 @@ SENSITIVITY = Table(
     _asked,
     None,
 )
-STAGE = Stage(block="", tables=(SENSITIVITY,), section="report.sensitivity_section")
+STAGE = Stage(
+    block="",
+    tables=(SENSITIVITY,),
+    section="report.sensitivity_section",
+    statements="report.sensitivity_statements",
+)

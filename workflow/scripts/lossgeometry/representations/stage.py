@@ -87,5 +87,6 @@ STAGE = Stage(
     costs=_costs,
     figures=_figures,
     section="representations.section",
+    statements="representations.statements",
     charts="representations.charts",
 )

@@ -88,12 +88,17 @@ class Method(Block):
     """The method's default learning rate."""
     learning_rates: tuple[float, ...] = ()
     """Further learning rates, each run at the first seed."""
+    rates_at_all_seeds: bool = Field(False, json_schema_extra={"neutral": False})
+    """Run the further learning rates at every seed: what is said at learning rates that methods share needs two seeds."""
     seeds: tuple[int | Seeds, ...] = ()
     """Seeds of this method; empty takes the experiment's."""
     further_seeds: tuple[int | Seeds, ...] = Field((), json_schema_extra={"neutral": ()})  # type: ignore[dict-item]
     """Seeds of this method beside those, such as `{init: 42, order: 123}` for the same start with the data in another order."""
     steps: int = Field(0, ge=0)
     """Optimiser steps of this method; 0 takes `training.steps`."""
+    schedule_steps: int = Field(0, ge=0, json_schema_extra={"neutral": 0})
+    """Length of this method's schedule; 0 takes `training.schedule_steps`. A method that stops earlier on the same schedule ends at
+    a higher rate: `learning_rate_sum` in runs.csv tells how far its steps could lead in all."""
     verdicts: Literal["graded", "shuffled"] = "graded"
     """`shuffled` makes a control: the rewards are permuted among the rollouts of each prompt (by the seed of the order), so
     that groups, pairs and advantages are as many and as large, and only which rollout is right is lost. What its update

@@ -31,5 +31,6 @@ STAGE = Stage(
     costs=_costs,
     figures=_figures,
     section="sparsity.section",
+    statements="sparsity.statements",
     charts="sparsity.charts",
 )

@@ -1,0 +1,205 @@
+"""Findings are what their tables say: the sentence follows the numbers, changes with them and goes with them."""
+
+import csv
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from lossgeometry.findings.finding import agreement, angle, decimal, points, share, small
+from lossgeometry.findings.names import Names
+from lossgeometry.findings.tabulation import gather, write_findings
+from lossgeometry.geometry.chance import ABOVE, INSIDE, verdicts
+from lossgeometry.stages import STAGES
+
+MODULES = [stage.statements for stage in STAGES if stage.statements]
+TITLES = {"sft": "SFT", "rft": "RFT", "dpo": "DPO"}
+SEEDS = ("42", "123")
+COSINES = {("sft", "rft"): (0.88, 0.90), ("sft", "dpo"): (0.05, 0.09), ("rft", "dpo"): (0.2, 0.3)}
+
+
+def run(label: str, seed: str, rate: str = "0.001") -> str:
+    return f"{label}.lr{rate}.s{seed}"
+
+
+def runs() -> pd.DataFrame:
+    rows = [(run(label, seed), label, 0.001, seed, "trained", None) for label in TITLES for seed in SEEDS]
+    rows += [("control.random", "control: random directions", 0.0, "42", "derived", "random directions")]
+    rows += [(run("dpo", "42", "0.0001"), "dpo", 0.0001, "42", "trained", None)]
+    return pd.DataFrame(rows, columns=["run", "method", "learning_rate", "seed", "origin", "control"])
+
+
+def geometry() -> pd.DataFrame:
+    rows = []
+    for (a, b), values in COSINES.items():
+        for seed, value in zip(SEEDS, values, strict=True):
+            rows.append((run(a, seed), run(b, seed), value, "cannot tell" if b == "rft" else "beyond a reshuffle"))
+    rows += [
+        (run("sft", "42"), "control.random", 0.99, None),
+        (run("dpo", "42"), run("dpo", "42", "0.0001"), 0.98, None),
+    ]
+    frame = pd.DataFrame(rows, columns=["run_a", "run_b", "value", "reshuffle"])
+    frame = frame.assign(scope="global", metric="cosine", null_mean=0.0, null_sd=0.03, control=0.5, replicate=0.93)
+    frame = frame.assign(replicate_of="sft", reshuffle_reason="no replicate", depth_low=0.0, depth_high=1.0)
+    return frame.assign(verdict=verdicts(frame.value, frame.null_mean, frame.null_sd))
+
+
+def modules() -> pd.DataFrame:
+    rows = [
+        (row.run_a, row.run_b, layer, kind, row.value + shift)
+        for row in geometry().itertuples()
+        for (layer, kind), shift in {(0, "q"): -0.04, (0, "o"): 0.0, (1, "q"): 0.05, (1, "o"): 0.01}.items()
+    ]
+    frame = pd.DataFrame(rows, columns=["run_a", "run_b", "layer", "projection", "value"])
+    return frame.assign(metric="cosine", null_mean=0.0, null_sd=0.03, verdict=ABOVE)
+
+
+def differences() -> pd.DataFrame:
+    effects = {"sft": (0.08, 0.09), "rft": (0.1, 0.11), "dpo": (0.01, -0.01)}
+    rows = [
+        ("base", run(label, seed), effect)
+        for label, both in effects.items()
+        for seed, effect in zip(SEEDS, both, strict=True)
+    ]
+    frame = pd.DataFrame(rows, columns=["run_a", "run_b", "difference"])
+    frame = frame.assign(benchmark="hard", decoding="sampled", most_precise=True, problems=500, margin=0.02)
+    frame = frame.assign(low=frame.difference - 0.015, high=frame.difference + 0.015, smallest_difference=0.03)
+    frame["verdict"] = ["different" if low > 0 else "cannot tell" for low in frame.low]
+    return frame.assign(question="does a loss change the base's accuracy")
+
+
+def barriers() -> pd.DataFrame:
+    pairs = geometry().iloc[:6]
+    frame = pd.DataFrame(
+        {"run_a": pairs.run_a, "run_b": pairs.run_b, "difference": [0.001, 0.002, 0.03, 0.05, 0.0, 0.001]}
+    )
+    frame = frame.assign(loss="reference_solution", t=0.5, smallest_effect=0.004)
+    frame = frame.assign(difference_low=frame.difference - 0.001, difference_high=frame.difference + 0.001)
+    return frame.assign(verdict=["barrier" if height > 0.01 else "no barrier" for height in frame.difference])
+
+
+def decomposition() -> pd.DataFrame:
+    terms = {"common": 0.4, "method": 0.2, "seed": 0.3, "remainder": 0.1}
+    frame = pd.DataFrame({"term": terms, "share": terms}).assign(term=list(terms))
+    return frame.assign(measure="cosine", chance=0.25, methods=3, seeds=2)
+
+
+def frames() -> dict[str, pd.DataFrame]:
+    made = (runs, geometry, modules, differences, barriers, decomposition)
+    return {one.__name__: one() for one in made}
+
+
+def found(tables: dict[str, pd.DataFrame]) -> dict[str, dict]:
+    return {finding.id: finding._asdict() for finding in gather(tables, TITLES, "sft", MODULES)}
+
+
+@pytest.fixture(scope="module")
+def all_found() -> dict[str, dict]:
+    return found(frames())
+
+
+def test_the_ends_are_the_extreme_means_of_losses_at_their_own_rates(all_found):
+    """Neither the control nor the other learning rate, though both are closer, is one of the pairs."""
+    one = all_found["direction.ends"]
+    means = {pair: sum(values) / 2 for pair, values in COSINES.items()}
+    assert one["pair"] == "--".join(max(means, key=means.get)) == "sft--rft"
+    assert math.isclose(one["value"], max(means.values())) and (one["low"], one["high"]) == COSINES["sft", "rft"]
+    assert "of 3 pairs" in one["statement"] and "DPO, cosine 0.070" in one["statement"]
+
+
+def test_a_direction_says_angle_share_and_what_it_stands_beside(all_found):
+    text = all_found["direction.sft--rft"]["statement"]
+    mean = 0.89
+    for part in (angle(mean), share(mean), decimal(mean), "0.880 to 0.900 over 2 seeds", "0.059", "0.500", "0.930"):
+        assert part in text
+    assert angle(mean) == "27.1°" and share(mean) == "79 %"
+    assert text.endswith("Verdict: cannot tell (no replicate).")
+
+
+def test_the_place_is_that_of_the_smallest_mean_cosine(all_found):
+    assert all_found["place.sft--dpo"]["verdict"] == "furthest in layer 0, q"
+    assert math.isclose(all_found["place.sft--dpo"]["value"], 0.07 - 0.04)
+
+
+def test_accuracies_are_counted_by_their_verdicts_and_an_unseen_one_names_what_would_have_been_seen(all_found):
+    one = all_found["accuracy.hard"]
+    assert "RFT +10.5, SFT +8.5." in one["statement"] and one["verdict"] == "2 different, 0 equal, 1 cannot tell"
+    assert "a difference of 3.0 points would have been seen" in one["statement"]
+    assert "3.0 points would have been seen" in all_found["accuracy.hard.dpo"]["statement"]
+
+
+def test_barriers_are_counted_beside_the_size_that_counts(all_found):
+    one = all_found["between.reference_solution"]
+    assert "2 have a barrier, 4 have none of the size that counts, 0 cannot be told" in one["statement"]
+    assert (
+        "0.05 nats per token (0.049 to 0.051), between SFT and DPO, seed 123" not in one["statement"]
+    )  # names follow runs
+    assert "between SFT, seed 123 and DPO, seed 123" in one["statement"] and "counts from 0.004" in one["statement"]
+
+
+def test_seed_and_loss_are_compared_by_their_shares(all_found):
+    one = all_found["seed_or_loss"]
+    assert "20 % goes with the loss, 30 % with the seed" in one["statement"]
+    assert one["verdict"] == "of the updates, more goes with the seed"
+
+
+CHANGES = {
+    "geometry": ("direction.sft--rft", "value", lambda column: column - 0.5),
+    "modules": ("place.sft--rft", "value", lambda column: -column),
+    "differences": ("accuracy.hard", "verdict", lambda column: column.map(lambda _: "equal")),
+    "barriers": ("between.reference_solution", "verdict", lambda column: column.map(lambda _: "cannot tell")),
+    "decomposition": ("seed_or_loss", "share", lambda column: column[::-1].to_numpy()),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_table_changes_the_sentence_and_a_missing_one_takes_it_away(name, all_found):
+    key, column, change = CHANGES[name]
+    changed = frames()
+    changed[name] = changed[name].assign(**{column: change(changed[name][column])})
+    assert found(changed)[key]["statement"] != all_found[key]["statement"]
+    del changed[name]
+    assert key not in found(changed)
+
+
+def test_within_chance_is_counted_by_the_tables_verdict():
+    changed = frames()
+    changed["geometry"] = changed["geometry"].assign(verdict=INSIDE)
+    assert "3 of the 3 pairs are within chance" in found(changed)["direction.ends"]["statement"]
+
+
+def test_seeds_that_disagree_have_no_verdict():
+    assert agreement(["equal", "equal"]) == ("equal", 2)
+    assert agreement(["equal", "different"])[0] == "seeds disagree"
+
+
+def test_no_sentence_holds_a_run_id_and_none_announces_nothing(all_found):
+    for one in all_found.values():
+        assert ".lr" not in one["statement"] and "_" not in one["statement"]
+        assert one["not_shown"] and one["question"].endswith("?") and one["statement"].endswith(".")
+
+
+def test_names_are_those_that_people_say():
+    names = Names(runs(), TITLES, "sft")
+    assert names(run("sft", "42")) == "SFT" and names(run("sft", "123")) == "SFT, seed 123"
+    rows = {"a": ("sft", 1e-3, "1"), "b": ("dpo", 1e-4, "1"), "c": ("dpo", 1e-3, "1"), "d": ("sft", 1e-4, "1")}
+    rows["e"] = ("sft", 1e-3, "1-o2")
+    frame = pd.DataFrame([(run, *row) for run, row in rows.items()], columns=["run", "method", "learning_rate", "seed"])
+    said = [Names(frame, TITLES, "sft")(one) for one in "abcde"]
+    assert said == ["SFT", "DPO", "DPO at SFT's rate", "SFT at DPO's rate", "SFT, data order 2"]
+
+
+def test_numbers_are_written_with_a_minus_sign_and_no_negative_zero():
+    assert (decimal(-0.0001), decimal(-0.25), points(-0.0001), small(-0.0021)) == ("0.000", "−0.250", "+0.0", "−0.0021")
+
+
+def test_both_files_hold_the_same_rows(tmp_path):
+    made = gather(frames(), TITLES, "sft", MODULES)
+    write_findings(made, tmp_path / "f.json", tmp_path / "f.csv")
+    entries = json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))
+    with open(tmp_path / "f.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [entry["statement"] for entry in entries] == [row["statement"] for row in rows]
+    ranks = [entry["rank"] for entry in entries]
+    assert ranks[: sum(map(bool, ranks))] == sorted(filter(None, ranks)) and set(rows[0]) == set(entries[0])

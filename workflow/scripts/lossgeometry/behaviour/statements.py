@@ -1,0 +1,44 @@
+"""How far each loss moves what is written."""
+
+from lossgeometry.findings.finding import PROBLEMS, Finding, Frames, between, over_seeds, small, view
+from lossgeometry.findings.names import Names
+
+
+def statements(frames: Frames, names: Names) -> list[Finding]:
+    """Return the findings of `behaviour`: the KL from the base, on the base's own answers, of the losses at their own rates."""
+    if "behaviour" not in frames:
+        return []
+    rows = frames["behaviour"]
+    rows = rows[(rows.measure == "kl_base_run") & (rows.text == "base") & (rows.part == "all")].dropna(subset="value")
+    rows = rows[[names.compared(run) is not None for run in rows.run]]
+    if rows.empty:
+        return []
+    labels = [names.runs[run].label for run in rows.run]
+    means = rows.groupby(labels, sort=False).value.mean()
+    far, near = str(means.idxmax()), str(means.idxmin())
+    of_far = rows[[label == far for label in labels]]
+    of_near = rows[[label == near for label in labels]]
+    text = f"At its own learning rate {names.title(far)} moves what is written furthest, by a KL of {small(means.max())} nats"
+    text += f" per token{over_seeds(list(of_far.value), small)}"
+    if far != near:
+        text += f"; least {names.title(near)}, {small(means.min())}{over_seeds(list(of_near.value), small)}"
+    one = len(of_far) == 1
+    return [
+        Finding(
+            id="kl",
+            question="How far does each loss move what is written?",
+            statement=f"{text}. Read on the base's own answers, over the whole vocabulary; the base against itself has 0.",
+            value=means.max(),
+            low=of_far.low.min(),
+            high=of_far.high.max(),
+            interval=PROBLEMS if one else f"{PROBLEMS}, of all seeds together",
+            unit="nats per token",
+            chance="0: the base against itself",
+            seeds=len(of_far),
+            agreeing=len(of_far),
+            verdict=f"{between(means.min(), means.max(), small)} over {len(means)} losses",
+            not_shown="which loss would move it further at one learning rate, norm or number of passes",
+            section="behaviour",
+            view=view(measure="kl_base_run"),
+        )
+    ]
