@@ -67,14 +67,15 @@ class Evidence:
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], runs: Sequence[Run]) -> None:
         self.tables = tables
-        self.runs = [run for run in runs if not run.control and run.origin != "snapshot"]
+        self.runs = [run for run in runs if not (run.control or run.half or run.origin == "snapshot")]
 
     def groups(self, wanted: Sequence[str], matched: bool = False, required: Sequence[str] = ()) -> dict[str, Members]:
         """The runs of the wanted methods, by label, in every replicate that has all of the required ones.
 
         A replicate is a seed at the default learning rates; with `matched` a learning rate that methods share, and a seed.
         """
-        everywhere = matched_groups(self.runs) if matched else groups(self.runs)
+        runs = first_of_each_start(self.runs)
+        everywhere = matched_groups(runs) if matched else groups(runs)
         found = {
             group: {label: members[label] for label in wanted if label in members}
             for group, members in everywhere.items()
