@@ -19,6 +19,8 @@ from lossgeometry.representations.features import centred
 from lossgeometry.updates.stored import Delta
 
 NAN = float("nan")
+ACCURACY = ("accuracy", "difference_to_base", "difference_low", "difference_high")
+"""Columns of `tables/accuracy.csv` that are taken."""
 RELATIONS = {
     "base_cosine_output": ("base_cosine", "output"),
     "base_cosine_input": ("base_cosine", "input"),
@@ -99,18 +101,17 @@ def forgotten(
         answers = solved.loc[run]
         change, low, high = _change(moved, run)
         rows.append(
-            Forgotten(
-                *(run, entry["method"], entry["kind"], benchmark, decoding),
-                *(
-                    float(answers[key])
-                    for key in ("accuracy", "difference_to_base", "difference_low", "difference_high")
-                ),
-                *(level + change, change, low, high),
-                _value(moved, run, BASE, "kl_base_run"),
-                _value(moved, run, OWN, "kl_run_base"),
-                Delta(deltas[run]).norm,
-                *(related.get((run, *RELATIONS[name]), NAN) for name in RELATIONS),
-                shifts.get(run, NAN),
+            Forgotten._make(
+                [
+                    *(run, entry["method"], entry["kind"], benchmark, decoding),
+                    *(float(answers[key]) for key in ACCURACY),
+                    *(level + change, change, low, high),
+                    _value(moved, run, BASE, "kl_base_run"),
+                    _value(moved, run, OWN, "kl_run_base"),
+                    Delta(deltas[run]).norm,
+                    *(related.get((run, *RELATIONS[name]), NAN) for name in RELATIONS),
+                    shifts.get(run, NAN),
+                ]
             )
         )
     return rows
