@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from lossgeometry import jobs
+from lossgeometry import jobs, preloading
 from lossgeometry.code_digests import code_digests, is_package
 from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.checks import note_on_directions
@@ -76,6 +76,12 @@ else:
 
 envvars:
     VARIABLE,
+
+
+# Jobs on this machine that use a model start as forks of a process that has imported torch.
+onstart:
+    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
+        preloading.start()
 
 
 # Where Snakemake installs the environments of jobs, their files are what it compares, and no package here is what a job uses.

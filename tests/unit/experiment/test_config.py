@@ -158,6 +158,9 @@ def test_runs_are_a_star_around_the_default_and_named_as_promised():
         "sft.lr5e-06.s42-o7",
         "sft.lr5e-07.s42",
     ]
+    rates = {"learning_rate": 5e-6, "learning_rates": [5e-7], "seeds": [42, 7], "rates_at_all_seeds": True}
+    runs = load_config(changed("methods", {"sft": rates | {"further_seeds": [{"init": 42, "order": 7}]}})).trained
+    assert [run.id for run in runs if not run.default] == ["sft.lr5e-07.s42", "sft.lr5e-07.s7"]
 
 
 def test_pairs_follow_the_comparisons_in_the_order_of_the_configuration():

@@ -23,6 +23,7 @@ WITHOUT_EFFECT = frozenset(
         "gpus",
         "script",
         "planned",
+        "preloading",
         "code_digests",
         "records",
         "files/atomic",
