@@ -48,4 +48,5 @@ STAGE = Stage(
     tables=(SENSITIVITY,),
     section="report.sensitivity_section",
     statements="report.sensitivity_statements",
+    charts="report.charts",
 )
