@@ -141,8 +141,9 @@ def main(folder: Path, layers: int) -> None:
         command = [sys.executable, __file__, "--task", task, "--folder", str(folder)]
         memory = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
         wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-        print(f"{label}: {seconds:.1f} s of computing, {wall:.1f} s on the clock, {memory} MB", flush=True)
+        user, kernel = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+        seconds = f"{user + kernel:.1f} s of computing ({kernel:.1f} s of it the kernel's)"
+        print(f"{label}: {seconds}, {wall:.1f} s on the clock, {memory} MB", flush=True)
     delta = (folder / "a.safetensors").stat().st_size
     print(f"delta files: {delta / 1e6:.0f} MB, {delta / size:.4f} x the adapter in float32")
 

@@ -151,7 +151,7 @@ def test_the_same_configuration_in_another_folder_gives_the_same_bytes(experimen
         for name in (
             f"adapters/{SFT}/adapter_model.safetensors",
             f"adapters/{DPO}/adapter_model.safetensors",
-            f"pairs/{SFT}--{DPO}/geometry.parquet",
+            "rows/sft.lr0.01.s1/geometry.zip",
             f"evaluation/{SFT}/reachable.jsonl",
             "evaluation/control.random/reachable.jsonl",
         )
@@ -159,7 +159,8 @@ def test_the_same_configuration_in_another_folder_gives_the_same_bytes(experimen
     result = snakemake(again, *targets)
     assert result.returncode == 0, result.stderr[-6000:]
     beside = [
-        f"results/integration/adapters/{SFT}/{name}" for name in ("adapter_config.json", "training.csv", "run.json")
+        *[f"results/integration/adapters/{SFT}/{name}" for name in ("adapter_config.json", "training.csv", "run.json")],
+        f"results/integration/pairs/{SFT}--sft.lr0.01.s1/geometry.parquet",
     ]
     for target in [*targets, *beside, "results/integration/rollouts/rollouts.parquet"]:
         assert digest(again / target) == digest(experiment / target), target

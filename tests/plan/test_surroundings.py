@@ -1,6 +1,7 @@
 """What lies outside the configuration and the code, and decides results: models in folders, packages, devices."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from expected_jobs import GRADED, NOTHING, REFERENCE, RUNS, SAMPLED, SEEDS, jobs, on_benchmarks, single, trained
 from planning import CONFIG, EXPERIMENT, Project
+from workflow_copy import WorkflowCopy
 
 from lossgeometry.errors import ChangedCode
 from lossgeometry.planned import require_planned_code
@@ -101,3 +103,14 @@ def test_the_summary_warns_where_runs_were_trained_on_several_kinds_of_device():
         r"**Warning: the runs were trained on 2 kinds of device** (A\*100: 1 runs; H100: 1 runs)."
     )
     assert versions.startswith("**Warning: the runs were trained on 2 sets of package versions** (torch 2: 1 runs;")
+
+
+def test_jobs_on_this_machine_share_its_gpus_whatever_the_cores(tmp_path):
+    fake = tmp_path / "bin" / "nvidia-smi"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho 'H100, 81559, GPU-a'\necho 'H100, 81559, GPU-b'\n")
+    fake.chmod(0o755)
+    environment = os.environ | {"PATH": f"{fake.parent}{os.pathsep}{os.environ['PATH']}"}
+    workflow = WorkflowCopy(tmp_path / "project", EXPERIMENT, environment)
+    said = workflow.run("--cores", "64", workflow.path("config.yaml"))
+    assert re.search(r"Provided resources: gpu=.*\b2\b", said)

@@ -130,7 +130,9 @@ def test_an_edited_engine_that_is_not_used_runs_nothing_and_one_that_is_runs_wha
 def test_another_default_runs_what_reads_it(project):
     a_key_at_its_neutral_value(project, default="0.1")
     plan = project.plan()
-    assert 2 < len(plan["train_adapter"]) <= len(plan["reduce_adapter"])  # reduced too: what an edit makes of the trained
+    assert (
+        2 < len(plan["train_adapter"]) <= len(plan["reduce_adapter"])
+    )  # reduced too: what an edit makes of the trained
     assert not plan.keys() & {"build_student", "generate_rollouts", "grade_rollouts", "fetch_prompts", "write_prompts"}
 
 

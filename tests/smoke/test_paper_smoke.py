@@ -28,7 +28,8 @@ def with_stand_ins(folder: Path, address: str) -> dict:
     save_student(folder / "student")
     paths = write_data(folder)
     values["student"] = {"source": "folder", "name": str(folder / "student")}
-    for name, block in (("train", values["prompts"]), *values["evaluation"]["benchmarks"].items()):
+    benchmarks = values["evaluation"]["benchmarks"]
+    for name, block in (("train", values["prompts"]), ("gsm8k", values["probe"]), *benchmarks.items()):
         block.update(source="file", name=paths[name])
         for key in ("revision", "split", "subset"):
             block.pop(key, None)

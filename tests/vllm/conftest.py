@@ -15,7 +15,7 @@ def student(tmp_path_factory) -> Path:
     from lossgeometry.students.pretraining import pretrain
 
     folder = tmp_path_factory.mktemp("models") / "student"
-    pretrain(TinyModel(steps=150), folder)
+    pretrain(TinyModel(steps=150, ordering_fraction=0.0), folder)
     return folder
 
 

@@ -4,6 +4,16 @@ MEASURED = CONFIG.measured_benchmark
 BEHAVING_ROWS = jobs.pairs.rows(CONFIG.behaviour_pairs)
 
 
+def other_text():
+    """Return the text of another skill: the user's passages, or problems with their solutions; none where there is neither."""
+    if not CONFIG.forgets:
+        return []
+    if CONFIG.forgetting.text:
+        return given(CONFIG.forgetting.text)
+    benchmark = CONFIG.forgetting.benchmark
+    return results(f"prompts/{benchmark}.jsonl") if CONFIG.evaluation.benchmarks[benchmark].has_solutions else []
+
+
 rule measure_behaviour:
     input:
         **model("student", student_folder()),
@@ -11,6 +21,7 @@ rule measure_behaviour:
         base=results(f"evaluation/{BASE}/{MEASURED}.jsonl"),
         own=lambda wildcards: [] if wildcards.run == BASE else results(f"evaluation/{wildcards.run}/{MEASURED}.jsonl"),
         prompts=results(f"prompts/{MEASURED}.jsonl"),
+        other=other_text(),
     output:
         results("behaviour/{run}.parquet"),
     log:
@@ -23,7 +34,7 @@ rule measure_behaviour:
     resources:
         gpu=int(CONFIG.behaviour.precision != "float32"),
     params:
-        cfg=jobs.function_space.divergences(CONFIG),
+        cfg=jobs.function_space.departures(CONFIG),
         code=planned_code("measure_behaviour.py"),
     message:
         "Measuring how far {wildcards.run} moves what the base writes"
@@ -78,3 +89,33 @@ rule tabulate_behaviour:
         "Tabulating what the runs changed in what is written"
     script:
         "../scripts/tabulate_behaviour.py"
+
+
+# The last layer's hidden states, of the runs whose states are compared anyway.
+STATED = [BASE, *sorted({run for pair in CONFIG.representation_pairs for run in pair})]
+
+
+rule tabulate_forgetting:
+    input:
+        accuracy=results("tables/accuracy.csv"),
+        behaviour=results("tables/behaviour.csv"),
+        base=results(f"behaviour/{BASE}.parquet"),
+        deltas=[results(f"deltas/{run}.safetensors") for run in CONFIG.behaving if run != BASE],
+        relations=results("tables/base_relations.csv") if CONFIG.geometry.relation_to_base else [],
+        states=[results(f"representations/{run}.safetensors") for run in STATED if len(STATED) > 1],
+    output:
+        runs=reported("forgetting"),
+        law=reported("forgetting_law"),
+    log:
+        log_of("tabulate_forgetting"),
+    benchmark:
+        benchmark_of("tabulate_forgetting")
+    conda:
+        CPU
+    params:
+        cfg=jobs.function_space.forgetting(CONFIG),
+        code=planned_code("tabulate_forgetting.py"),
+    message:
+        "Tabulating what the runs forgot"
+    script:
+        "../scripts/tabulate_forgetting.py"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from lossgeometry import jobs
+from lossgeometry import jobs, preloading
 from lossgeometry.code_digests import code_digests, is_package
 from lossgeometry.errors import ChangedCode, ConfigError
 from lossgeometry.experiment.checks import note_on_directions
@@ -16,9 +16,10 @@ from lossgeometry.experiment.layers import DEFAULT, over_default, read_layer
 from lossgeometry.experiment.loading import load_config, planned_config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.text import printable
+from lossgeometry.gpus import list_gpus
 from lossgeometry.planning.reasons import shorten_logged
 from lossgeometry.planned import freeze, search_first, thaw, variable_of
-from lossgeometry.students.files import model_files
+from lossgeometry.students import sources
 from lossgeometry.updates.folders import require_folders, update_files
 
 search_first(LIBRARY)
@@ -54,6 +55,7 @@ if workflow.is_main_process:
     try:
         CONFIG = load_config({key: value for key, value in config.items()})
         require_folders(CONFIG.adapters)
+        sources.require_file(CONFIG.student)
     except ConfigError as error:
         refuse(error)
     parts = jobs.rollouts.finished_parts(Path(f"results/{CONFIG.experiment}/rollouts/shards")) or CONFIG.rollouts.shards
@@ -76,6 +78,12 @@ envvars:
     VARIABLE,
 
 
+# Jobs on this machine that use a model start as forks of a process that has imported torch.
+onstart:
+    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
+        preloading.start()
+
+
 # Where Snakemake installs the environments of jobs, their files are what it compares, and no package here is what a job uses.
 DEPLOYED = bool(workflow.deployment_settings.deployment_method)
 
@@ -85,6 +93,12 @@ def planned_code(*files):
     digests = {name: code for name, code in code_digests(*files).items() if not (DEPLOYED and is_package(name))}
     return digests if workflow.is_main_process else {name: PLAN["code"].get(name, "") for name in digests}
 
+
+# Jobs on this machine share its GPUs, however many cores there are; elsewhere the scheduler counts, and --resources goes first.
+if workflow.is_main_process and workflow.local_exec and "gpu" not in workflow.global_resources:
+    GPUS = len(list_gpus())
+    if GPUS >= CONFIG.training.processes:  # with fewer the job says so; here it would be scaled down in silence
+        workflow.register_resource("gpu", GPUS)
 
 CPU = "../../envs/cpu.yaml"
 GPU = "../../envs/gpu.yaml"
@@ -146,13 +160,13 @@ def model(role, folder):
 
 def model_manifests():
     """Return the manifests of this experiment's models: the student, and the teacher where it is sampled here."""
-    sampled = TRAINED and not CONFIG.rollouts.file and CONFIG.teacher.source != "endpoint"
+    sampled = TRAINED and not CONFIG.rollouts.file and CONFIG.teacher.source not in ("endpoint", "generated")
     return list(map(manifest, [student_folder()] + ([teacher_folder()] if sampled else [])))
 
 
 def source_files(source):
-    """Return the files that a model is linked from, where it is a folder: its weights may change in place."""
-    return list(map(given, model_files(source.name))) if source.source == "folder" else []
+    """Return the files on disk that a model is made of: they may change in place."""
+    return list(map(given, sources.source_files(source)))
 
 
 @cache

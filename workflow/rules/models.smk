@@ -22,6 +22,29 @@ if CONFIG.student.source == "tiny":
         script:
             "../scripts/build_student.py"
 
+elif CONFIG.student.source in ("gguf", "package"):
+
+    rule unpack_student:
+        input:
+            files=source_files(CONFIG.student),
+        output:
+            folder=directory(student_folder()),
+            manifest=manifest(student_folder()),
+        log:
+            log_of("unpack_student"),
+        benchmark:
+            benchmark_of("unpack_student")
+        conda:
+            CPU
+        threads: 1
+        params:
+            cfg=CONFIG.student.told(),
+            code=planned_code("unpack_student.py"),
+        message:
+            "Unpacking the student"
+        script:
+            "../scripts/unpack_student.py"
+
 else:
 
     rule fetch_student:
@@ -67,7 +90,7 @@ if CONFIG.teacher.source == "tiny":
         script:
             "../scripts/build_student.py"
 
-elif CONFIG.teacher.source != "endpoint":
+elif CONFIG.teacher.source not in ("endpoint", "generated"):
 
     rule provide_teacher:
         input:

@@ -81,6 +81,44 @@ elif CONFIG.teacher.source == "endpoint":
         message:
             "Asking {params.cfg[model]} at {params.cfg[base_url]} for held-out solutions"
 
+elif CONFIG.teacher.source == "generated":
+
+    rule write_rollouts:
+        input:
+            **model("student", student_folder()),
+            prompts=results("prompts/train.jsonl"),
+        output:
+            results("rollouts/shards/{scatteritem}.jsonl"),
+        log:
+            log_of("write_rollouts/{scatteritem}"),
+        benchmark:
+            benchmark_of("write_rollouts/{scatteritem}")
+        conda:
+            CPU
+        threads: 1
+        params:
+            cfg=jobs.rollouts.written(CONFIG),
+            code=planned_code("write_rollouts.py"),
+        message:
+            "Writing worked solutions, part {wildcards.scatteritem}"
+        script:
+            "../scripts/write_rollouts.py"
+
+    HELDOUT = results("rollouts/shards/heldout.jsonl")
+
+    use rule write_rollouts as write_heldout with:
+        input:
+            **model("student", student_folder()),
+            prompts=results("prompts/heldout.jsonl"),
+        output:
+            HELDOUT,
+        log:
+            log_of("write_heldout"),
+        benchmark:
+            benchmark_of("write_heldout")
+        message:
+            "Writing worked solutions of the held-out problems"
+
 else:
 
     rule generate_rollouts:

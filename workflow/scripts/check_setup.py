@@ -17,6 +17,7 @@ from lossgeometry.experiment.layers import given_values
 from lossgeometry.experiment.loading import load_config
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.text import printable
+from lossgeometry.gpus import list_gpus
 from lossgeometry.planning import preflight
 from lossgeometry.planning.audit_memory import check_audit
 from lossgeometry.planning.budget import budget, format_budget
@@ -46,7 +47,7 @@ def main() -> None:
     shape = student_shape(config, results, all(finding.state == preflight.READY for finding in hub) and bool(hub))
     environment = PROJECT / "envs" / ("gpu.yaml" if gpu else "cpu.yaml")
     findings = [preflight.check_versions(preflight.pinned_versions(environment))]
-    gpus = preflight.list_gpus()
+    gpus = list_gpus()
     findings += [*preflight.check_gpus(config, shape, gpus), *check_audit(config, shape, gpus), *hub]
     if config.teacher.source == "endpoint" and not config.rollouts.file:
         findings.append(preflight.check_lengths(config))

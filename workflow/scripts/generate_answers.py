@@ -5,7 +5,7 @@ from lossgeometry.script import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake):
+with job(snakemake, with_model=True):
     from pathlib import Path
 
     from lossgeometry.evaluation.answering import answer

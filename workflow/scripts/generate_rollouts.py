@@ -5,7 +5,7 @@ from lossgeometry.script import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake):
+with job(snakemake, with_model=True):
     from pathlib import Path
 
     from lossgeometry.rollouts.sampling import sample_rollouts

@@ -5,7 +5,7 @@ from lossgeometry.script import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake):
+with job(snakemake, with_model=True):
     from pathlib import Path
 
     from lossgeometry.behaviour.measurement import measure_run, write_tokens
@@ -19,5 +19,6 @@ with job(snakemake):
         texts={text: inputs[text] for text in ("base", "own") if inputs.get(text)},
         prompts=inputs.prompts,
         task=Divergences.from_told(snakemake.params.cfg),
+        other=inputs.get("other") or None,
     )
     write_tokens(snakemake.output[0], tokens)

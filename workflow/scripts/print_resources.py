@@ -14,5 +14,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="results/<experiment>")
     results = parser.parse_args().results
-    needs = recorded_needs(results / "benchmarks")
+    needs = recorded_needs(results)
     print(as_resources(needs) if needs else f"{results} holds no records of jobs; run some of them first")

@@ -24,6 +24,6 @@ with job(snakemake):
         sections=cfg["sections"],
         findings=Path(snakemake.input.findings),
         tables=tables,
-        benchmarks=Path(snakemake.output[0]).parent / "benchmarks" if snakemake.params.times else None,
+        results=Path(snakemake.output[0]).parent if snakemake.params.times else None,
         output=Path(snakemake.output[0]),
     )

@@ -14,9 +14,10 @@ from lossgeometry.audit.losses import audited
 from lossgeometry.audit.stage import STAGE
 from lossgeometry.costs import GIB, Shape, shape_of
 from lossgeometry.experiment.loading import load_config
+from lossgeometry.gpus import Gpu
 from lossgeometry.planning.audit_memory import audit_bytes, check_audit, gradient_bytes
 from lossgeometry.planning.estimates import Work
-from lossgeometry.planning.preflight import MISSING, READY, UNKNOWN, Gpu
+from lossgeometry.planning.preflight import MISSING, READY, UNKNOWN
 
 PAPER = Shape(36, 2560, 9728, 4096, 1024, 151936, True, True)
 

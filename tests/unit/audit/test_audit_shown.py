@@ -73,6 +73,16 @@ def test_figures_have_one_mark_for_every_row(given):
     assert ">sft<" not in drawn["regimes"], "a loss is not compared with itself"
 
 
+def test_the_curve_through_trained_compositions_is_the_whole_one(given):
+    given, folder, _ = given
+    table, regime = (read_frame(folder / f"{name}.csv") for name in ("composition", "regime"))
+    for (a, b), rows in table.groupby(["loss_a", "loss_b"]):
+        curve = regime[(regime.loss_a == a) & (regime.loss_b == b)].set_index("share").cosine
+        assert {0.3, 0.7, 0.9} == set(rows.share) and len(rows[rows.run_a.isna()]) == 2
+        assert rows.curve.to_numpy() == pytest.approx(curve[rows.share].to_numpy())
+        assert (rows.trained.isna() == rows.run_a.isna()).all()
+
+
 def test_the_summary_says_the_tables_verdicts(given):
     given, folder, _ = given
     names = ("audit", "noise", "predictions", "agreement")

@@ -9,10 +9,12 @@ import pytest
 from explorer_results import write_results
 
 from lossgeometry.charts.chart import compiled, filled
+from lossgeometry.charts.figures import figure_spec
 from lossgeometry.charts.parts import Frame
 from lossgeometry.explorer.bundle import gather
 from lossgeometry.explorer.page import charts_of, write_page
 from lossgeometry.explorer.view import chart_tables, signals
+from lossgeometry.stage import Figure
 
 # The page's own code, up to the first that draws, in a browser's stead.
 RUN_PAGE = """
@@ -54,6 +56,15 @@ def shown(request, tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     return bundle, json.loads(done.stdout)
+
+
+def test_a_title_says_how_many_directions_were_compared(shown):
+    bundle, _ = shown
+    if "k" not in bundle:
+        pytest.skip("no pair is compared")
+    figure = Figure("angles", "angles", "Weights", "angles", "first to last of {k} principal angles")
+    drawn = json.dumps(figure_spec(bundle, figure))
+    assert f"first to last of {bundle['k']['angle_first.output']} principal angles" in drawn
 
 
 def test_the_page_starts_with_what_figures_are_drawn_with(shown):

@@ -21,6 +21,7 @@ from claim_tables import (
 )
 
 from lossgeometry.claims.evidence import Evidence
+from lossgeometry.claims.findings import Reading, conclude
 from lossgeometry.claims.rules import RULES
 from lossgeometry.claims.section import section as claims_section
 from lossgeometry.claims.tabulation import COLUMNS, judge_claims, tabulate_claims
@@ -171,26 +172,30 @@ def test_a_better_other_method_refutes_dpo_being_best():
     assert row_of(tables, "iv", "accuracy").verdict == "differs here"
 
 
-def test_a_claim_that_holds_at_the_methods_own_rates_alone_is_refuted_at_matched_ones():
-    """DPO moves .327 as far as SFT at a tenth of its rate, and 2.1 to 2.8 times as far at the same rate."""
+@pytest.mark.parametrize(("seeds", "verdict"), [((42,), "cannot tell"), (SEEDS, "differs here")])
+def test_a_claim_that_holds_at_the_methods_own_rates_alone_is_refuted_at_matched_ones(seeds, verdict):
+    """DPO moves .327 as far as SFT at a tenth of its rate, and 2.1 to 2.8 times as far at the same rate: in two seeds."""
     tables = paper_tables()
     runs = [replace(run, learning_rate=run.learning_rate / (10 if run.label == "dpo" else 1)) for run in RUNS[:-1]]
     both(tables["geometry"], "sft", "dpo", 0.327 * 2.84, metric="norm_b")
-    fast = run_id("dpo", 42, "0.0001")  # now at SFT's own 1e-5
-    rows = [(run_id("sft"), fast, 1.0, 2.8), (run_id("sft", 42, "0.0001"), fast, 1.0, 2.1)]
-    more = [
-        {"run_a": a, "run_b": b, "scope": "global", "metric": f"norm_{side}", "side": "none", "value": value}
-        for a, b, *values in rows
-        for side, value in zip("ab", values, strict=True)
-    ]
-    tables["geometry"] = pd.concat([tables["geometry"], pd.DataFrame(more)], ignore_index=True)
-    runs.append(Run("dpo.fast", "dpo", "dpo", 1e-4, 42, 42, default=False))
-    more = [row | {"run_b": "dpo.fast"} for row in more if row["run_a"] == run_id("sft", 42, "0.0001")]
-    tables["geometry"] = pd.concat([tables["geometry"], pd.DataFrame(more)], ignore_index=True)
+    rows = []
+    for seed, ratio in zip(seeds, (2.8, 2.1), strict=False):
+        fast = Run(f"dpo.fast.s{seed}", "dpo", "dpo", 1e-5, seed, seed, default=False)
+        runs.append(fast)
+        pair = {"run_a": run_id("sft", seed), "run_b": fast.id, "scope": "global", "side": "none"}
+        rows += [pair | {"metric": "norm_a", "value": 1.0}, pair | {"metric": "norm_b", "value": ratio}]
+    tables["geometry"] = pd.concat([tables["geometry"], pd.DataFrame(rows)], ignore_index=True)
     own, matched = (row_of(tables, "viii", "norm", rates, runs) for rates in ("own", "matched"))
     assert own.verdict == "same here" and own.ours.count("0.327") == 2
-    assert matched.verdict == "differs here" and "2.800" in matched.ours and "2.100" in matched.ours
-    assert matched.replicates == "learning rate 1e-05, seed 42; learning rate 0.0001, seed 42"
+    assert matched.verdict == verdict and "2.800" in matched.ours and ("2.100" in matched.ours) == (len(seeds) == 2)
+    assert ("methods.*.rates_at_all_seeds" in matched.reason) == (len(seeds) == 1)
+    assert matched.replicates == "; ".join(f"learning rate 1e-05, seed {seed}" for seed in seeds)
+
+
+def test_two_learning_rates_of_one_seed_are_one_replicate():
+    readings = [Reading(f"learning rate {rate}, seed 42", 1.0, "", "same here") for rate in (0.1, 1)]
+    assert conclude(readings, "").verdict == "cannot tell"
+    assert conclude([readings[0], readings[1]._replace(group="learning rate 1, seed 7")], "").verdict == "same here"
 
 
 def test_methods_that_share_no_learning_rate_name_the_key():

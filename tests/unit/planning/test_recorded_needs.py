@@ -14,8 +14,8 @@ def test_the_largest_job_of_a_rule_counts_and_killed_ones_do_not(tmp_path):
         "train/killed.tsv": HEAD,
         "grade.tsv": HEAD + "0.1\t0:00:00\t-\t0\n",
     }.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / "benchmarks" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "benchmarks" / name).write_text(text)
     assert recorded_needs(tmp_path) == {"train": Needs(2, 1000.0, 2.0), "grade": Needs(1, 0.0, 0.1 / 60)}
 
 

@@ -8,11 +8,11 @@ import safetensors.numpy
 from geometry_tools import delta_of, name, random_factors, write_adapter
 
 from lossgeometry.errors import InputError
-from lossgeometry.files.safetensors import write_tensors
+from lossgeometry.files.safetensors import TensorFile, write_tensors
 from lossgeometry.updates.peft import Adapter
 from lossgeometry.updates.reduction import write_delta
 from lossgeometry.updates.stored import Delta
-from lossgeometry.updates.svd import GRAM_LIMIT, compact_svd, orthonormal_basis
+from lossgeometry.updates.svd import GRAM_LIMIT, ONE_PASS, compact_svd, orthonormal_basis
 
 SHAPES = [(40, 4, 12), (12, 4, 40), (8, 8, 8), (5, 8, 20), (20, 8, 5), (1, 1, 1), (6, 1, 9), (200, 32, 300)]
 
@@ -31,7 +31,9 @@ def test_decomposition_is_the_dense_one(shape, spread):
     np.testing.assert_allclose(svd.v.T @ svd.v, np.eye(svd.rank), atol=1e-13)
 
 
-@pytest.mark.parametrize("condition", [1.0, 1e2, 0.5 * GRAM_LIMIT**0.5, 2 * GRAM_LIMIT**0.5, 1e12])
+@pytest.mark.parametrize(
+    "condition", [1.0, 2.0, 0.9 * ONE_PASS**0.5, 1e2, 0.5 * GRAM_LIMIT**0.5, 2 * GRAM_LIMIT**0.5, 1e12]
+)
 def test_bases_are_orthonormal_on_both_sides_of_the_conditioning_rule(condition):
     rng = np.random.default_rng(2)
     turn = np.linalg.qr(rng.standard_normal((6, 6)))[0]
@@ -42,6 +44,23 @@ def test_bases_are_orthonormal_on_both_sides_of_the_conditioning_rule(condition)
     np.testing.assert_allclose(q @ r, x, atol=1e-11)
     outside = np.linalg.svd(x)[0][:, 6:]
     assert np.abs(outside.T @ q[:, :3]).max() < 1e-10 or condition > 1e6
+
+
+@pytest.mark.parametrize("d", [64, 256, 1024, 4096])
+def test_bases_in_one_pass_are_orthonormal_to_the_stated_bound(d):
+    x = np.random.default_rng(d).standard_normal((d, 32)) * np.geomspace(1, 1e-6, 32)
+    y, turn, _ = orthonormal_basis(x)
+    assert (y is x) == (d > 64)  # columns of random vectors are nearly orthogonal where they are long
+    q = y @ turn
+    assert np.linalg.norm(q.T @ q - np.eye(32), 2) < 2e-14
+
+
+def test_a_delta_takes_one_pass_over_an_adapter(tmp_path, monkeypatch):
+    write_adapter(tmp_path, {name(i, "q"): random_factors(np.random.default_rng(i), 9, 2, 8) for i in range(3)})
+    adapter, read, reads = Adapter(tmp_path), TensorFile.read, []
+    monkeypatch.setattr(TensorFile, "read", lambda file, tensor: reads.append(tensor) or read(file, tensor))
+    write_delta(adapter, tmp_path / "delta.safetensors")
+    assert len(reads) == 6 and len(set(reads)) == 6
 
 
 def test_rank_is_the_numerical_rank():

@@ -20,8 +20,10 @@ WITHOUT_EFFECT = frozenset(
     for name in (
         "errors",
         "devices",
+        "gpus",
         "script",
         "planned",
+        "preloading",
         "code_digests",
         "records",
         "files/atomic",
@@ -37,6 +39,7 @@ DECISIVE = {
     **{name: (name,) for name in ("numpy", "scipy", "pandas", "torch", "tokenizers", "peft", "trl", "accelerate")},
     **{name: (name,) for name in ("datasets", "sympy", "vllm")},
     "transformers": ("tokenizers", "transformers"),
+    "gguf": ("gguf",),
     "ml_dtypes": ("ml-dtypes",),
     "math_verify": ("latex2sympy2-extended", "math-verify", "sympy"),
 }

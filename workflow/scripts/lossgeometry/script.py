@@ -5,10 +5,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 from lossgeometry.errors import CannotWrite, ChangedCode, DamagedInput, InputError, SecondWriter
 from lossgeometry.files.damage import require_whole
+from lossgeometry.gpus import taken
 from lossgeometry.planned import require_planned_code
+from lossgeometry.preloading import run_in_fork
 from lossgeometry.records import record_outputs
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -19,13 +22,16 @@ LARGE_BLOCK = 1 << 26
 
 
 @contextmanager
-def job(snakemake, network: bool = False) -> Iterator[None]:
-    """Run the body with the job's threads and log; import numerical libraries inside it, after the threads are pinned.
+def job(snakemake, network: bool = False, with_model: bool = False) -> Iterator[None]:
+    """Run the body with the job's threads, GPUs and log; import numerical libraries inside it, after the threads are pinned.
 
-    Only a job with `network` may ask the hub for anything: models and data were fetched before, at their revisions.
+    Only a job with `network` may ask the hub for anything: models and data were fetched before, at their revisions. A job
+    `with_model` imports torch and transformers, or is a fork of a process that did.
     Standard output and error go to the rule's log file, from this process and from its children. Errors that carry a sentence
     for the user end the job with exit status 1 and that sentence alone; every other exception keeps its traceback.
     """
+    if with_model and snakemake.threads == 1:
+        run_in_fork()
     keep_freed_memory()
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(snakemake.threads)
@@ -42,12 +48,19 @@ def job(snakemake, network: bool = False) -> Iterator[None]:
     try:
         require_planned_code(snakemake.params.code)
         require_whole(snakemake.input)
-        yield
-        print(f"CPU seconds: {sum(os.times()[:4]):.1f}")  # of children too, and whole, where Snakemake takes samples
+        with taken(snakemake.resources.get("gpu", 0)):
+            yield
+        # Of children too, and whole: Snakemake takes samples, which miss short jobs, and those of forks.
+        print(f"CPU seconds: {sum(os.times()[:4]):.1f}")
+        print(f"Peak memory: {max(map(_peak_megabytes, (RUSAGE_SELF, RUSAGE_CHILDREN))):.0f} MB")
         record_outputs(snakemake.log[0], snakemake.output, snakemake.params.code)
     except (ChangedCode, InputError, DamagedInput, CannotWrite, SecondWriter) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _peak_megabytes(whose: int) -> float:
+    return getrusage(whose).ru_maxrss / 1024
 
 
 def keep_freed_memory() -> None:

@@ -7,6 +7,7 @@ from lossgeometry.connectivity.stage import STAGE as CONNECTIVITY
 from lossgeometry.edits.stage import STAGE as EDITS
 from lossgeometry.evaluation.stage import STAGE as EVALUATION
 from lossgeometry.findings.stage import STAGE as FINDINGS
+from lossgeometry.forgetting.stage import STAGE as FORGETTING
 from lossgeometry.geometry.stage import STAGE as GEOMETRY
 from lossgeometry.report.stage import STAGE as SENSITIVITY
 from lossgeometry.representations.stage import STAGE as REPRESENTATIONS
@@ -22,6 +23,7 @@ STAGES = (
     REPRESENTATIONS,
     BEHAVIOUR,
     EVALUATION,
+    FORGETTING,
     EDITS,
     SENSITIVITY,
     CLAIMS,

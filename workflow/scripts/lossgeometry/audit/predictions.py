@@ -29,6 +29,7 @@ COMPOSITION_COLUMNS = [
     "difference",
     "note",
 ]
+BETWEEN = "no run: predicted alone"
 NO_CURVE = "the method is not trained on all rollouts, so that there is no curve"
 
 
@@ -75,6 +76,8 @@ def predictions(
 def compositions(table: pd.DataFrame, regime: pd.DataFrame, pairs: Sequence[Mapping]) -> pd.DataFrame:
     """Return the pairs of runs on compositions, in both orders, beside the curves that all rollouts predict.
 
+    The rest of those curves follows, in rows without runs.
+
     Parameters
     ----------
     table
@@ -96,6 +99,13 @@ def compositions(table: pd.DataFrame, regime: pd.DataFrame, pairs: Sequence[Mapp
                 | {"share": pair["share"], "curve": curve, "predicted": row.predicted, "trained": row.trained}
                 | {"difference": row.trained - curve, "note": "" if losses[0] and losses[1] else NO_CURVE}
             )
+    trained = {(row["loss_a"], row["loss_b"], row["share"]) for row in rows}
+    drawn = {(a, b) for a, b, _ in trained}
+    rows += [
+        {"loss_a": a, "loss_b": b, "share": share, "curve": cosine, "note": BETWEEN}
+        for (a, b, share), cosine in curves.items()
+        if (a, b) in drawn and (a, b, share) not in trained
+    ]
     return pd.DataFrame(rows, columns=COMPOSITION_COLUMNS)
 
 

@@ -84,7 +84,8 @@ def _agreements(agreement: pd.DataFrame) -> str:
     ]
     for row in agreement.itertuples():
         if pd.isna(row.spearman):
-            lines.append(f"| {row.pairs} at {row.kind} | {row.predictor} | undefined: {row.note} | | | | |")
+            if row.predictor == "cosine":  # the reason is the same for all
+                lines.append(f"| {row.pairs} at {row.kind} | any | undefined: {row.note} | | | | |")
             continue
         lines.append(
             f"| {row.pairs} at {row.kind} | {row.predictor} | {row.spearman:.3f} ({_interval(row)})"

@@ -187,7 +187,7 @@ AGREEMENT = Table(
 )
 COMPOSITION = Table(
     "composition",
-    "One pair of runs on one composition of the rollouts, in both orders",
+    "One pair of runs on one composition of the rollouts, in both orders; and the predicted curve where nothing is trained",
     (
         *RUN_PAIR,
         Column("loss_a", "key of `methods` that trains the first loss on all rollouts"),

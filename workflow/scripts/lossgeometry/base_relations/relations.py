@@ -10,6 +10,8 @@ intruders              how many of the k leading output directions of W + dW hav
 bf16_visible           share of the entries that differ once W and W + dW are rounded to bf16
 bf16_cosine            cosine of dW and the update that is left after this rounding
 
+Directions of W that an update shares, and entries of it that it changes, are in `directions` and `sparsity`.
+
 A random update has the same singular values and uniformly random directions. To first order its spectral shift is the
 diagonal of U' dW V, whose p entries have variance norm(dW)^2 / (m n) each. The other levels come from a few draws,
 since small entries of W change visibly under any update, so that overlaps are not at a tenth by chance.
@@ -21,6 +23,8 @@ from collections.abc import Iterator
 import ml_dtypes
 import numpy as np
 
+from lossgeometry.base_relations.directions import along_base
+from lossgeometry.base_relations.sparsity import sparsity
 from lossgeometry.base_relations.spectra import BaseSpectra
 from lossgeometry.errors import InputError
 from lossgeometry.files.safetensors import TensorFolder
@@ -57,26 +61,45 @@ def relate_module(weight: np.ndarray, spectrum: Spectrum, update: CompactSVD, k:
     if update.rank == 0:
         return dict.fromkeys(_keys(k), "zero update")
     masks = _tenth(np.abs(u[:, :k] * s[:k] @ v[:, :k].T)), _tenth(-np.abs(weight))
-    dense = update.u * update.s @ update.v.T
-    values = np.linalg.svd(weight + dense, compute_uv=False)
+    values = np.linalg.svd(weight + _dense(update), compute_uv=False)
     norm = float(np.linalg.norm(s))
     relative = float(np.linalg.norm(update.s)) / norm
     found: dict[Key, Measurement | str] = {
         ("relative_norm", "none", 0): Mean(relative, UNDEFINED),
         ("spectral_shift", "none", 0): Mean(float(np.linalg.norm(values - s)) / norm, _shift_null(relative, update)),
     }
-    chance = [_visible_relations(weight, u, masks, drawn, k) for drawn in _random_updates(update)]
-    for key, value in _visible_relations(weight, u, masks, dense, k).items():
+    chance = [_relations(weight, spectrum, masks, drawn, k) for drawn in _random_updates(update)]
+    for key, value in _relations(weight, spectrum, masks, update, k).items():
         draws = [draw[key] for draw in chance]
         found[key] = Mean(value, Null(float(np.mean(draws)), float(np.std(draws, ddof=1))))
         if math.isnan(value):
-            found[key] = "no entry changes in bf16"
+            found[key] = "no entry changes" if key[0].startswith("changed") else "no entry changes in bf16"
     return found
+
+
+def _relations(
+    weight: np.ndarray, spectrum: Spectrum, masks: tuple[np.ndarray, np.ndarray], update: CompactSVD, k: int
+) -> dict[Key, float]:
+    """Return what has a level from random updates."""
+    u, _, v = spectrum
+    dense = _dense(update)
+    return {
+        **_visible_relations(weight, u, masks, dense, k),
+        **along_base(u, v, update, k),
+        **sparsity(weight, masks, dense, k),
+    }
+
+
+def _dense(update: CompactSVD) -> np.ndarray:
+    return update.u * update.s @ update.v.T
 
 
 def _keys(k: int) -> list[Key]:
     plain = ("relative_norm", "spectral_shift", "low_magnitude_overlap", "bf16_visible", "bf16_cosine")
-    return [*((metric, "none", 0) for metric in plain), ("principal_overlap", "none", k), ("intruders", "output", k)]
+    plain += ("sparsity", "sparsity_at_equal_norm", "changed_low_magnitude")
+    leading = (("principal_overlap", "none"), ("changed_principal", "none"), ("intruders", "output"))
+    along = (("base_cosine", "output"), ("base_cosine", "input"), ("base_angle", "output"))
+    return [*((metric, "none", 0) for metric in plain), *((*named, k) for named in leading + along)]
 
 
 def _visible_relations(
@@ -104,12 +127,12 @@ def kept_in_bf16(weight: np.ndarray, dense: np.ndarray) -> np.ndarray:
     return after - before
 
 
-def _random_updates(update: CompactSVD) -> Iterator[np.ndarray]:
-    """Return dense updates (m, n) with the singular values of one update and random directions."""
+def _random_updates(update: CompactSVD) -> Iterator[CompactSVD]:
+    """Return updates with the singular values of one update and random directions."""
     rng = np.random.default_rng(_SEED)
     for _ in range(_DRAWS):
         u, v = (np.linalg.qr(rng.standard_normal(side.shape))[0] for side in (update.u, update.v))
-        yield u * update.s @ v.T
+        yield CompactSVD(u, update.s, v)
 
 
 def relate_run(delta: Update, spectra: BaseSpectra, weights: TensorFolder, run: str, k: int) -> list[Row]:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from lossgeometry.behaviour.answers import Answer, first_answers
+from lossgeometry.behaviour import texts as texts_of
+from lossgeometry.behaviour.answers import Answer, first_answers, passages, written_solutions
 from lossgeometry.behaviour.divergence import MEASURES, divergences
 from lossgeometry.files.parquet import write_parquet
 from lossgeometry.forward.adapted_model import attached, load_base
@@ -25,6 +26,7 @@ def measure_behaviour(
     texts: Mapping[str, str | Path],
     prompts: str | Path,
     task: Divergences,
+    other: str | Path | None = None,
 ) -> pd.DataFrame:
     """Return what parts two points in the span of some updates, token by token.
 
@@ -42,6 +44,9 @@ def measure_behaviour(
         The problems that were answered.
     task
         Which answers, and how the base runs.
+    other
+        What is measured too, as the text `other`: passages where the task has `passage_tokens`, else problems with their
+        solutions.
 
     Returns
     -------
@@ -51,8 +56,17 @@ def measure_behaviour(
     model, tokenizer = _base(student, task.precision)
     with attached(model, adapters) as span:
         frames = []
-        for text, path in texts.items():
-            answers = first_answers(path, prompts, task.decoding, task.problems, tokenizer, task.prompt_suffix)
+        told = {
+            text: first_answers(path, prompts, task.decoding, task.problems, tokenizer, task.prompt_suffix)
+            for text, path in texts.items()
+        }
+        if other:
+            told[texts_of.OTHER] = (
+                passages(other, task.problems, tokenizer, task.passage_tokens)
+                if task.passage_tokens
+                else written_solutions(other, task.problems, tokenizer, task.prompt_suffix)
+            )
+        for text, answers in told.items():
             sequences = [answer.sequence for answer in answers]
             check_losses(model, span, sequences)
             measured = divergences(model, span, p, q, sequences, task.tokens_per_batch)
@@ -65,11 +79,17 @@ _base = lru_cache(maxsize=1)(load_base)
 
 
 def measure_run(
-    student: str | Path, adapter: Adapter | None, texts: Mapping, prompts: str | Path, task: Divergences
+    student: str | Path,
+    adapter: Adapter | None,
+    texts: Mapping,
+    prompts: str | Path,
+    task: Divergences,
+    other: str | Path | None = None,
 ) -> pd.DataFrame:
     """Return what `measure_behaviour` does for the base, p, and an update of it, q; None is the base itself."""
     adapters = [] if adapter is None else [adapter]
-    return measure_behaviour(student, adapters, [0.0] * len(adapters), [1.0] * len(adapters), texts, prompts, task)
+    zero, one = ([weight] * len(adapters) for weight in (0.0, 1.0))
+    return measure_behaviour(student, adapters, zero, one, texts, prompts, task, other)
 
 
 def measure_pair(

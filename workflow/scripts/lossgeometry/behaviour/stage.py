@@ -66,7 +66,10 @@ BEHAVIOUR = Table(
     " are the floor: the base against itself",
     (
         Column("run", "the run, or `base`"),
-        Column("text", "whose answers are read: `base` or the run's `own`"),
+        Column(
+            "text",
+            "whose answers are read: `base` or the run's `own`; `other`: text of another skill, see `forgetting`",
+        ),
         Column(
             "part",
             "which tokens: `all`, those of `right answers` or of `wrong answers`, or the first to the last `tenth` of every"

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from lossgeometry.behaviour.texts import OTHER
 from lossgeometry.evaluation.statistics import student_quantile
 
 TENTHS = 10
 TOP_SHARE = 0.05
 """The tokens that move most, as a share of all."""
-BASE_TEXT, OWN_TEXT = "base", "own"
 EMPTY = "no such token"
 UNDEFINED = (float("nan"), float("nan"), float("nan"), float("nan"))
 
@@ -77,15 +77,18 @@ def _rows(run: str, measured: pd.DataFrame) -> Iterator[Row]:
             "log_p_change": tokens["log_q"] - tokens["log_p"],
             "entropy_change": tokens["entropy_q"] - tokens["entropy_p"],
         }
-        for part, chosen in _parts(tokens):
+        for part, chosen in _parts(tokens, whole=text == OTHER):
             for measure, value in values.items():
                 yield _row(run, str(text), part, measure, value[chosen], tokens["problem_id"][chosen])
         yield _top_row(run, str(text), tokens)
 
 
-def _parts(tokens: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    """Yield the parts of answers: all of them, right and wrong ones, and tenths of every answer from its start."""
+def _parts(tokens: pd.DataFrame, whole: bool) -> Iterator[tuple[str, pd.Series]]:
+    """Yield the parts of texts: all of them, and unless that is the whole, right and wrong answers, and tenths of every
+    answer from its start."""
     yield "all", pd.Series(True, tokens.index)
+    if whole:
+        return
     yield "right answers", tokens["correct"]
     yield "wrong answers", ~tokens["correct"]
     tenth = tokens["position"] * TENTHS // tokens["tokens"]

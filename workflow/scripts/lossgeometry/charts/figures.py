@@ -24,11 +24,9 @@ CELL = 46
 
 def figure_spec(bundle: Mapping[str, Any], figure: Figure) -> dict[str, Any]:
     """Return the Vega specification of a figure, complete with its rows."""
-    ks = bundle.get("k", {})
+    k = bundle.get("k", {}).get("angle_first.output", "k")
     width = CELL * sum(run["arm"] == "default" for run in bundle["runs"]) if figure.chart == "map" else figure.width
-    frame = Frame(
-        figure=True, width=width, height=figure.height, title=figure.title.format(k=ks.get(figure.subject, "k"))
-    )
+    frame = Frame(figure=True, width=width, height=figure.height, title=figure.title.format(k=k))
     vega = compiled(charts_of(bundle)[figure.chart], frame)
     says = {"signal": f"isValid(extent(numbers)[0]) ? '' : '{UNDEFINED}'"}
     vega["marks"].append({"type": "text", "encode": {"update": {"text": says, "y": {"value": 12}}}})

@@ -16,6 +16,11 @@ SAME, DIFFERS, CANNOT_TELL, NOT_TESTED = "same here", "differs here", "cannot te
 """The verdicts on a claim; the last two come with a reason."""
 
 
+MATCHED_SEED = (
+    "one seed only at learning rates that are shared; set methods.*.rates_at_all_seeds, with a second in seeds"
+)
+
+
 class Reading(NamedTuple):
     """What one replicate says: a seed, a learning rate of one seed, or a pair of seeds."""
 
@@ -73,7 +78,7 @@ def conclude(
     decoding: str = "",
     caveat: str = "",
 ) -> Finding:
-    """Return the finding of several readings: a verdict needs all of them, and at least two.
+    """Return the finding of several readings: a verdict needs all of them, and at least two seeds or pairs of runs.
 
     Parameters
     ----------
@@ -85,8 +90,8 @@ def conclude(
     verdicts = {one.verdict for one in readings}
     if verdicts == {SAME} or verdicts == {DIFFERS}:
         verdict, reason = verdicts.pop(), ""
-        if len({one.group for one in readings}) < 2:
-            verdict, reason = CANNOT_TELL, replicate
+        if len({one.group.rpartition(", ")[2] for one in readings}) < 2:
+            verdict, reason = CANNOT_TELL, MATCHED_SEED if "learning rate" in readings[0].group else replicate
     elif {SAME, DIFFERS} <= verdicts:
         verdict = CANNOT_TELL
         sides = [

@@ -148,7 +148,7 @@ def _write_report(config: Config, tables: Mapping[str, Path], out: Path) -> None
         sections=told["sections"],
         findings=_json(tables),
         tables={name: tables[name] for name in shown if tables[name].suffix == ".csv"},
-        benchmarks=out / "benchmarks",
+        results=None,
         output=out / "summary.md",
     )
     page = Page.from_told(jobs.report.page(config, shown, [stage.charts for stage in STAGES if stage.charts]))

@@ -11,7 +11,7 @@ from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module, method_names
 from lossgeometry.settings.audit import INITIALISATION, Audit
 from lossgeometry.settings.geometry import Geometry
-from lossgeometry.settings.models import Problems
+from lossgeometry.settings.models import Model, Problems
 from lossgeometry.settings.rollouts import Rollouts
 from lossgeometry.settings.training import Lora, Method, Training
 from lossgeometry.updates.folders import require_source
@@ -46,6 +46,23 @@ def check_graders(sets: Mapping[str, Problems | None]) -> None:
             raise ValueError(
                 f"{key}.grader: there is no grader {problems.grader}; choose one of {', '.join(grader_names())}"
             )
+
+
+def check_models(student: Model, teacher: Model, prompts: Problems | None, rollouts: Rollouts) -> None:
+    """Raise ValueError unless the models have sources that fit their roles, the engine and the problems."""
+    if student.source in ("student", "endpoint", "generated"):
+        raise ValueError(
+            f"student.source: {student.source} is for the teacher only; choose tiny, hub, folder, gguf or package"
+        )
+    if teacher.source in ("gguf", "package"):
+        raise ValueError(f"teacher.source: {teacher.source} is for the student only; choose hub, folder or another")
+    for source, engine in (("endpoint", "openai"), ("generated", "generated")):
+        if (teacher.source == source) != (rollouts.engine.name == engine):
+            raise ValueError(
+                f"teacher.source {source} and rollouts.engine.name {engine} belong together; set both or neither"
+            )
+    if teacher.source == "generated" and prompts is not None and prompts.source != "generated":
+        raise ValueError("teacher.source: generated solves generated problems only; set prompts.source to generated")
 
 
 def check_method(label: str, method: Method, training: Training, rollouts: Rollouts) -> None:

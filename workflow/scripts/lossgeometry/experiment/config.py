@@ -12,6 +12,7 @@ from lossgeometry.experiment.checks import (
     check_audit,
     check_graders,
     check_method,
+    check_models,
     check_names,
     check_training,
 )
@@ -24,6 +25,7 @@ from lossgeometry.settings.comparisons import Comparisons
 from lossgeometry.settings.connectivity import Connectivity
 from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.evaluation import Evaluation
+from lossgeometry.settings.forgetting import Forgetting
 from lossgeometry.settings.geometry import Geometry
 from lossgeometry.settings.models import Model, Problems
 from lossgeometry.settings.representations import Representations
@@ -79,6 +81,8 @@ class Config(Block):
     """Similarity of hidden states."""
     behaviour: Behaviour = Behaviour()
     """How far updates move what is written."""
+    forgetting: Forgetting = Field(Forgetting(), json_schema_extra={"neutral": Forgetting()})
+    """What every run forgets of another skill."""
     audit: Audit = Audit()
     """What gradients predict before training."""
     evaluation: Evaluation = Evaluation()
@@ -133,6 +137,11 @@ class Config(Block):
         """The ids of the runs whose distance from the base is measured, the base first."""
         return self.evaluated if self.behaviour.problems else []
 
+    @property
+    def forgets(self) -> bool:
+        """Whether it is measured what every run forgets."""
+        return bool(self.forgetting.benchmark and self.behaving)
+
     @cached_property
     def behaviour_pairs(self) -> list[tuple[str, str]]:
         """The pairs of run ids whose texts are compared."""
@@ -158,8 +167,10 @@ class Config(Block):
 
     @property
     def student_name(self) -> str:
-        """The student in words: its hub id, its folder, or what it is."""
-        return "a tiny Qwen3 trained here" if self.student.source == "tiny" else self.student.name
+        """The student in words: its hub id, its folder or file, or what it is."""
+        student = self.student
+        named = {"tiny": "a tiny Qwen3 trained here", "package": f"{student.file} of {student.name} {student.version}"}
+        return named.get(student.source, student.name)
 
     def options_of(self, run: Run) -> Any:
         """Return the checked hyper-parameters of a run's method."""
@@ -184,14 +195,7 @@ class Config(Block):
             raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
         if self.methods and self.prompts is None and not self.rollouts.file:
             raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
-        if self.student.source in ("student", "endpoint"):
-            raise ValueError(
-                f"student.source: {self.student.source} is for the teacher only; choose tiny, hub or folder"
-            )
-        if (self.teacher.source == "endpoint") != (self.rollouts.engine.name == "openai"):
-            raise ValueError(
-                "teacher.source endpoint and rollouts.engine.name openai belong together; set both or neither"
-            )
+        check_models(self.student, self.teacher, self.prompts, self.rollouts)
         if self.methods:
             check_training(self.training, self.rollouts)
         sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
@@ -221,6 +225,19 @@ class Config(Block):
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
                 self._check_function_space(key, stages[key])
         check_audit(self.audit, runs)
+        self._check_forgetting()
+
+    def _check_forgetting(self) -> None:
+        benchmark = self.forgetting.benchmark
+        if not benchmark:
+            return
+        if benchmark not in self.evaluation.benchmarks:
+            raise ValueError(f"forgetting.benchmark: there is no {benchmark}; name one of evaluation.benchmarks")
+        if not self.behaviour.problems or benchmark == self.measured_benchmark:
+            raise ValueError(
+                "forgetting.benchmark: what is forgotten is set beside how far the answers to another benchmark moved; "
+                "set behaviour.problems, and name that one in behaviour.benchmark"
+            )
 
     def _check_function_space(self, key: str, stage: FunctionSpace) -> None:
         needs_solutions = isinstance(stage, Representations) or (

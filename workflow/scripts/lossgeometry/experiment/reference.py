@@ -35,7 +35,8 @@ The configuration is checked before any job starts. This page and `schema.json` 
 - A key of `methods` is `<method>` or `<method>@<variant>`: `dpo@beta0.05: {learning_rate: 1.0e-4, options: {beta: 0.05}}` trains
   DPO's module with another beta, under a name of its own.
 - A run is called `<method>.lr<learning rate>.s<seed>`, such as `sft.lr5e-06.s42`. A user's adapter is `external.<name>`.
-- A method runs at its `learning_rate` with each of its seeds, and at each of its further `learning_rates` with its first seed.
+- A method runs at its `learning_rate` with each of its seeds, and at each of its further `learning_rates` with its first seed, or
+  under `rates_at_all_seeds` with each.
 - A seed is a number, or `{init: 42, order: 123}` where the LoRA initialisation and the order of the data are to be told apart;
   the run is then called `….s42-o123`.
 """

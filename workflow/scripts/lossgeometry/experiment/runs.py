@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, Literal
 
 from lossgeometry.settings.comparisons import Comparisons
@@ -89,13 +89,15 @@ def expand_runs(methods: dict[str, Method], seeds: Iterable[int | Seeds], adapte
     """Return every run, in the order of the configuration.
 
     A method runs at its default learning rate with each of its seeds, and at each further learning rate with its first seed: a
-    star around the default, not the full grid, because each arm answers one question.
+    star around the default, not the full grid, because each arm answers one question. `rates_at_all_seeds` asks for the grid.
     """
     runs = []
     for label, method in methods.items():
-        method_seeds = (method.seeds or tuple(seeds)) + method.further_seeds
-        runs += [_training_run(label, method, method.learning_rate, seed, default=True) for seed in method_seeds]
-        runs += [_training_run(label, method, rate, method_seeds[0], default=False) for rate in method.learning_rates]
+        own = method.seeds or tuple(seeds)
+        for seed in own + method.further_seeds:
+            runs.append(_training_run(label, method, method.learning_rate, seed, default=True))
+        for rate, seed in product(method.learning_rates, own if method.rates_at_all_seeds else own[:1]):
+            runs.append(_training_run(label, method, rate, seed, default=False))
     runs += [Run(f"external.{name}", name, "", folder=str(folder), origin="given") for name, folder in adapters.items()]
     return runs
 

@@ -44,7 +44,22 @@ class Setting(NamedTuple):
     """Which of the two the orthogonal fraction is measured against: 0 or 1."""
 
 
-def measure_module(a: CompactSVD, b: CompactSVD, index: int, setting: Setting) -> dict[Key, Measurement | str]:
+class Overlaps(NamedTuple):
+    """What the directions of two updates of one module have in common."""
+
+    output: np.ndarray
+    """C_u = U_a' U_b, (k_a, k_b)."""
+    input: np.ndarray
+    """C_v = V_a' V_b, (k_a, k_b)."""
+
+    @classmethod
+    def of(cls, a: CompactSVD, b: CompactSVD) -> "Overlaps":
+        return cls(a.u.T @ b.u, a.v.T @ b.v)
+
+
+def measure_module(
+    a: CompactSVD, b: CompactSVD, overlaps: Overlaps, index: int, setting: Setting
+) -> dict[Key, Measurement | str]:
     """Return every measurement on one module; where one is undefined, the reason instead.
 
     Parameters
@@ -52,7 +67,7 @@ def measure_module(a: CompactSVD, b: CompactSVD, index: int, setting: Setting) -
     index
         Place of the module among those compared: it chooses the draws of its chance levels.
     """
-    overlap_u, overlap_v = a.u.T @ b.u, a.v.T @ b.v
+    overlap_u, overlap_v = overlaps
     weighted = a.s[:, None] * overlap_u * b.s
     inner, norm2_a, norm2_b = inner_product(weighted, overlap_v), float(a.s @ a.s), float(b.s @ b.s)
     variances = nulls.inner_variances(a, b, overlap_u, overlap_v)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lossgeometry.errors import InputError
 from lossgeometry.geometry.layer_shift import Lean, shift_levels
-from lossgeometry.geometry.modules import Setting, measure_module
+from lossgeometry.geometry.modules import Overlaps, Setting, measure_module
 from lossgeometry.geometry.pooling import Measurement, pool, widest_first
 from lossgeometry.geometry.scopes import Key, Row, places, places_of, rows_of
 from lossgeometry.updates.alignment import named_like
@@ -71,16 +71,14 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
     place = places_of(known)
     for index, module in enumerate(common):
         svd_a, svd_b = a.svd(module), b.svd(module)
-        measured[module] = measure_module(svd_a, svd_b, index, setting)
+        overlaps = Overlaps.of(svd_a, svd_b)
+        measured[module] = measure_module(svd_a, svd_b, overlaps, index, setting)
         if svd_a.rank and svd_b.rank:
             group = (place[module].projection, svd_a.shape, svd_a.rank, svd_b.rank)
             groups.setdefault(group, []).append(module)
             lean.add(group, svd_a, svd_b)
         if ranks[module] >= available:
-            maps[module] = {
-                "output": _similarity_map(svd_a.u, svd_b.u, available),
-                "input": _similarity_map(svd_a.v, svd_b.v, available),
-            }
+            maps[module] = {side: _similarity_map(overlap, available) for side, overlap in overlaps._asdict().items()}
     for group, members in groups.items():
         shift_levels(
             [measured[module] for module in members],
@@ -128,11 +126,11 @@ def _match(a: Update, b: Update, names: tuple[str, str]) -> tuple[list[str], lis
     return common, [Row(*place[module], "cosine", "none", None, *nothing, note) for module, note in reasons.items()]
 
 
-def _similarity_map(x: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
-    """Return norm(x[:, :i]' y[:, :j])^2 / min(i, j) for i, j = 1..k."""
+def _similarity_map(overlap: np.ndarray, k: int) -> np.ndarray:
+    """Return norm(overlap[:i, :j])^2 / min(i, j) for i, j = 1..k."""
     counts = np.arange(1, k + 1)
-    overlap = (x[:, :k].T @ y[:, :k]) ** 2
-    return overlap.cumsum(axis=0).cumsum(axis=1) / np.minimum.outer(counts, counts)
+    squares = overlap[:k, :k] ** 2
+    return squares.cumsum(axis=0).cumsum(axis=1) / np.minimum.outer(counts, counts)
 
 
 def _map_rows(

@@ -49,3 +49,27 @@ def divergences(config: Config) -> Told:
     decoding = "sampled" if config.evaluation.samples else "greedy"
     keys = ("problems", "precision", "tokens_per_batch")
     return {"prompt_suffix": config.prompt_suffix, "decoding": decoding, **only(config.behaviour, *keys)}
+
+
+def departures(config: Config) -> Told:
+    """Return what the distance between what the base and a run write depends on, on text of another skill too."""
+    passages = only(config.forgetting, "passage_tokens") if config.forgetting.text else {}
+    return divergences(config) | passages
+
+
+def forgetting(config: Config) -> Told:
+    """Return what the tables of forgetting depend on beside their files."""
+    return {
+        "benchmark": config.forgetting.benchmark,
+        "runs": {
+            run: {"method": _method(config, run), "kind": config.runs[run].origin}
+            for run in config.behaving
+            if run != BASE
+        },
+    }
+
+
+def _method(config: Config, run_id: str) -> str:
+    """Return what a run is left out with: the label of the run that its update was computed from."""
+    run = config.runs[run_id]
+    return _method(config, run.sources[0]) if run.sources else run.label

@@ -23,7 +23,11 @@ def claims(config: Config, paper: str) -> Told:
 
 def summary(config: Config, paper: str, sections: Sequence[str]) -> Told:
     """Return what the summary depends on beside the tables; ``paper`` is the digest of the paper's numbers."""
-    named = {"student": "the student itself", "tiny": "a tiny teacher trained here"}
+    named = {
+        "student": "the student itself",
+        "tiny": "a tiny teacher trained here",
+        "generated": "worked solutions written here",
+    }
     run = Summary(
         experiment=config.experiment,
         student=config.student_name,

@@ -68,6 +68,11 @@ def sampled(config: Config) -> Told:
     }
 
 
+def written(config: Config) -> Told:
+    """Return what the completions of the generated teacher depend on."""
+    return only(config.rollouts, "samples_per_prompt", "seed") | only(config.rollouts.engine, "right", "mixed")
+
+
 def finished_parts(folder: Path) -> int:
     """Return the number of parts that completions lie in, complete, or 0: split in another way they would be the same."""
     there = {file.stem for file in folder.glob("*-of-*.jsonl")}

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from lossgeometry.audit.losses import audited
 from lossgeometry.costs import CONTEXT_BYTES, GIB, SLACK, Shape, activation_bytes
 from lossgeometry.experiment.config import Config
-from lossgeometry.planning.preflight import MISSING, READY, UNKNOWN, Finding, Gpu
+from lossgeometry.gpus import Gpu
+from lossgeometry.planning.preflight import MISSING, READY, UNKNOWN, Finding
 from lossgeometry.settings.audit import INITIALISATION
 
 LOGIT_BYTES = 14

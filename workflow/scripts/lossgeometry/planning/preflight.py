@@ -5,7 +5,6 @@ import importlib.metadata
 import json
 import re
 import shutil
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from lossgeometry.costs import GIB, Shape, micro_batch_tokens, training_bytes
 from lossgeometry.errors import InputError
 from lossgeometry.experiment.config import Config
 from lossgeometry.generation.endpoint.access import mask_echoes, read_key
+from lossgeometry.gpus import Gpu
 from lossgeometry.methods import method_module
 from lossgeometry.settings.models import Model
 from lossgeometry.settings.rollouts import Engine, address_problem
@@ -34,28 +34,6 @@ class Finding:
 
     state: str
     text: str
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU that nvidia-smi lists."""
-
-    name: str
-    memory: int
-    """Bytes."""
-
-
-def list_gpus() -> list[Gpu]:
-    """Return the GPUs of this machine; none where there is no nvidia-smi."""
-    call = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
-    try:
-        lines = subprocess.run(
-            call, capture_output=True, text=True, check=True, timeout=ANSWER_SECONDS
-        ).stdout.splitlines()
-    except (OSError, subprocess.SubprocessError):
-        return []
-    fields = [line.rsplit(",", 1) for line in lines if line.strip()]
-    return [Gpu(name.strip(), int(memory) << 20) for name, memory in fields]
 
 
 def needs_gpu(config: Config) -> bool:

@@ -1,10 +1,11 @@
 """What the jobs of a finished experiment took, as the memory and time that a cluster is asked for."""
 
-import csv
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from lossgeometry.planning.taken import Taken, taken
 
 SPARE_MEMORY, SPARE_TIME = 1.5, 2.0
 """What is asked for, as a multiple of the most that a job of the rule took: attempts that fail ask for more."""
@@ -16,22 +17,20 @@ class Needs(NamedTuple):
 
     jobs: int
     megabytes: float
-    """Resident memory; 0 where no job lasted long enough to be sampled."""
+    """Resident memory; 0 where nobody knows."""
     minutes: float
 
 
-def recorded_needs(benchmarks: Path) -> dict[str, Needs]:
-    """Return the needs by rule from <results>/benchmarks; jobs that were killed left no record."""
-    found: dict[str, list[tuple[float, float]]] = {}
+def recorded_needs(results: Path) -> dict[str, Needs]:
+    """Return the needs by rule of a finished experiment; jobs that were killed left no record."""
+    found: dict[str, list[Taken]] = {}
+    benchmarks = results / "benchmarks"
     for file in sorted(benchmarks.rglob("*.tsv")):
-        rule = file.relative_to(benchmarks).parts[0].removesuffix(".tsv")
-        with file.open(newline="", encoding="utf-8") as lines:
-            for row in csv.DictReader(lines, delimiter="\t"):
-                memory = row["max_rss"]
-                found.setdefault(rule, []).append((0.0 if memory in ("-", "NA") else float(memory), float(row["s"])))
+        if job := taken(file, results):
+            found.setdefault(file.relative_to(benchmarks).parts[0].removesuffix(".tsv"), []).append(job)
     return {
-        rule: Needs(len(taken), max(memory for memory, _ in taken), max(seconds for _, seconds in taken) / 60)
-        for rule, taken in found.items()
+        rule: Needs(len(jobs), max(job.megabytes for job in jobs), max(job.seconds for job in jobs) / 60)
+        for rule, jobs in found.items()
     }
 
 

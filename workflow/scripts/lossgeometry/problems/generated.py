@@ -53,7 +53,12 @@ class Problem:
     @property
     def bucket(self) -> int:
         """The bucket of the problem, 0 to 19."""
-        return int.from_bytes(hashlib.sha256(self.key.encode()).digest()[:8], "big") % 20
+        return bucket_of(self.key)
+
+
+def bucket_of(key: str) -> int:
+    """Return the bucket, 0 to 19, of a problem with these numbers and operations."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % 20
 
 
 def apply(operation: str, state: int, operand: int) -> int:

@@ -1,10 +1,12 @@
-"""Sets of generated problems, as JSONL of {"id", "problem", "answer"}."""
+"""Sets of generated problems, as JSONL of {"id", "problem", "answer"}, and "solution" where there is but one way to write it."""
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from lossgeometry.files.jsonl import write_atomic
 from lossgeometry.problems.generated import draw_problems
+from lossgeometry.problems.ordering import draw_orderings
 from lossgeometry.settings.tasks import ProblemSet
 
 
@@ -18,10 +20,16 @@ def write_prompts(problems: ProblemSet, output: Path) -> None:
     """
     part = problems.part
     first, wanted = (problems.count, problems.heldout_count) if part == "heldout" else (0, problems.count)
-    stream = draw_problems(problems.seed, problems.difficulty, "tests" if part == "benchmark" else "rollouts")
-    rows = [
-        {"id": f"{part}-{index:05d}", "problem": problem.text, "answer": str(problem.answer)}
-        for index, problem in enumerate(islice(stream, first, first + wanted))
-    ]
-    print(f"{len(rows)} problems")
-    write_atomic(output, rows)
+    rows = islice(_stream(problems, "tests" if part == "benchmark" else "rollouts"), first, first + wanted)
+    numbered = [{"id": f"{part}-{index:05d}", **row} for index, row in enumerate(rows)]
+    print(f"{len(numbered)} problems")
+    write_atomic(output, numbered)
+
+
+def _stream(problems: ProblemSet, part: str) -> Iterator[dict[str, str]]:
+    if problems.skill == "ordering":
+        for ordering in draw_orderings(problems.seed, part):
+            yield {"problem": ordering.text, "answer": ordering.answer, "solution": ordering.solution}
+    else:
+        for problem in draw_problems(problems.seed, problems.difficulty, part):
+            yield {"problem": problem.text, "answer": str(problem.answer)}

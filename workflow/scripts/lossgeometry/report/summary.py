@@ -11,6 +11,7 @@ import pandas as pd
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.findings.tabulation import read_findings
+from lossgeometry.planning.taken import taken
 from lossgeometry.report.markdown import escape, table
 from lossgeometry.settings.tasks import Summary
 
@@ -23,7 +24,7 @@ def write_summary(
     sections: Sequence[str],
     findings: Path,
     tables: dict[str, Path],
-    benchmarks: Path | None,
+    results: Path | None,
     output: Path,
 ) -> None:
     """Write summary.md from the tables that this experiment has.
@@ -38,13 +39,13 @@ def write_summary(
         tables/findings.json.
     tables
         CSV files by name; a stage that was not asked for has none.
-    benchmarks
-        Folder of Snakemake's benchmark files, the source of the times; without it no times are told.
+    results
+        Folder with the benchmarks and logs of the jobs, the source of the times; without it no times are told.
     """
     frames = {name: read_frame(path) for name, path in tables.items()}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
     told = [import_module(f"lossgeometry.{name}").section(frames, facts) for name in sections]
-    told.append(_time(benchmarks, set(frames["runs"].run)) if benchmarks else "")
+    told.append(_time(results, set(frames["runs"].run)) if results else "")
     parts = [_what_was_run(run, frames), _findings(read_findings(findings)), _caveats(run, frames), *map(_folded, told)]
     with atomic_file(output) as path:
         path.write_text("\n\n".join(part.rstrip() for part in parts if part) + "\n", encoding="utf-8")
@@ -105,25 +106,24 @@ def _run_ids(file: Path) -> set[str]:
     return {name for name in names if RUN.fullmatch(name)}
 
 
-def _time(benchmarks: Path, known: set[str]) -> str:
+def _time(results: Path, known: set[str]) -> str:
     """Return what the jobs took; those of runs that are no longer part of the experiment are left out."""
     rows = []
+    benchmarks = results / "benchmarks"
     for folder in sorted(path for path in benchmarks.iterdir()) if benchmarks.is_dir() else []:
         files = sorted(folder.rglob("*.tsv")) if folder.is_dir() else [folder]
         files = [file for file in files if _run_ids(file.relative_to(benchmarks)) <= known]
-        if not files:
-            continue
-        measured = pd.concat([pd.read_csv(file, sep="\t") for file in files])
-        memory = pd.to_numeric(measured.max_rss, errors="coerce").max()
-        rows.append(
-            {
-                "stage": folder.stem,
-                "jobs": len(files),
-                "seconds": measured.s.sum(),
-                "of computing": pd.to_numeric(measured.cpu_time, errors="coerce").sum(),
-                "peak memory (MB)": memory,
-            }
-        )
+        jobs = [job for file in files if (job := taken(file, results))]
+        if jobs:
+            rows.append(
+                {
+                    "stage": folder.stem,
+                    "jobs": len(jobs),
+                    "seconds": sum(job.seconds for job in jobs),
+                    "of computing": sum(job.cpu_seconds for job in jobs),
+                    "peak memory (MB)": max(job.megabytes for job in jobs),
+                }
+            )
     if not rows:
         return ""
     frame = pd.DataFrame(rows).sort_values("seconds", ascending=False)

@@ -58,4 +58,6 @@ class Evaluation(Block):
             raise ValueError("nothing is decoded; set greedy to true or samples to at least 1")
         if self.engine.name == "openai":
             raise ValueError("an endpoint cannot serve the adapters trained here; choose transformers or vllm")
+        if self.engine.name == "generated":
+            raise ValueError("generated solutions are the teacher's, not the runs'; choose transformers or vllm")
         return self

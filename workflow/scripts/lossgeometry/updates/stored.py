@@ -64,9 +64,9 @@ class Delta(Update):
         names = [f"{module}.{part}" for part in "USV"]
         u, s, v = (self._file.read(name).astype(np.float64) for name in names)
         if all(f"{name}_low" in self._file.shapes for name in names):
-            return CompactSVD(
-                *(high + self._file.read(f"{name}_low") for name, high in zip(names, (u, s, v), strict=True))
-            )
+            for name, value in zip(names, (u, s, v), strict=True):
+                value += self._file.read(f"{name}_low")
+            return CompactSVD(u, s, v)
         return compact_svd(u * s, v.T)
 
     def _read_factors(self, module: str) -> Factors:

@@ -8,7 +8,8 @@ Steps, for dW = s B A with B (m, r) and A (r, n):
 Step 1 goes through Gram matrices: with the Cholesky factor R_1 of X'X, Y = X R_1^-1 is orthonormal up to the square of
 the condition number, and the Cholesky factor R_2 of Y'Y removes that error (Cholesky QR2; Yamamoto et al. 2015, etna
 vol. 44, 306-326): Q = Y R_2^-1, R = R_2 R_1. The last product is made together with that of step 3, so that each long
-factor takes part in four matrix products and nothing else. What remains is rounding times the condition number of X
+factor takes part in four matrix products and nothing else; in two where X is so well conditioned that Y is orthonormal to
+rounding already (`ONE_PASS`: an A near its random initialisation). What remains is rounding times the condition number of X
 with its columns scaled to one length; past `GRAM_LIMIT`, and for factors wider than tall, Householder QR takes over.
 """
 
@@ -18,6 +19,8 @@ import numpy as np
 
 # Condition number of X'X, the square of that of X, up to which rounding stays below 1e-11 of the result.
 GRAM_LIMIT = 1e8
+# The same up to which the columns of Y are orthonormal to 2e-14: rounding, a few units of 2e-16, times this.
+ONE_PASS = 64.0
 
 
 class CompactSVD(NamedTuple):
@@ -56,24 +59,30 @@ def orthonormal_basis(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
         length = np.sqrt(np.diag(gram))
         first = _inverse_factor(gram / np.outer(length, length)) if length.all() else None
         if first is not None:
-            y = x @ (first[1] / length[:, None])
+            factor, inverse, condition = first
+            if condition < ONE_PASS:
+                return x, inverse / length[:, None], factor * length
+            y = x @ (inverse / length[:, None])
             second = np.linalg.cholesky(y.T @ y).T
-            return y, np.linalg.inv(second), second @ (first[0] * length)
+            return y, np.linalg.inv(second), second @ (factor * length)
     q, r = np.linalg.qr(x)
     return q, np.eye(len(r)), r
 
 
-def _inverse_factor(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the upper Cholesky factor of a Gram matrix with unit diagonal and its inverse; None past `GRAM_LIMIT`.
+def _inverse_factor(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Return the upper Cholesky factor of a Gram matrix, its inverse and a bound of the condition number; None past `GRAM_LIMIT`.
 
-    The squared Frobenius norm of the inverse bounds the inverse of the smallest eigenvalue, and the trace the largest.
+    The square of the largest singular value of a matrix is at most its largest row sum times its largest column sum, of
+    absolute values.
     """
     try:
         factor = np.linalg.cholesky(gram).T
     except np.linalg.LinAlgError:
         return None
     inverse = np.linalg.inv(factor)
-    return (factor, inverse) if len(gram) * np.sum(inverse**2) < GRAM_LIMIT else None
+    rows, columns = (float(np.abs(inverse).sum(axis=axis).max()) for axis in (1, 0))
+    condition = float(np.abs(gram).sum(axis=0).max()) * rows * columns
+    return (factor, inverse, condition) if condition < GRAM_LIMIT else None
 
 
 def compact_svd(b: np.ndarray, a: np.ndarray, scale: float = 1.0) -> CompactSVD:

@@ -79,6 +79,10 @@ class Update:
         """Return the compact decomposition of one module, float64."""
         return compact_svd(*self.factors(module))
 
+    def scale(self, module: str) -> float:
+        """Return s of one module."""
+        return self.factors(module).scale
+
     def rank(self, module: str) -> int:
         """Return the numerical rank of one module."""
         return self.svd(module).rank
@@ -141,8 +145,7 @@ class Update:
                 return (self if module in self._shapes else other).factors(module)
             return sum_of(self.factors(module), other.factors(module))
 
-        shapes, transposed = {**self._shapes, **other._shapes}, self.transposed | other.transposed
-        return Update(shapes, stacked, transposed=transposed)
+        return Update({**self._shapes, **other._shapes}, stacked, transposed=self.transposed | other.transposed)
 
     def __rmul__(self, factor: float) -> "Update":
         return self._scaled(dict.fromkeys(self.modules, float(factor)), self.left_out)
@@ -158,8 +161,7 @@ class Update:
             b, a, scale = self.factors(module)
             return Factors(b, a, by[module] * scale)
 
-        shapes = {module: self.shape(module) for module in by}
-        return Update(shapes, scaled, transposed=self.transposed, left_out=left_out)
+        return Update({module: self.shape(module) for module in by}, scaled, "", self.transposed, left_out)
 
     def project(self, other: "Update") -> "Update":
         """Return, per module, the part of this update along `other`: c dW_other with c = <dW, dW_other> / norm(dW_other)^2."""

@@ -1,0 +1,90 @@
+"""What was forgotten is read from the other stages' tables as it stands there, and what was not measured is undefined."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from geometry_tools import delta_of, name, random_factors
+
+from lossgeometry.forgetting.section import in_short, section
+from lossgeometry.forgetting.tabulation import foretold, forgotten
+from lossgeometry.updates.stored import Delta
+
+RUNS = {
+    f"{method}.{number}": {"method": method, "kind": "trained"} for method in ("sft", "rft", "dpo") for number in (1, 2)
+}
+
+
+@pytest.fixture
+def made(tmp_path):
+    """The tables of six runs whose accuracy falls by twice their divergence."""
+    rng = np.random.default_rng(0)
+    accuracy, behaviour = [], []
+    for run in ["base", *RUNS]:
+        kl = 0.0 if run == "base" else float(rng.uniform(0.01, 0.1))
+        for benchmark, decoding, change in (
+            ("reachable", "greedy", 0.5),
+            ("other", "greedy", 0.1),
+            ("other", "sampled", -2 * kl),
+        ):
+            accuracy.append((run, benchmark, decoding, 0.8 + change, change, change - 0.01, change + 0.02))
+        for text, measure, value in (
+            *(("base", "kl_base_run", kl), ("own", "kl_run_base", 2 * kl), ("other", "log_p_change", -kl)),
+            ("other", "kl_base_run", 7.0),
+        ):
+            behaviour += [(run, text, part, measure, value, value - 0.1, value + 0.3) for part in ("all", "tenth 1")]
+    columns = ["run", "benchmark", "decoding", "accuracy", "difference_to_base", "difference_low", "difference_high"]
+    pd.DataFrame(accuracy, columns=columns).to_csv(tmp_path / "accuracy.csv", index=False)
+    columns = ["run", "text", "part", "measure", "value", "low", "high"]
+    pd.DataFrame(behaviour, columns=columns).to_csv(tmp_path / "behaviour.csv", index=False)
+    tokens = [("base", "a", -9.0), ("other", "a", -0.5), ("other", "a", -1.0), ("other", "b", -0.3)]
+    pd.DataFrame(tokens, columns=["text", "problem_id", "log_p"]).to_parquet(tmp_path / "base.parquet")
+    deltas = {}
+    for run in RUNS:
+        deltas[run] = delta_of(tmp_path / run, {name(0, "q"): random_factors(rng, 6, 2, 5)}).path
+    return tmp_path, deltas
+
+
+def test_numbers_are_those_of_the_other_tables(made):
+    folder, deltas = made
+    relations = [(run, "global", "base_cosine", "output", 0.25) for run in list(RUNS)[:3]]
+    relations += [(run, "layer", "base_cosine", "output", 9.0) for run in RUNS]
+    frame = pd.DataFrame(relations, columns=["run", "scope", "metric", "side", "value"])
+    frame.to_csv(folder / "relations.csv", index=False)
+    rows = forgotten(
+        RUNS,
+        "other",
+        folder / "accuracy.csv",
+        folder / "behaviour.csv",
+        folder / "base.parquet",
+        deltas,
+        folder / "relations.csv",
+        {},
+    )
+    assert [row.run for row in rows] == list(RUNS)
+    for row in rows:
+        assert row.decoding == "sampled" and row.accuracy_change == pytest.approx(-2 * row.kl_base_run)
+        assert row.accuracy_low == pytest.approx(row.accuracy_change - 0.01)
+        assert row.kl_run_base == pytest.approx(2 * row.kl_base_run)
+        assert row.cross_entropy_change == pytest.approx(row.kl_base_run)
+        assert row.cross_entropy == pytest.approx(1.8 / 3 + row.cross_entropy_change)
+        assert row.cross_entropy_low == pytest.approx(row.cross_entropy_change - 0.3)
+        assert row.cross_entropy_high == pytest.approx(row.cross_entropy_change + 0.1)
+        assert row.norm == pytest.approx(Delta(deltas[row.run]).norm) and np.isnan(row.cka_shift)
+    assert [row.base_cosine_output for row in rows[:3]] == [0.25] * 3 and np.isnan(rows[3].base_cosine_output)
+
+
+def test_a_law_that_is_there_is_found_and_told(made):
+    folder, deltas = made
+    tables = (folder / "accuracy.csv", folder / "behaviour.csv", folder / "base.parquet")
+    rows = forgotten(RUNS, "other", *tables, deltas, None, {})
+    found = foretold(rows)
+    best = found[0]
+    assert best.outcome == "accuracy_change" and best.predictor in ("kl_base_run", "kl_run_base")
+    assert best.r2_unseen == pytest.approx(1)
+    assert {row.predictor for row in found} == {"kl_base_run", "kl_run_base", "norm"}
+    frames = {"forgetting": pd.DataFrame(rows), "forgetting_law": pd.DataFrame(found)}
+    told = section(frames, {})
+    assert told.count("| dpo.1 |") == 1 and "| KL(base, run) | 1.00 | 1.00 | -1.00 |" in told
+    assert in_short(frames)[0].startswith(
+        "**Forgetting**: change of accuracy in the other skill is foretold best by the KL("
+    )
