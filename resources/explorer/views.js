@@ -70,7 +70,7 @@ function buildMap() {
   const metric = () => bundle.metrics[state.map];
   const plot = new Plot({
     spec: "map", own: true,
-    title: () => [metric().title, soft(`, ${sayPlace()} — grey italics: no more than `, term("chance", "chance"), " gives")],
+    title: () => [metric().title, soft(`, ${sayPlace()} — italics: no more than `, term("chance", "chance"), " gives")],
   });
   section("map", "A map of directions", [`Each ${trained ? "run" : "adapter"} against each other. Strong colour: they changed the weights in the same way; no colour: unrelated. `,
     "Start with the ", term("cosine", "cosine"), "; the ", term("gram_alignment", "output-Gram alignment"), " forgets which inputs an update reads. ",
@@ -81,7 +81,7 @@ function buildMap() {
 
 function buildWhere() {
   if (!(bundle.projections ?? []).length || !bundle.layers) return;
-  const focus = new Plot({ spec: "where", own: true, title: () => [el("strong", {}, pairs.get(state.focus)?.name ?? ""), soft(", cosine of every matrix — grey italics: within chance")] });
+  const focus = new Plot({ spec: "where", own: true, title: () => [el("strong", {}, pairs.get(state.focus)?.name ?? ""), soft(", cosine of every matrix — italics: within chance")] });
   const all = new Plot({ spec: "where_all", title: () => ["Every pair in lines", soft(" — one strip a pair; within a projection, layers run from left to right; click a strip to follow its pair")] });
   section("where", "Where in the network", ["Every matrix of the model, by layer and projection, for the pair in focus; below, for all pairs that are drawn as lines. The same colours as in the map."],
     { plots: [focus, all] });

@@ -28,7 +28,7 @@ const worded = (text) => text.split(/\[\[(.*?)\]\]/).map((part, index) => (index
 
 // Names and colours of lines that no table beside the chart names.
 function keyOf(plot) {
-  const lines = new Map((plot.current ?? []).filter((row) => isNumber(row.share)).map((row) => [row.name, row.line]));
+  const lines = new Map((plot.current ?? []).filter((row) => isNumber(row.share) || row.title).map((row) => [row.title ?? row.name, row.line]));
   return lines.size ? [el("span", { class: "keys" }, [...lines].map(([name, line]) => el("span", { class: "row" }, swatch(line, line), name)))] : [];
 }
 

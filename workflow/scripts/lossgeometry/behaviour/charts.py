@@ -36,7 +36,7 @@ def moved() -> Pipeline:
     )
 
 
-LABEL_WIDTH, LABEL_GAP, FARTHEST = 0.2, 0.085, 0.26
+LABEL_WIDTH, LABEL_GAP, FARTHEST = 0.12, 0.07, 0.08
 """In shares of the axes: width and height of a label, and how far it may be set below its point."""
 LABEL_PIXELS = 165
 
@@ -47,7 +47,13 @@ def moves() -> Pipeline:
         "behaviour",
         (
             filtered("datum.measure === 'kl_base_run' && datum.text === 'base' && datum.part === 'all'"),
-            {"type": "lookup", "from": "runs", "key": "id", "fields": ["run"], "values": ["norm", "arm", "label"]},
+            {
+                "type": "lookup",
+                "from": "runs",
+                "key": "id",
+                "fields": ["run"],
+                "values": ["norm", "arm", "label", "title"],
+            },
             filtered("datum.norm > 0 && datum.value > 0 && indexof(off, datum.label) < 0"),
             *of_runs("indexof(arranged, datum.run)"),
             *formulas(from_="datum.low", to="datum.high", x="log(datum.norm)", y="log(datum.value)"),
@@ -67,7 +73,7 @@ def moves() -> Pipeline:
                 tag=f"datum.on && (datum.down <= {FARTHEST} || datum.id === focus) ? datum.name : ''",
                 shift=f"round({LABEL_PIXELS} * datum.down)",
             ),
-            kept("id", "name", "line", "order", "norm", "value", "tag", "shift", *WHISKER),
+            kept("id", "name", "title", "line", "order", "norm", "value", "tag", "shift", *WHISKER),
         ),
         ("runs",),
         along=("value",),

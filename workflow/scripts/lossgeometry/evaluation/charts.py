@@ -6,7 +6,8 @@ from lossgeometry.charts.transforms import FREE_BOUNDS, WHISKER, Pipeline, filte
 
 KIND = [{"type": "lookup", "from": "runs", "key": "id", "fields": ["run"], "values": ["arm", "label"]}]
 SHOWN = "(indexof(shown, datum.run) >= 0 || (datum.arm === 'control' && indexof(off, datum.label) < 0))"
-"""Controls stand beside the runs whatever is chosen: what they do to the accuracy is what chance does."""
+PLACE = "indexof(arranged, datum.run) + (datum.arm === 'control' ? 1000 : 0)"
+"""Controls stand below the runs whatever is chosen: what they do to the accuracy is what chance does."""
 
 
 def accuracies() -> Pipeline:
@@ -23,7 +24,7 @@ def accuracies() -> Pipeline:
             {"type": "joinaggregate", "ops": ["max"] * 3, "fields": ends, "as": ["base", "base_from", "base_to"]},
             *KIND,
             filtered(f"datum.run === 'base' || {SHOWN}"),
-            *of_runs("indexof(arranged, datum.run)"),
+            *of_runs(PLACE),
             *formulas(value="datum.accuracy", from_="datum.low", to="datum.high"),
             kept(
                 *("id", "name", "line", "order", "value", *WHISKER, "base", "base_from", "base_to"),
@@ -44,7 +45,7 @@ def against_base() -> Pipeline:
             *formulas(run="datum.run_b"),
             *KIND,
             filtered(SHOWN),
-            *of_runs("indexof(arranged, datum.run)"),
+            *of_runs(PLACE),
             *formulas(
                 value="100 * datum.difference",
                 from_="100 * datum.low",
