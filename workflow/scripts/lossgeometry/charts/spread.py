@@ -155,13 +155,14 @@ def strip_chart(frame: Frame) -> dict[str, Any]:
         .mark_rule(strokeWidth=2.5, opacity=0.5)
         .encode(x=alt.X("low:Q"), x2="high:Q", y=y, stroke=alt.Stroke("line:N", scale=None))
     )
+    legend = alt.Legend(orient="top", title=None, symbolFillColor=SOFT, symbolStrokeColor=SOFT, columns=1)
     shape = alt.Shape(
         "kind:N",
         scale=alt.Scale(
             domain=["own learning rate", "other learning rate", "control or edit"],
             range=["circle", "diamond", "square"],
         ),
-        legend=alt.Legend(orient="top", title=None, symbolFillColor=SOFT, symbolStrokeColor=SOFT, columns=3),
+        legend=legend if frame.figure else None,
     )
     dots = base.mark_point(filled=True, size=75, opacity=1).encode(
         x=x,
