@@ -6,7 +6,7 @@ function buildClaims() {
   if (!rows.length) return;
   const made = dataTable([
     { title: "claim", show: (row) => [row.claim, row.part ? ` ${row.part}` : ""] }, { title: "what it says", show: (row) => row.statement + (row.learning_rates === "matched" ? " (at matched learning rates)" : "") }, { title: "paper", key: "paper" },
-    { title: "here", show: (row) => row.ours || "–" }, { title: "chance or interval", show: (row) => [row.decoding, row.band, row.smallest_difference ? `${row.decoding ? "smallest visible difference" : "replicates differ by"} ${row.smallest_difference}` : ""].filter(Boolean).join("; ") || "–" },
+    { title: "here", show: (row) => [row.ours || "–", row.predicted ? el("p", { class: "quiet" }, `Predicted before training, and what that added: ${row.predicted}`) : ""] }, { title: "chance or interval", show: (row) => [row.decoding, row.band, row.smallest_difference ? `${row.decoding ? "smallest visible difference" : "replicates differ by"} ${row.smallest_difference}` : ""].filter(Boolean).join("; ") || "–" },
     { title: "verdict", show: (row) => [el("strong", { class: "verdict" }, VERDICTS[row.verdict] ?? row.verdict), row.reason ? el("p", { class: "quiet" }, row.reason) : "",
       el("details", {}, el("summary", { "aria-label": `How claim ${row.claim} ${row.part ?? ""} is judged` }, "how"), el("p", {}, row.rule), el("p", { class: "quiet" }, row.caveat))] },
   ], rows, null, "stack wide");
