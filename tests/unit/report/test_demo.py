@@ -1,0 +1,43 @@
+"""The page and the pictures of the README come from finished results, whole and small enough."""
+
+import pytest
+
+from lossgeometry.errors import InputError
+from lossgeometry.report import demo
+from lossgeometry.report.demo import PICTURES, make_demo
+
+
+@pytest.fixture
+def finished(tmp_path):
+    (tmp_path / "results/figures").mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "results/explorer.html").write_text("page")
+    for figure in PICTURES:
+        (tmp_path / f"results/figures/{figure}.png").write_text(figure)
+    return tmp_path
+
+
+def test_everything_is_copied_under_its_name(finished):
+    made = make_demo(finished / "results", finished / "docs")
+    assert (finished / "docs/demo.html").read_text() == "page"
+    assert {path.name for path in made} == {"demo.html", *(f"{name}.png" for name in PICTURES.values())}
+
+
+def test_nothing_is_copied_of_what_is_unfinished_or_too_large(finished, monkeypatch):
+    monkeypatch.setattr(demo, "LARGEST", 3)
+    with pytest.raises(InputError, match="4 bytes, more than"):
+        make_demo(finished / "results", finished / "docs")
+    (finished / "results/figures/predicted.png").unlink()
+    with pytest.raises(InputError, match=r"predicted\.png is missing; run `make all`"):
+        make_demo(finished / "results", finished / "docs")
+    assert not any((finished / "docs").iterdir())
+
+
+def test_the_pictures_are_figures_of_the_default_experiment():
+    from lossgeometry.experiment.layers import DEFAULT, read_layer
+    from lossgeometry.experiment.loading import load_config
+    from lossgeometry.provenance import SCRIPTS
+    from lossgeometry.stages import STAGES
+
+    config = load_config(dict(read_layer(SCRIPTS.parents[1] / DEFAULT)))
+    assert set(PICTURES) <= {figure.name for stage in STAGES for figure in stage.figures(config)}
