@@ -203,7 +203,7 @@ def claims_chart(frame: Frame) -> dict[str, Any]:
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
     y = names_axis()
     # Ratios of norms lie far beyond cosines: an axis that is even near 0 and in powers further out.
-    axis = alt.Axis(values=[-1, -0.5, 0, 0.25, 0.5, 1, 2, 4, 8, 16])
+    axis = alt.Axis(values=[-1, -0.5, 0, 0.25, 0.5, 1, 2, 4, 8, 16], format="~g")
     x = alt.X(
         "value:Q",
         title=frame.title or None,
