@@ -104,16 +104,16 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
   // The file that a reader saves is what the chart shows.
   if (await page.locator("#layers").count()) {
     await page.evaluate(() => { document.querySelector("#layers details.numbers").open = true; });
-    const [saved] = await Promise.all([page.waitForEvent("download"), page.locator("#layers details.numbers button").click()]);
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.locator("#layers .tools button", { hasText: "CSV" }).click()]);
     found.csv = readFileSync(await saved.path(), "utf8");
   }
 
-  // Every text of the sample browser, on the page at once.
-  if (await page.locator("#select-source").count()) {
-    for (const option of await page.$$eval("#select-source option", (nodes) => nodes.map((node) => node.value))) await page.locator("#select-source").selectOption(option);
-    await page.locator("#select-source").selectOption("rollouts").catch(() => {});
-    await settle();
+  // Every text that the models wrote, on the page at once.
+  for (const key of ["writer", "set"]) {
+    if (!(await page.locator(`#select-${key}`).count())) continue;
+    for (const option of await page.$$eval(`#select-${key} option`, (nodes) => nodes.map((node) => node.value))) await page.locator(`#select-${key}`).selectOption(option);
   }
+  await settle();
   found.samples = await page.$$eval(".completion", (nodes) => nodes.map((node) => node.textContent));
   found.hacked = await page.evaluate(() => window.hacked ?? null);
   await context.close();

@@ -43,6 +43,7 @@ class Finding(NamedTuple):
 
     ours: str
     band: str
+    """Chance level or interval."""
     verdict: str
     reason: str
     replicates: str
@@ -50,6 +51,8 @@ class Finding(NamedTuple):
     """What the verdict could have seen: for accuracies four times out of five, else the spread of the readings."""
     decoding: str = ""
     caveat: str = ""
+    predicted: str = ""
+    """What gradients said of the same cosines before training, and what training added."""
 
 
 def reading(group: str, value: float, entry: Entry, chance: Iterable[Value] = (), words: str = "") -> Reading:
@@ -116,7 +119,17 @@ def conclude(
         smallest_difference=smallest_difference,
         decoding=decoding,
         caveat=caveat,
+        predicted=_predicted(readings),
     )
+
+
+def _predicted(readings: Sequence[Reading]) -> str:
+    said = []
+    for one in readings:
+        known = {value.name: value for value in one.chance if not math.isnan(value.predicted)}
+        pairs = (f"{name} {value.predicted:.3f} {value.value - value.predicted:+.3f}" for name, value in known.items())
+        said.append(f"{one.group}: {', '.join(pairs)}" if known else "")
+    return "; ".join(filter(None, said))
 
 
 def _spread(readings: Sequence[Reading]) -> float:

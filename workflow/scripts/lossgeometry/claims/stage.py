@@ -24,6 +24,10 @@ CLAIMS = Table(
         Column("rule", "how the verdict follows from it"),
         Column("paper", "the paper's value"),
         Column("ours", "this experiment's value"),
+        Column(
+            "predicted",
+            "of cosines of offline losses: what gradients said before training, and with its sign what training added",
+        ),
         Column("band", "chance level or interval beside it"),
         Column("verdict", "`same here`, `differs here`, `cannot tell` or `not tested`"),
         Column("reason", "why it cannot tell, or was not tested, and the key that would change it"),

@@ -23,6 +23,7 @@ COLUMNS = [
     "rule",
     "paper",
     "ours",
+    "predicted",
     "band",
     "verdict",
     "reason",
@@ -45,7 +46,7 @@ def tabulate_claims(
     runs
         All runs of the experiment, in its order.
     tables
-        Paths of those of the tables geometry, layers, barriers, cka, behaviour and differences that were made.
+        Paths of those of the tables geometry, layers, barriers, cka, behaviour, differences and predictions that were made.
     reference
         resources/paper_reference.yaml.
     """
@@ -80,7 +81,7 @@ def judge_claims(reference: Mapping[str, Any], student: str, evidence: Evidence)
                 | {"learning_rates": rates, "rule": entry["rule"].format(**limits)}
                 | {
                     key: getattr(finding, key)
-                    for key in ("ours", "band", "verdict", "reason", "replicates", "decoding")
+                    for key in ("ours", "predicted", "band", "verdict", "reason", "replicates", "decoding")
                 }
                 | {"smallest_difference": "" if math.isnan(smallest) else f"{smallest:.3g}"}
                 | {"caveat": " ".join(filter(None, caveats))}

@@ -81,7 +81,7 @@ class Config(Block):
     """Similarity of hidden states."""
     behaviour: Behaviour = Behaviour()
     """How far updates move what is written."""
-    forgetting: Forgetting = Field(Forgetting(), json_schema_extra={"neutral": Forgetting()})
+    forgetting: Forgetting = Field(Forgetting(), json_schema_extra={"neutral": Forgetting()})  # type: ignore[dict-item]
     """What every run forgets of another skill."""
     audit: Audit = Audit()
     """What gradients predict before training."""

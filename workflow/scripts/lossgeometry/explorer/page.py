@@ -15,9 +15,12 @@ import vl_convert
 from lossgeometry.charts.chart import Chart, Panel, compiled
 from lossgeometry.charts.parts import Frame
 from lossgeometry.explorer.assets import ASSET_FOLDER, ASSETS, CODE
+from lossgeometry.explorer.columns import packed
 from lossgeometry.explorer.training_curves import QUANTITIES
 from lossgeometry.files.atomic import atomic_file
 
+VERSION = "0.1.0"
+"""Of this software; the same as in CITATION.cff."""
 ONLY_WITH = {
     "training": ("robustness", "ceiling"),
     "regime": ("gradient_cosine",),
@@ -42,7 +45,8 @@ def panels_of(bundle: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _panel_entry(panel: Panel, table: Mapping[str, list]) -> dict[str, Any]:
-    values = dict.fromkeys(table[panel.select]) if panel.select else ()
+    values = list(dict.fromkeys(table[panel.select])) if panel.select else []
+    values.sort(key=lambda value: value != panel.first)
     return {**panel._asdict(), "options": [[value, panel.titles.get(value, value)] for value in values]}
 
 
@@ -58,10 +62,13 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
     """
     complete = {
         **bundle,
+        "tables": {name: packed(columns) for name, columns in bundle["tables"].items()},
         # Compiled to Vega, so that the page carries no compiler.
         "specs": {name: compiled(chart, Frame()) for name, chart in charts_of(bundle).items()},
         "panels": panels_of(bundle),
         "quantities": QUANTITIES,
+        "told": json.loads(assets["losses.json"]),
+        "version": VERSION,
         "definitions": _definitions(assets["definitions.json"], bundle),
     }
     runtime = _closed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))

@@ -22,6 +22,7 @@ def adapter(config: Config, run_id: str) -> Told:
         shared.pop(key, None)
     method, options = config.methods[run.label], config.options_of(run)
     shared["steps"] = method.steps or shared["steps"]
+    shared["schedule_steps"] = method.schedule_steps or shared["schedule_steps"]
     # Only where it is not the default: a run on graded verdicts is not told of a choice that it does not have.
     control = {"verdicts": method.verdicts} if method.verdicts != "graded" else {}
     return {

@@ -91,6 +91,9 @@ class Method(Block):
     """Seeds of this method beside those, such as `{init: 42, order: 123}` for the same start with the data in another order."""
     steps: int = Field(0, ge=0)
     """Optimiser steps of this method; 0 takes `training.steps`."""
+    schedule_steps: int = Field(0, ge=0, json_schema_extra={"neutral": 0})
+    """Length of this method's schedule; 0 takes `training.schedule_steps`. A method that stops earlier on the same schedule ends at
+    a higher rate: `learning_rate_sum` in runs.csv tells how far its steps could lead in all."""
     verdicts: Literal["graded", "shuffled"] = "graded"
     """`shuffled` makes a control: the rewards are permuted among the rollouts of each prompt (by the seed of the order), so
     that groups, pairs and advantages are as many and as large, and only which rollout is right is lost. What its update

@@ -84,6 +84,7 @@ RUNS = Table(
         Column("steps", "optimiser steps taken"),
         Column("tokens", "tokens trained on, counted each time they are seen", "tokens"),
         Column("epochs", "passes over the rows that the method takes from the rollouts"),
+        Column("learning_rate_sum", "sum of the learning rates of all steps: how far they could lead"),
         Column("loss_first", "loss at the first step; each method has a loss of its own"),
         Column("loss_last", "mean loss over the last 10 steps"),
         Column("rows_left_out", "rows of the rollouts that the method could not use"),
