@@ -92,8 +92,11 @@ def check_models(student: Model, teacher: Model, prompts: Problems | None, rollo
             raise ValueError(
                 f"teacher.source {source} and rollouts.engine.name {engine} belong together; set both or neither"
             )
-    if teacher.source == "generated" and prompts is not None and prompts.source != "generated":
-        raise ValueError("teacher.source: generated solves generated problems only; set prompts.source to generated")
+    solved = prompts is None or (prompts.source == "generated" and prompts.skill == "arithmetic")
+    if teacher.source == "generated" and not solved:
+        raise ValueError(
+            "prompts: the generated teacher solves generated arithmetic only; ask for it, or for another teacher"
+        )
 
 
 def check_method(label: str, method: Method, training: Training, rollouts: Rollouts) -> None:
