@@ -95,10 +95,8 @@ def _dense(update: CompactSVD) -> np.ndarray:
 
 
 def _keys(k: int) -> list[Key]:
-    plain = (
-        *("relative_norm", "spectral_shift", "low_magnitude_overlap", "bf16_visible", "bf16_cosine"),
-        *("sparsity", "sparsity_at_equal_norm", "changed_low_magnitude"),
-    )
+    plain: tuple[str, ...] = ("relative_norm", "spectral_shift", "low_magnitude_overlap", "bf16_visible", "bf16_cosine")
+    plain += ("sparsity", "sparsity_at_equal_norm", "changed_low_magnitude")
     leading = (("principal_overlap", "none"), ("changed_principal", "none"), ("intruders", "output"))
     along = (("base_cosine", "output"), ("base_cosine", "input"), ("base_angle", "output"))
     return [*((metric, "none", 0) for metric in plain), *((*named, k) for named in leading + along)]
