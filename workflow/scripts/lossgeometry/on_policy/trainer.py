@@ -27,8 +27,8 @@ class OnPolicyTrainer(ResumableTrainer, GRPOTrainer):
     def _generate_and_score_completions(self, inputs):
         """Give groups that are not mixed no advantage, whatever their lengths, and take account of the sampler's probabilities."""
         output = super()._generate_and_score_completions(inputs)
-        groups = self.sampled_batch.groups if self.sampled_batch else []
-        contrast = [group.mixed for group in groups for _ in group.completion_ids]
+        assert self.sampled_batch, "TRL samples before it scores"
+        contrast = [group.mixed for group in self.sampled_batch.groups for _ in group.completion_ids]
         output["advantages"] = output["advantages"] * torch.tensor(contrast, device=output["advantages"].device)
         if "sampling_per_token_logps" in output:
             own = output["old_per_token_logps"] if "old_per_token_logps" in output else self._own_log_probs(output)

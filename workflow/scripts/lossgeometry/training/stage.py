@@ -30,7 +30,9 @@ def _on_gpu(config: "Config") -> bool:
 
 def _shrink(block: dict[str, Any]) -> dict[str, Any]:
     batch = SMOKE_PROMPTS * block["processes"]
+    snapshots = block["snapshots"]
     return cut(block, steps=SMOKE_STEPS) | {
+        "snapshots": snapshots if snapshots == "log" else tuple(step for step in snapshots if step < SMOKE_STEPS),
         "schedule_steps": 0 if not block["schedule_steps"] else SMOKE_STEPS + 2,
         "batch_size": batch,
         "micro_batch_size": math.gcd(block["micro_batch_size"], batch),
@@ -45,9 +47,10 @@ def _costs(config: "Config", work: Work) -> Sequence[Cost]:
     factors = 4.0 * lora_parameters(work.shape, config.lora)
     hours = sum(_hours(config, run, work) for run in runs)
     # Two checkpoints of factors and both moments stand beside the adapter while a run lasts; take one run at a time.
+    kept = len(runs) * (1 + len(config.snapshot_steps)) * factors
     known = sum(run.label in work.rehearsed for run in runs)
     source = "formula" if not known else "measured" if known == len(runs) else "partly measured"
-    return [Cost("training", len(runs), hours, len(runs) * factors + 2 * 3 * factors, source)]
+    return [Cost("training", len(runs), hours, kept + 2 * 3 * factors, source)]
 
 
 def _hours(config: "Config", run: "Run", work: Work) -> float:
@@ -88,7 +91,8 @@ RUNS = Table(
         Column("seed", "seed of initialisation and data order; `<init>-o<order>` where they differ"),
         Column(
             "origin",
-            "`trained` here, `given` by the user, `untrained` (an initialisation as it was drawn), or `derived` from another",
+            "`trained` here, `given` by the user, `untrained` (an initialisation as it was drawn), `derived` from another, or a"
+            " `snapshot` of one",
         ),
         Column(
             "control", "`shuffled verdicts`, `untrained` or `random directions`; empty for a run that is no control"
