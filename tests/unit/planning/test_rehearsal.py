@@ -66,7 +66,7 @@ def test_a_step_is_measured_with_all_its_rows(world, method):
         reward=Reward(deadline_seconds=5.0),
     )
     found = measure(task, {}, world.student, world.initialisation, world.prompts)
-    assert found.seconds > 0 and found.peak_bytes > 1e7 and not found.failed
+    assert not found.seconds <= 0 and found.peak_bytes > 1e7 and not found.failed
     if method != "online_dapo":
         assert 0.85 < found.tokens / (8 * 120 * (2 if method == "dpo" else 1)) <= 1
     assert math.isfinite(found.mixed_share) == (method == "online_dapo")
@@ -79,7 +79,7 @@ def test_every_method_is_rehearsed_with_what_its_job_is_told(paper):
         told, speed = short_task(paper, run)
         task = TrainedAdapter.from_told(told)
         assert task.training["steps"] in (1, 2) and task.training["max_length"] == 4608
-        assert speed["tokens_per_micro_batch"] == 9216 and speed["processes"] == 1
+        assert speed["tokens_per_micro_batch"] == 9216 and speed["processes"] == 1 and "snapshots" not in speed
     two = paper.model_copy(update={"training": paper.training.model_copy(update={"processes": 2})})
     told, _ = short_task(two, runs[0])
     assert told["training"]["batch_size"] == 16, "a process takes its share of the batch"

@@ -66,13 +66,21 @@ def measure(
             )
             rollouts = folder / "rollouts.parquet"
             rows.to_parquet(rollouts)
-        start = time.perf_counter()
-        train(task, speed, {}, student, initialisation, prompts, rollouts, folder / "adapter", folder)
-        wall = time.perf_counter() - start
+
+        def seconds_of(steps: int) -> float:
+            start = time.perf_counter()
+            longer = task.model_copy(update={"training": task.training | {"steps": steps}})
+            train(longer, speed, {}, student, initialisation, prompts, rollouts, folder / "adapter", folder)
+            return time.perf_counter() - start
+
+        steps = task.training["steps"]
+        wall = seconds_of(steps)
         curve = pd.read_csv(folder / "adapter" / "training.csv")
-    steps = len(curve)
-    if "seconds" not in curve:  # float32: with the model's loading
-        curve = curve.assign(seconds=wall / steps, flop=math.nan)
+        if (
+            "seconds" not in curve
+        ):  # float32 times no steps, and these are short: twice as many, less what loading takes
+            more = (seconds_of(2 * steps) - wall) / steps
+            curve = curve.assign(seconds=more if more > 0 else math.nan, flop=math.nan)
     tokens = curve.tokens.diff().fillna(curve.tokens.iloc[0])
     taken = curve.tail(1).index if offline else curve.index
     seconds = float(curve.seconds[taken].mean())

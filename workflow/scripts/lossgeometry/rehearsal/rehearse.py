@@ -41,6 +41,7 @@ def short_task(config: Config, run: Run) -> tuple[dict[str, Any], dict[str, Any]
     else:
         shorter["micro_batch_size"] = micro
     told.pop("composition", None)
+    speed.pop("snapshots", None)
     told["training"] |= shorter
     return told, speed | {"processes": 1, "checkpoint_every": NEVER}
 

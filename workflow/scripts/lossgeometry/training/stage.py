@@ -101,6 +101,10 @@ RUNS = Table(
         Column("tokens", "tokens trained on, counted each time they are seen", "tokens"),
         Column("epochs", "passes over the rows that the method takes from the rollouts"),
         Column("learning_rate_sum", "sum of the learning rates of all steps: how far they could lead"),
+        Column(
+            "clipped",
+            "share of tokens whose ratio the clip bounded, over all steps: at 0 it never acted; empty offline",
+        ),
         Column("loss_first", "loss at the first step; each method has a loss of its own"),
         Column("loss_last", "mean loss over the last 10 steps"),
         Column("rows_left_out", "rows of the rollouts that the method could not use"),
