@@ -61,7 +61,7 @@ class Training(Block):
     """Processes, and on a GPU machine GPUs, of one training job: data parallel on one node; must divide `batch_size`. The
     result does not depend on it, up to rounding. On-policy methods take one."""
     checkpoint_every: int = Field(50, ge=1)
-    """Steps between checkpoints, from which a killed job resumes."""
+    """Most steps between checkpoints, from which a killed job resumes; they are also saved every ten minutes."""
     threads: int = Field(1, ge=1)
     """Cores of one training job."""
     snapshots: tuple[int, ...] | Literal["log"] = Field((), json_schema_extra={"neutral": ()})  # type: ignore[dict-item]

@@ -72,7 +72,7 @@ class ResumableTrainer(Mixed):
         norm = super()._get_grad_norm(model, grad_norm)
         loss = float(self._tr_loss)
         if not (math.isfinite(norm) and math.isfinite(loss)):
-            broken = _not_finite(model, lambda parameter: parameter.grad)
+            broken = _not_finite(model, lambda parameter: parameter.grad) or "the sum over modules"
             cause = (
                 f"its loss is {loss}"
                 if not math.isfinite(loss)
