@@ -6,6 +6,7 @@ Usage: rehearse.py [whatever snakemake takes: --configfile, --config, ...]
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -36,13 +37,15 @@ def main() -> None:
     try:
         with taken(int(needs_gpu(config))):
             for name, label, one in rehearse(config, results):
-                print(printable(f"{label}: {one.failed or f'{one.seconds:.1f} s a step'}"), flush=True)
+                taken_by_step = f"{one.seconds:.1f} s a step" if math.isfinite(one.seconds) else "too quick to time"
+                print(printable(f"{label}: {one.failed or taken_by_step}"), flush=True)
                 measured[label], device = one, name or device
     except InputError as error:
         sys.exit(printable(f"error: {error}"))
     write_rehearsal(results, device, measured)
     print(f"\nOn {device or 'no device'}, on the longest rows that the configuration admits:\n")
-    print(printable(format_rehearsal(config, measured)))
+    for line in format_rehearsal(config, measured).splitlines():
+        print(printable(line))
     if needs_gpu(config):
         shape = shape_of(json.loads((results / "models/student/config.json").read_text(encoding="utf-8")))
         work = Work(shape, lambda name: problems_in(config, results, name), rehearsed=read_rehearsal(results))
