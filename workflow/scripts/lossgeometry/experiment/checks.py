@@ -119,8 +119,12 @@ def check_ids(ids: Sequence[str]) -> None:
             raise ValueError(f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate")
 
 
-def check_audit(audit: Audit, runs: Sequence[Run]) -> None:
-    """Raise ValueError unless gradients can be taken at every point."""
+def check_audit(audit: Audit, runs: Sequence[Run], training: Training) -> None:
+    """Raise ValueError unless gradients can be taken at every point, and are those of the losses that are trained."""
+    if audit.points and training.mean_over != "tokens":
+        raise ValueError(
+            "training.mean_over: the audit knows the mean over tokens alone; set it to tokens, or audit.points to []"
+        )
     known = {run.id: run for run in runs}
     for point in audit.points:
         if point not in (INITIALISATION, *known):
