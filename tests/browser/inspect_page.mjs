@@ -11,7 +11,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const PATIENCE = 180000;
 
 async function inspect(browser, { page: file, width, theme: colorScheme, fragment: hash, use }) {
-  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, reducedMotion: "reduce" });
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const found = { requests: [], messages: [], steps: {} };
@@ -125,7 +125,7 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
   // A cell of the map that is clicked, or tapped, is the pair in focus everywhere.
   if (await page.locator("#map").count()) {
     await page.evaluate(() => document.querySelector("#map").scrollIntoView());
-    await page.locator("[data-chart=map] svg .mark-rect path").nth(3).click();
+    await page.locator("[data-chart=map] svg .mark-rect path").nth(3).click({ position: { x: 4, y: 4 } });
     await settle();
     found.focus = await page.evaluate(() => [document.querySelector("a.focus").textContent.trim(), document.querySelector("[data-chart=where] figcaption strong").textContent]);
   }
