@@ -62,12 +62,12 @@ class Evidence:
     """Look-ups in the tables of one experiment; each raises Missing where the table or the row is not there.
 
     `tables` maps the contract's names (geometry, layers, barriers, cka, behaviour, differences, predictions) to data
-    frames. Controls are no evidence for what a method does.
+    frames. Controls and snapshots are no evidence for what a method does.
     """
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], runs: Sequence[Run]) -> None:
         self.tables = tables
-        self.runs = [run for run in runs if not run.control]
+        self.runs = [run for run in runs if not run.control and run.origin != "snapshot"]
 
     def groups(self, wanted: Sequence[str], matched: bool = False, required: Sequence[str] = ()) -> dict[str, Members]:
         """The runs of the wanted methods, by label, in every replicate that has all of the required ones.

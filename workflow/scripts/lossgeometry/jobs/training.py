@@ -63,7 +63,8 @@ def speed(config: Config, run: str) -> Told:
     options = config.options_of(config.runs[run])
     own = only(options, *_speed_of(options))
     shared = only(config.training, *config.training.speed_keys) | {"processes": processes(config, run)}
-    return shared | ({"options": own} if own else {})
+    kept = {"snapshots": list(config.snapshot_steps)} if config.snapshot_steps else {}
+    return shared | kept | ({"options": own} if own else {})
 
 
 def _speed_of(options: Block) -> tuple[str, ...]:

@@ -139,6 +139,7 @@ class OnPolicyTrainer(ResumableTrainer, GRPOTrainer):
     def _generate_and_score_completions(self, inputs):
         """Give groups that are not mixed no advantage, whatever their lengths, and take account of the sampler's probabilities."""
         output = super()._generate_and_score_completions(inputs)
+        assert self.sampled_batch, "TRL samples before it scores"
         contrast = [group.mixed for group in self.sampled_batch.groups for _ in group.completion_ids]
         output["advantages"] = output["advantages"] * torch.tensor(contrast, device=output["advantages"].device)
         if "sampling_per_token_logps" in output:

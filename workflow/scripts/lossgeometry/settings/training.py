@@ -55,6 +55,10 @@ class Training(Block):
     """Steps between checkpoints, from which a killed job resumes."""
     threads: int = Field(1, ge=1)
     """Cores of one training job."""
+    snapshots: tuple[int, ...] | Literal["log"] = Field((), json_schema_extra={"neutral": ()})  # type: ignore[dict-item]
+    """Steps after which every run's adapter is also kept, as the run `<run>.t<step>`: all before the last step of every method.
+    `log` takes 1, 2, 4, 8 and so on. `tables/trajectories.csv` follows all of them; any other stage takes those that it names.
+    A step that is added trains again; one that is removed does not."""
 
     @property
     def speed_keys(self) -> tuple[str, ...]:
@@ -63,8 +67,9 @@ class Training(Block):
         In float32 results are compared byte for byte, and there fewer are among them.
         """
         if self.precision == "float32":
-            return ("processes", "checkpoint_every")
-        return ("micro_batch_size", "tokens_per_micro_batch", "gradient_checkpointing", "processes", "checkpoint_every")
+            return ("processes", "checkpoint_every", "snapshots")
+        rounding = ("micro_batch_size", "tokens_per_micro_batch", "gradient_checkpointing")
+        return (*rounding, "processes", "checkpoint_every", "snapshots")
 
 
 class Seeds(Block):

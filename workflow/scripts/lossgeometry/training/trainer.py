@@ -15,6 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 from lossgeometry.errors import InputError
 from lossgeometry.files.resuming import CheckpointFolder
 from lossgeometry.files.stopping import Stopped, StopSignals
+from lossgeometry.training.snapshots import KeepSnapshots, publish_snapshots
 from lossgeometry.training.training_job import TrainingJob
 
 PROGRESS_EVERY = 20
@@ -168,6 +169,8 @@ def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[st
         trainer.checkpoint_folder, trainer.schedule_steps, trainer.run = folder, job.schedule_steps, job.run
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(StopAndReport(trainer, agree))
+        if folder:
+            trainer.add_callback(KeepSnapshots(job, folder.path))
         checkpoint = folder.latest() if folder else None
         path = [str(checkpoint.path / f"checkpoint-{checkpoint.step}") if checkpoint else None]
         broadcast_object_list(path)
@@ -179,4 +182,6 @@ def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[st
             if job.rank:
                 raise Stopped
             trainer.stop.leave(f"step {trainer.state.global_step} of {job.training.steps}")
+        if folder:
+            publish_snapshots(job, folder.path)
     return [entry for entry in trainer.state.log_history if "loss" in entry]
