@@ -137,6 +137,26 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
     found.cite = await page.locator(".cite").textContent();
   }
 
+  // On paper: every term, caption and finding stays; what only works on a screen goes.
+  await page.emulateMedia({ media: "print" });
+  found.print = await page.evaluate(() => {
+    const seen = (selector) => [...document.querySelectorAll(selector)].filter((node) => node.closest("details:not([open])") === null).map((node) => node.getClientRects().length > 0);
+    return { kept: [...seen("main button.term"), ...seen("figcaption"), ...seen(".finding"), ...seen(".glossary dd")], gone: [...seen("#bar"), ...seen(".tools button"), ...seen(".takeaways button")] };
+  });
+  await page.emulateMedia({ media: "screen" });
+
+  // A second experiment is set beside this one; what is none is refused in a sentence.
+  if (await page.locator("#other").count()) {
+    const held = await page.evaluate(() => document.querySelector(".takeaways li").dataset.finding);
+    const finding = { id: held, value: 0.5, low: 0.25, high: 0.75, unit: "cosine", verdict: "<b>theirs</b>" };
+    const give = async (text) => {
+      await page.locator("#other").setInputFiles({ name: "explorer.json", mimeType: "application/json", buffer: Buffer.from(text) });
+      await settle();
+      return page.locator("#beside").innerText();
+    };
+    found.beside = [await give("not json"), await give(JSON.stringify({ experiment: "another", findings: [finding] }))];
+  }
+
   // One problem side by side, by what a run changed.
   if (await page.locator("#select-flip").count()) {
     await page.locator("#select-flip").selectOption("gained");
