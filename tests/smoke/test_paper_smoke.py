@@ -44,7 +44,8 @@ def with_stand_ins(folder: Path, address: str) -> dict:
         values["methods"][name]["options"]["max_new_tokens"] = 24
     values["methods"]["online_dapo"]["options"]["overlong_cache"] = 8
     values["evaluation"]["sampling"]["max_new_tokens"] = 48
-    values["connectivity"]["tokens_per_batch"] = values["representations"]["tokens_per_batch"] = 1024
+    for stage in ("connectivity", "representations", "behaviour"):
+        values[stage]["tokens_per_batch"] = 1024
     return values | {"smoke": True}
 
 

@@ -217,6 +217,11 @@ class Config(Block):
         for label, method in self.methods.items():
             check_method(label, method, self.training, self.rollouts)
         check_names("edits", self.edits)
+        for name, edit in self.edits.items():
+            if edit.to_kl and not (self.behaviour.problems and self.evaluation.benchmarks):
+                raise ValueError(
+                    f"edits.{name}.to_kl: the divergence is that of the stage behaviour; set behaviour.problems"
+                )
         check_adapters(self.adapters)
         if self.rollouts.file and self.prompts is not None:
             raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
