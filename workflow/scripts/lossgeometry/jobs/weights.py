@@ -1,7 +1,7 @@
 """What the jobs that compare weights are told."""
 
 from lossgeometry.experiment.config import Config
-from lossgeometry.experiment.runs import Run
+from lossgeometry.experiment.runs import Run, first_of_each_start
 from lossgeometry.jobs.blocks import Told
 from lossgeometry.jobs.pairs import rows
 from lossgeometry.settings.edits import Edit
@@ -57,10 +57,11 @@ def swept_runs(config: Config) -> list[Run]:
 
 def sweeps(config: Config) -> Told:
     """Return what the tables of seeds and learning rates depend on beside the updates."""
-    keys = ("learning_rate", "init_seed", "seed", "default")
+    keys = ("learning_rate", "init_seed", "seed", "default", "order_seed", "half")
+    first = {run.id for run in first_of_each_start(swept_runs(config))}
     return {
         "runs": [
-            {"run": run.id, "method": run.label} | {key: getattr(run, key) for key in keys}
+            {"run": run.id, "method": run.label, "first": run.id in first} | {key: getattr(run, key) for key in keys}
             for run in swept_runs(config)
         ]
     }
