@@ -12,7 +12,7 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all quick environment test test-quick test-slow browser slurm preflight plan resources accept verify audit conformance lint reference lock clean
+.PHONY: all quick demo environment test test-quick test-slow browser slurm preflight plan resources accept verify audit conformance lint reference lock clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
@@ -21,6 +21,10 @@ all: $(VENV)/installed
 # A first page: student, rollouts, three losses, tables and summary, all real and all small.
 quick: $(VENV)/installed
 	$(BIN)/snakemake --configfile config/quick.yaml --cores $(CORES) all
+
+# The pictures of the README and docs/demo.html, from the finished default experiment (RESULTS=... for a copy of it).
+demo: $(VENV)/installed
+	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.report.demo $(or $(RESULTS),results/tiny)
 
 # The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
 environment: $(VENV)/installed

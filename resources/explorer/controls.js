@@ -18,6 +18,11 @@ function buildBar() {
   if ((bundle.projections ?? []).length > 1) {
     row.append(select("projection", "Matrices", [["", "all"], ...bundle.projections.map((name) => [name, name])]));
   }
+  if (bundle.pairs.length) {
+    const focus = el("a", { href: "#pair", class: "focus" });
+    syncs.push(() => focus.replaceChildren(pairSwatch(pairs.get(state.focus)), ` ${pairs.get(state.focus).name}`));
+    row.append(el("span", { class: "quiet" }, "In focus: ", focus));
+  }
   bar.append(row, buildFilters());
 }
 

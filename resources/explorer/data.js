@@ -10,7 +10,11 @@ function table(name) {
   const columns = bundle.tables[name];
   if (!columns) return [];
   const names = Object.keys(columns);
-  rowsByTable[name] ??= columns[names[0]].map((_, index) => Object.fromEntries(names.map((key) => [key, columns[key][index]])));
+  // Text of few values is stored once; see explorer/columns.py.
+  const at = (column, index) => (column.of ? column.of[column.at[index]] : column[index]);
+  const first = columns[names[0]];
+  const length = (first.of ? first.at : first).length;
+  rowsByTable[name] ??= Array.from({ length }, (_, index) => Object.fromEntries(names.map((key) => [key, at(columns[key], index)])));
   return rowsByTable[name];
 }
 
@@ -39,7 +43,7 @@ function chosenPairs() {
 function signals() {
   const ids = (list) => list.map((entry) => entry.id);
   return {
-    geometry: bundle.geometry, metrics: bundle.metrics, layers: bundle.layers, projections: bundle.projections, base_colour: bundle.base_colour,
+    arranged: bundle.arranged, geometry: bundle.geometry, metrics: bundle.metrics, layers: bundle.layers, projections: bundle.projections, base_colour: bundle.base_colour,
     ...state, where: state.at ? state.layer : -1, picked: state.pairs !== null,
     shown: ids(shownRuns()), visible: ids(visiblePairs()), chosen: ids(chosenPairs()),
   };
@@ -71,3 +75,14 @@ const short = (value) => {
   const text = size !== 0 && (size < 0.001 || size >= 1e6) ? value.toExponential(1) : size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
   return text.replace(/^-/, "−");
 };
+
+// Sentences of tables/findings.json on a section: what it says over all, and of the pair in focus.
+function findingsOf(section) {
+  const focus = pairs.get(state.focus);
+  const labels = focus && [focus.a, focus.b].map((id) => runs.get(id).label);
+  const about = (finding) => finding.pair === state.focus || (labels && finding.pair.split("--").sort().join() === [...labels].sort().join());
+  const here = bundle.findings.filter((finding) => finding.section === section
+    && [["loss", state.loss]].every(([key, value]) => (new URLSearchParams(finding.view).get(key) ?? value) === value));
+  const first = here.filter((finding) => finding.rank);
+  return [...new Set([...(first.length ? first : here.filter((finding) => !finding.pair).slice(0, 1)), ...here.filter((finding) => finding.pair && about(finding))])].filter(Boolean).slice(0, 4);
+}

@@ -78,21 +78,3 @@ function dataTable(columns, rows, caption, kind) {
   })));
   return el("table", { class: kind }, caption && el("caption", {}, caption), el("thead", {}, head), el("tbody", {}, body));
 }
-
-const HIDDEN = new Set(["id", "line", "dot", "dash", "order", "edge", "shift", "on", "tag", "row_order", "column_order", "similarity"]);
-function csvOf(rows) {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => !HIDDEN.has(name));
-  // A field that a spreadsheet would run as a formula is kept as text.
-  const field = (value) => {
-    const text = value === null || value === undefined ? "" : String(value);
-    const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return [columns.join(","), ...rows.map((row) => columns.map((name) => field(row[name])).join(","))].join("\n") + "\n";
-}
-
-function download(name, text) {
-  const link = el("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}

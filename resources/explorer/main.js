@@ -4,16 +4,23 @@ function refresh() {
   sections.forEach((part) => part.update());
 }
 
+// The order of the article; a section that is not named, such as that of a new stage, comes before what the models wrote.
+const ORDER = ["takeaways", "objectives", "reading", "predicted", "regimes", "composition", "pair", "map", "where", "layers", "trajectories", "plane", "outputs", "angles", "sizes",
+  "connectivity", "representations", "behaviour", "accuracy", "forgetting", "law", "edits", "robustness", "training", "", "texts", "rollouts", "numbers", "claims", "definitions", "methods"];
+const placeOf = (id) => (ORDER.includes(id) ? ORDER.indexOf(id) : ORDER.indexOf(""));
+
 function build() {
   readHash();
   applyTheme();
   buildHead();
   buildBar();
-  buildPair();
-  buildClaims();
+  buildTakeaways();
   buildObjectives();
+  if (bundle.geometry) buildReading();
+  buildPair();
   if (bundle.geometry) {
     buildMap();
+    buildWhere();
     buildDepth();
     buildBasis();
     buildAngles();
@@ -24,8 +31,12 @@ function build() {
   if (table("accuracy").length) buildAccuracy();
   if (bundle.pairs.some((pair) => pair.kind !== "methods") && bundle.geometry) buildRobustness();
   if (table("training").length) buildTraining();
-  buildSamples();
+  buildTexts();
+  buildRollouts();
+  buildClaims();
   buildFoot();
+  sections.sort((one, other) => placeOf(one.id) - placeOf(other.id));
+  main.append(...sections.map((part) => document.getElementById(part.id)));
   document.querySelector("nav.contents").append(...sections.map((part) => el("a", { href: `#${part.id}` }, part.title)));
   syncs.forEach((sync) => sync());
 }
@@ -38,6 +49,7 @@ async function drawAll() {
     part.update();
   }
   document.documentElement.dataset.ready = "true";
+  arrive();
 }
 
 build();
@@ -47,6 +59,7 @@ addEventListener("hashchange", () => {
   readHash();
   applyTheme();
   refresh();
+  arrive();
 });
 systemDark.addEventListener("change", () => {
   applyTheme();

@@ -1,6 +1,15 @@
 // One chart: a compiled definition, which makes its own rows of the tables and of what the controls say.
 const plots = [];
 
+// What is clicked in one chart is in focus in all: a pair, or a run beside the reference.
+function focusOn(id) {
+  if (pairs.has(id)) return change({ focus: id });
+  if (!runs.has(id)) return undefined;
+  const reference = bundle.runs.find((run) => run.label === bundle.reference)?.id;
+  const found = bundle.pairs.find((pair) => [pair.a, pair.b].includes(id) && [pair.a, pair.b].includes(reference)) ?? bundle.pairs.find((pair) => [pair.a, pair.b].includes(id));
+  return found && change({ focus: found.id });
+}
+
 class Plot {
   constructor({ spec, title, describe, key, own, given = {} }) {
     Object.assign(this, { spec, title, describe, given });
@@ -39,7 +48,9 @@ class Plot {
     this.box.querySelector("svg").setAttribute("aria-hidden", "true");
     this.view = view;
     if (this.asked.includes("layer")) this.follow();
+    this.view.addEventListener("click", (_, item) => focusOn(item?.datum?.id));
     this.say();
+    this.caption.replaceChildren(...this.title());
     this.count();
     return this.feed();
   }

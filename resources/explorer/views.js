@@ -1,6 +1,12 @@
 // The sections of the page: each is left out where its stage did not run.
 const main = document.getElementById("main");
 const sections = [];
+
+// A section of text, or one that draws for itself; its `update` may be set afterwards.
+function addSection(id, title, intro, ...content) {
+  main.append(el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title), intro, ...content));
+  sections.push({ id, title, update: () => {} });
+}
 const metricOptions = (keys) => keys.filter((key) => bundle.geometry?.metrics[key]).map((key) => [key, bundle.metrics[key].title]);
 const soft = (...text) => el("span", { class: "key" }, ...text);
 const bandKey = () => soft(" — grey: where 95 % of ", term("chance", "unrelated updates"), " fall (the widest band shown)");
@@ -11,19 +17,24 @@ function section(id, title, intro, { controls = [], plots: shown = [], legend, l
   const holder = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Numbers: ${title}` });
   const drawn = [...shown, ...after.filter((part) => part instanceof Plot)];
   const rows = () => drawn.flatMap((plot) => (plot.current ?? []).map((row) => (drawn.length > 1 ? { chart: plot.node.dataset.chart, ...row } : row)));
-  numbers.append(el("summary", {}, "Numbers shown"), el("p", {}, el("button", {
-    type: "button", onclick: () => download(`${bundle.experiment}-${id}.csv`, csvOf(rows())),
-  }, "Download as CSV")), holder);
+  numbers.append(el("summary", {}, "Numbers shown"), holder);
+  const found = el("div", { class: "found", "aria-live": "polite" });
+  const say = () => {
+    const text = findingsOf(id).map((finding) => finding.statement);
+    if (found.dataset.said === text.join("|")) return;
+    found.dataset.said = text.join("|");
+    found.replaceChildren(...text.map((statement) => el("p", { class: "finding" }, statement)));
+  };
   const fill = () => {
     if (!numbers.open) return;
     const keys = [...new Set(rows().flatMap((row) => Object.keys(row)))].filter((key) => !HIDDEN.has(key));
     holder.replaceChildren(dataTable(keys.map((key) => ({ key, title: key, number: isNumber(rows()[0]?.[key]) })), rows()));
   };
   numbers.addEventListener("toggle", fill);
-  const node = el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title), el("p", {}, ...intro),
-    controls.length ? el("div", { class: "selects" }, controls) : null, charts, ...after.map((part) => part.node), shown.length ? numbers : null);
+  const node = el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title), found, el("p", {}, ...intro),
+    controls.length ? el("div", { class: "selects" }, controls) : null, charts, ...after.map((part) => part.node), shown.length ? [tools(id, drawn, rows), numbers] : null);
   main.append(node);
-  sections.push({ id, title, update: () => { shown.forEach((plot) => plot.update()); legend?.update(); after.forEach((part) => part.update?.()); fill(); } });
+  sections.push({ id, title, update: () => { say(); shown.forEach((plot) => plot.update()); legend?.update(); after.forEach((part) => part.update?.()); fill(); } });
 }
 
 // The legend of charts with one line per pair, which is also their reading at the chosen place.
@@ -59,13 +70,21 @@ function buildMap() {
   const metric = () => bundle.metrics[state.map];
   const plot = new Plot({
     spec: "map", own: true,
-    title: () => [metric().title, soft(`, ${sayPlace()} — grey italics: no more than `, term("chance", "chance"), " gives")],
+    title: () => [metric().title, soft(`, ${sayPlace()} — italics: no more than `, term("chance", "chance"), " gives")],
   });
   section("map", "A map of directions", [`Each ${trained ? "run" : "adapter"} against each other. Strong colour: they changed the weights in the same way; no colour: unrelated. `,
     "Start with the ", term("cosine", "cosine"), "; the ", term("gram_alignment", "output-Gram alignment"), " forgets which inputs an update reads. ",
     trained ? "Point at a cell for what the similarity is read beside: that of a control, trained on shuffled verdicts, and that of a replicate, which differs in the order of the data alone." : ""],
   { controls: [select("map", "Show", metricOptions(["cosine", "gram_alignment.output", "gram_alignment.input", "top_direction.output", "top_direction.input", "angle_first.output", "angle_first.input"]))],
     plots: [plot], layout: "square" });
+}
+
+function buildWhere() {
+  if (!(bundle.projections ?? []).length || !bundle.layers) return;
+  const focus = new Plot({ spec: "where", own: true, title: () => [el("strong", {}, pairs.get(state.focus)?.name ?? ""), soft(", cosine of every matrix — italics: within chance")] });
+  const all = new Plot({ spec: "where_all", title: () => ["Every pair in lines", soft(" — one strip a pair; within a projection, layers run from left to right; click a strip to follow its pair")] });
+  section("where", "Where in the network", ["Every matrix of the model, by layer and projection, for the pair in focus; below, for all pairs that are drawn as lines. The same colours as in the map."],
+    { plots: [focus, all] });
 }
 
 function buildDepth() {
@@ -95,7 +114,7 @@ function buildBasis() {
   const metric = () => bundle.metrics[state.basis];
   const plot = new Plot({
     spec: "basis",
-    title: () => [metric().title, soft(`, against the cosine, ${sayPlace()} — grey: `, term("chance", "chance"), " on either axis; faint: pairs not chosen")],
+    title: () => [metric().title, soft(`, against the cosine, ${sayPlace()} — grey: `, term("chance", "chance"), " on either axis; squares: two seeds of one method; faint: pairs not chosen")],
   });
   section("outputs", "Same outputs, other inputs", ["A low ", term("cosine", "cosine"), " need not mean another solution. Points high above the diagonal write to the same outputs while reading their inputs in another basis, as two seeds of one method do."],
     { controls: [select("basis", "Vertical axis", metricOptions(["top_direction.output", "gram_alignment.output", "top_direction.input", "gram_alignment.input"]))], plots: [plot], layout: "square" });
@@ -114,7 +133,7 @@ function buildAngles() {
 function buildSizes() {
   const charts = [["norm", () => "norm"], ["rank", () => state.rank]].map(([key, metric]) => new Plot({
     spec: key, key: `sizes-${key}`,
-    title: () => [key === "norm" ? term("norm", bundle.run_metrics.norm) : term("effective_rank", bundle.run_metrics[metric()]), soft(`, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
+    title: () => [key === "norm" ? term("norm", bundle.run_metrics.norm) : term("effective_rank", bundle.run_metrics[metric()]), soft(`, ${state.at ? `layer ${state.layer}` : "whole model"} — one dot a run: ● at its method's learning rate, ◆ at another, ■ control or edit; lines span seeds`)],
   }));
   const ranks = Object.entries(bundle.run_metrics).filter(([key]) => key !== "norm" && table("run_metrics").some((row) => row.metric === key));
   section("sizes", "Size and rank of the move", ["How far each run went, and over how many directions.", trained ? " Equal steps and learning rates do not mean equal moves." : ""],

@@ -4,7 +4,7 @@ function buildPaths() {
   const select_ = select("loss", "Show", losses);
   const path = new Plot({
     spec: "path",
-    title: () => [bundle.losses[state.loss] ?? state.loss, soft(" — dashed: the chord; bands: 95 % over test sequences")],
+    title: () => [`${bundle.losses[state.loss] ?? state.loss}: excess over the straight line between its ends`, soft(" — 0: on the line; above the grey of the chart below, it would be a barrier")],
   });
   const legend = pairLegend("Pairs interpolated", () => "Barrier above chord and control (nats per token)", () => {
     const found = new Map(table("barriers").filter((row) => row.loss === state.loss).map((row) => [`${row.run_a}--${row.run_b}`, row]));
@@ -16,7 +16,7 @@ function buildPaths() {
     title: () => [term("barrier"), soft(" above chord and control — whiskers: 95 % over test sequences; grey: too small to count")],
   });
   const hasBarriers = table("barriers").length > 0;
-  section("connectivity", "One basin or two?", ["The loss on the straight line between two adapters (", term("connectivity", "mode connectivity"), "). Flat or straight: one basin. A hump above the chord: a ", term("barrier", "barrier"), "."],
+  section("connectivity", "One basin or two?", ["The loss on the straight line between two adapters (", term("connectivity", "mode connectivity"), "). On the chord: one basin. A hump above it: a ", term("barrier", "barrier"), "."],
     { controls: [select_], plots: [path], legend, layout: "legend", after: hasBarriers ? [barrier] : [] });
 }
 
@@ -26,16 +26,23 @@ const idsOf = (plot) => [...new Set(plot.current.map((row) => row.id))];
 // A sentence with terms, written as [[key]] or [[key|text]].
 const worded = (text) => text.split(/\[\[(.*?)\]\]/).map((part, index) => (index % 2 ? term(...part.split("|")) : part));
 
+// Names and colours of lines that no table beside the chart names.
+function keyOf(plot) {
+  const lines = new Map((plot.current ?? []).filter((row) => isNumber(row.share) || row.title).map((row) => [row.title ?? row.name, row.line]));
+  return lines.size ? [el("span", { class: "keys" }, [...lines].map(([name, line]) => el("span", { class: "row" }, swatch(line, line), name)))] : [];
+}
+
 // A section that a stage describes: one chart over layers or along anything else, a select, and its reading beside it.
 function buildPanel(panel) {
-  const named = () => Object.fromEntries(panel.options)[state[panel.select]] ?? panel.title;
+  const titled = panel.options.map(([value, text]) => [value, panel.select === "loss_a" ? bundle.methods[value]?.title ?? text : text]);
+  const named = () => Object.fromEntries(titled)[state[panel.select]] ?? panel.title;
   const fixed = (value) => (isNumber(value) ? value.toFixed(4).replace("-", "−") : "–");
-  const plot = new Plot({ spec: panel.chart, title: () => [named(), soft(` — ${panel.caption}`)] });
+  const plot = new Plot({ spec: panel.chart, title: () => [panel.select === "loss_a" ? `${named()} and every other loss` : named(), soft(" — ", ...worded(panel.caption)), ...keyOf(plot)] });
   const legend = panel.by_layer && pairLegend(`Pairs: ${panel.title}`, () => `${named()} at layer ${state.layer}`, () =>
     plot.current.filter((row) => row.layer === state.layer).map((row) => ({ pair: pairs.get(row.id), found: row, text: fixed(row.value), row })),
   [{ title: "95 %", number: true, show: ({ row }) => el("span", { class: "quiet" }, isNumber(row.from) ? `${fixed(row.from)} to ${fixed(row.to)}` : "–") }]);
   section(panel.id, panel.title, worded(panel.intro), {
-    controls: panel.options.length ? [select(panel.select, "Show", panel.options)] : [], plots: [plot], ...(legend ? { legend, layout: "legend" } : { layout: "square" }),
+    controls: panel.options.length ? [select(panel.select, "Show", titled)] : [], plots: [plot], ...(legend ? { legend, layout: "legend" } : { layout: "square" }),
   });
 }
 
@@ -44,6 +51,10 @@ function buildAccuracy() {
   const decodings = [...new Set(table("accuracy").map((row) => row.decoding))].map((name) => [name, name]);
   const controls = [select("decoding", "Decoding", decodings)];
   const facts = (benchmark) => table("accuracy").find((row) => row.benchmark === benchmark && row.decoding === state.decoding) ?? {};
+  const forests = table("differences").some((row) => row.most_precise) ? benchmarks.map((benchmark) => new Plot({
+    spec: "forest", key: `forest-${benchmark}`, given: { benchmark },
+    title: () => [el("strong", {}, benchmark), soft(", difference to the base in points, most precise decoding — whiskers: 95 % over problems; grey: counts as none; hollow: cannot tell")],
+  })) : [];
   const charts = benchmarks.map((benchmark) => new Plot({
     spec: "accuracy", key: `accuracy-${benchmark}`, given: { benchmark },
     title: () => {
@@ -62,8 +73,8 @@ function buildAccuracy() {
     { title: "first", show: (row) => name(row.run_a) }, { title: "second", show: (row) => name(row.run_b) }, { title: "benchmark", key: "benchmark" },
     { title: "b", key: "b", number: true }, { title: "c", key: "c", number: true }, { title: "p", key: "p", number: true }, { title: "p (Holm)", key: "p_holm", number: true },
   ], table("mcnemar").filter((row) => runShown(row.run_a) && runShown(row.run_b))));
-  section("accuracy", "What did it cost in accuracy?", [term("accuracy"), " against the base model's. Whiskers: 95 % intervals over problems. The numbers below give truncated and missing answers too."],
-    { controls, plots: charts, layout: charts.length > 1 ? "two" : "square", after: table("mcnemar").length ? [{ node: tests, update }] : [] });
+  section("accuracy", "What did it cost in accuracy?", ["First the paired difference of every run to the base, on the same problems; then the ", term("accuracy", "accuracies"), " themselves, under a decoding of your choice. The numbers below give truncated and missing answers too."],
+    { controls, plots: [...forests, ...charts], layout: benchmarks.length > 1 ? "two" : "square", after: table("mcnemar").length ? [{ node: tests, update }] : [] });
 }
 
 function buildRobustness() {
@@ -71,8 +82,12 @@ function buildRobustness() {
     spec: "robustness",
     title: () => [`Similarity of two runs of one method, ${sayPlace()}`, soft(" — ● cosine, ◆ output-Gram alignment, ■ top output direction, ▲ top input direction; grey: ", term("chance", "chance"), " of each")],
   });
-  section("robustness", "Seed and learning rate", ["What a change of seed or of learning rate alone does (", term("robustness", "why it matters"), "). It bounds every comparison between methods above."],
-    { plots: [plot], layout: "square", after: [...ceilings(), ...sensitivity()] });
+  const shares = table("decomposition").length ? [new Plot({
+    spec: "decomposition", own: true,
+    title: () => ["What goes with the loss, and what with the seed", soft(" — shares of the squared length of the updates, each taken at length 1; point at a part for what unrelated updates would have")],
+  })] : [];
+  section("robustness", "Seed, order, data, rate, loss", ["What a change of seed or of learning rate alone does (", term("robustness", "why it matters"), "). It bounds every comparison between methods above."],
+    { plots: [...shares, plot], layout: "square", after: [...ceilings(), ...sensitivity()] });
 }
 
 function extra(title, label, made) {

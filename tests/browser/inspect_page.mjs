@@ -82,7 +82,8 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
   await step("method", () => press("details.filters fieldset:first-of-type label:nth-of-type(2) input", "Space"));
   await press("details.filters summary", "Enter");
   for (const key of ["map", "depth", "basis", "side", "rank", "loss", "estimator", "decoding", "quantity"]) {
-    if ((await page.locator(`#select-${key} option`).count()) > 1) await step(key, () => press(`#select-${key}`, "ArrowDown"));
+    const last = await page.evaluate((id) => { const node = document.getElementById(id); return node && node.selectedIndex === node.options.length - 1; }, `select-${key}`);
+    if ((await page.locator(`#select-${key} option`).count()) > 1) await step(key, () => press(`#select-${key}`, last ? "ArrowUp" : "ArrowDown"));
   }
   await step("theme", () => page.locator("#theme").selectOption(colorScheme === "dark" ? "light" : "dark"));
   found.theme = await page.evaluate(() => document.documentElement.dataset.theme);
@@ -104,16 +105,52 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
   // The file that a reader saves is what the chart shows.
   if (await page.locator("#layers").count()) {
     await page.evaluate(() => { document.querySelector("#layers details.numbers").open = true; });
-    const [saved] = await Promise.all([page.waitForEvent("download"), page.locator("#layers details.numbers button").click()]);
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.locator("#layers .tools button", { hasText: "CSV" }).click()]);
     found.csv = readFileSync(await saved.path(), "utf8");
   }
 
-  // Every text of the sample browser, on the page at once.
-  if (await page.locator("#select-source").count()) {
-    for (const option of await page.$$eval("#select-source option", (nodes) => nodes.map((node) => node.value))) await page.locator("#select-source").selectOption(option);
-    await page.locator("#select-source").selectOption("rollouts").catch(() => {});
+  // Each takeaway's button leads to what it is about: section, sentence and pair in focus.
+  found.takeaways = [];
+  for (const item of await page.locator(".takeaways li").all()) {
+    await item.locator("button").focus();
+    await page.keyboard.press("Enter");
     await settle();
+    found.takeaways.push({ id: await item.getAttribute("data-finding"), statement: await item.locator("p").first().textContent(), ...await page.evaluate(() => {
+      const section = document.activeElement.closest("section");
+      const box = section?.getBoundingClientRect();
+      return { section: section?.id, inView: Boolean(box) && box.top > -2 && box.top < innerHeight / 2, said: [...section?.querySelectorAll(".finding") ?? []].map((node) => node.textContent), address: location.hash };
+    }) });
   }
+
+  // A cell of the map that is clicked, or tapped, is the pair in focus everywhere.
+  if (await page.locator("#map").count()) {
+    await page.evaluate(() => document.querySelector("#map").scrollIntoView());
+    await page.locator("[data-chart=map] svg .mark-rect path").nth(3).click();
+    await settle();
+    found.focus = await page.evaluate(() => [document.querySelector("a.focus").textContent.trim(), document.querySelector("[data-chart=where] figcaption strong").textContent]);
+  }
+
+  // A figure as a file, and how to cite.
+  if (await page.locator("#map .tools").count()) {
+    const [drawn] = await Promise.all([page.waitForEvent("download"), page.locator("#map .tools button", { hasText: "SVG" }).click()]);
+    found.svg = readFileSync(await drawn.path(), "utf8").slice(0, 400);
+    found.cite = await page.locator(".cite").textContent();
+  }
+
+  // One problem side by side, by what a run changed.
+  if (await page.locator("#select-flip").count()) {
+    await page.locator("#select-flip").selectOption("gained");
+    await settle();
+    found.gained = await page.$$eval("#texts .sample", (nodes) => nodes.map((node) => [...node.querySelectorAll("h4 span")].map((mark) => mark.className)));
+    await page.locator("#select-flip").selectOption("");
+  }
+
+  // Every text that the models wrote, on the page at once.
+  for (const key of ["writer", "set"]) {
+    if (!(await page.locator(`#select-${key}`).count())) continue;
+    for (const option of await page.$$eval(`#select-${key} option`, (nodes) => nodes.map((node) => node.value))) await page.locator(`#select-${key}`).selectOption(option);
+  }
+  await settle();
   found.samples = await page.$$eval(".completion", (nodes) => nodes.map((node) => node.textContent));
   found.hacked = await page.evaluate(() => window.hacked ?? null);
   await context.close();

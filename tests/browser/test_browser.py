@@ -14,7 +14,8 @@ import pytest
 from explorer_results import HOSTILE, write_results
 
 from lossgeometry.explorer.bundle import gather
-from lossgeometry.explorer.page import write_page
+from lossgeometry.explorer.metrics import METRICS
+from lossgeometry.explorer.page import VERSION, held_bundle, write_page
 
 HERE = Path(__file__).parent
 
@@ -24,9 +25,21 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed; install the Debian package npm"),
 ]
 
-WEIGHTS = {"map", "layers", "projections", "basis", "angles", "sizes-norm", "sizes-rank", "robustness"}
+WEIGHTS = {
+    "map",
+    "where",
+    "where_all",
+    "layers",
+    "projections",
+    "basis",
+    "angles",
+    "sizes-norm",
+    "sizes-rank",
+    "robustness",
+}
 FUNCTION = {"path", "barriers", "similarity"}
-ANSWERS = {"accuracy-reachable", "accuracy-hard"}
+ACCURACIES = {"accuracy-reachable", "accuracy-hard"}
+ANSWERS = ACCURACIES | {"forest-reachable", "forest-hard"}
 EXPERIMENTS = {
     "paper": {"methods": 6, "seeds": 2, "rates": 1},
     "large": {"methods": 10, "seeds": 2, "rates": 1, "layers": 36},
@@ -46,6 +59,12 @@ def tools() -> Path:
     subprocess.run(command, cwd=folder, check=True, timeout=300)
     shutil.copy(HERE / "inspect_page.mjs", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def findings(pages) -> list[dict]:
+    """The findings of the page `paper`."""
+    return held_bundle(pages["paper"].read_text(encoding="utf-8"))["findings"]
 
 
 @pytest.fixture(scope="session")
@@ -103,15 +122,15 @@ def test_a_view_is_silent_accessible_and_whole(inspect, name, width, theme, frag
 def test_each_control_changes_every_chart_that_it_should(inspect, width):
     steps = {name: set(charts) for name, charts in inspect("paper", width)["steps"].items()}
     assert steps["layer"] == {"layers", "similarity"}
-    assert steps["at"] == WEIGHTS - {"layers"}
-    assert steps["layer and at"] == WEIGHTS | {"similarity"}
+    assert steps["at"] == WEIGHTS - {"layers", "where", "where_all"}
+    assert steps["layer and at"] == (WEIGHTS | {"similarity"}) - {"where", "where_all"}
     assert steps["projection"] >= {"map", "layers", "basis", "angles", "robustness"}
-    assert steps["pair"] == {"layers", "basis", "angles"} | FUNCTION
-    assert steps["method"] == (WEIGHTS | FUNCTION | ANSWERS | {"training"}) - {"projections"}
+    assert steps["pair"] == {"layers", "where_all", "basis", "angles"} | FUNCTION
+    assert steps["method"] == (WEIGHTS | FUNCTION | ANSWERS | {"training"}) - {"projections", "where"}
     assert steps["map"] == {"map"} and steps["basis"] == {"basis"} and steps["rank"] == {"sizes-rank"}
     assert steps["depth"] >= {"layers"} and steps["side"] == {"angles"}
     assert steps["loss"] == {"path", "barriers"} and steps["estimator"] == {"similarity"}
-    assert steps["decoding"] == ANSWERS and steps["quantity"] == {"training"}
+    assert steps["decoding"] == ACCURACIES and steps["quantity"] == {"training"}
     assert steps["theme"] >= {"map", "layers", "training"}
 
 
@@ -135,7 +154,11 @@ def test_hostile_model_output_is_text(inspect):
 
 
 def test_the_csv_is_what_is_shown(inspect):
-    rows = list(csv.DictReader(io.StringIO(inspect("paper")["csv"])))
+    text = inspect("paper")["csv"]
+    head = [line for line in text.splitlines() if line.startswith("# ")]
+    assert {"# experiment: made-up", f"# version: {VERSION}"} <= set(head)
+    assert any(line.removeprefix("# metric: ") in METRICS for line in head)
+    rows = list(csv.DictReader(io.StringIO("\n".join(line for line in text.splitlines() if not line.startswith("# ")))))
     shown = [row for row in rows if row["chart"] == "layers"]
     assert {row["layer"] for row in shown} == {"0", "1", "2", "3"}
     assert all(-1 <= float(row["value"]) <= 1 for row in shown)
@@ -144,11 +167,42 @@ def test_the_csv_is_what_is_shown(inspect):
 
 def test_the_brief_says_how_similar_and_what_it_cost(inspect):
     brief = inspect("paper")["brief"]
-    assert "more alike than chance (cosine of the updates 0.9" in brief and "greedy accuracy: " in brief
+    assert "more alike than chance (cosine of the updates 0.9" in brief and "sampled accuracy: " in brief
     assert "cosine" in inspect("own")["brief"]
 
 
 def test_the_page_adapts_to_what_ran(inspect):
-    assert set(inspect("own")["sections"]) == {"pair", "map", "layers", "outputs", "angles", "sizes", "definitions"}
+    weights = {"pair", "map", "where", "layers", "outputs", "angles", "sizes"}
+    assert set(inspect("own")["sections"]) == {"takeaways", "reading", *weights, "definitions", "methods"}
     assert "accuracy" not in inspect("two")["sections"] and "training" in inspect("two")["sections"]
     assert "map" not in inspect("one")["sections"] and "accuracy" in inspect("one")["sections"]
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_every_takeaway_leads_to_the_section_that_shows_it(inspect, findings, width):
+    """By the keyboard alone: the sentence is that of findings.json, said again beside what it is about."""
+    shown = inspect("paper", width)["takeaways"]
+    by_id = {finding["id"]: finding for finding in findings}
+    assert len(shown) == min(8, sum(finding["rank"] > 0 for finding in findings)) >= 4
+    for one in shown:
+        finding = by_id[one["id"]]
+        assert one["statement"] == finding["statement"] and one["statement"] in one["said"]
+        assert (
+            one["section"] == finding["section"] and one["inView"] and f"section={finding['section']}" in one["address"]
+        )
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_clicked_cell_is_in_focus_everywhere(inspect, width):
+    bar, chart = inspect("paper", width)["focus"]
+    assert bar == chart and " – " in bar
+
+
+def test_a_figure_is_saved_and_the_citation_names_the_version(inspect):
+    found = inspect("paper")
+    assert found["svg"].startswith("<svg") and VERSION in found["cite"] and "2606.23740" in found["cite"]
+
+
+def test_answers_stand_side_by_side_by_what_a_run_changed(inspect):
+    gained = inspect("paper")["gained"]
+    assert gained and all(marks == ["wrong", "right"] for marks in gained)

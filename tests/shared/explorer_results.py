@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lossgeometry.findings.tabulation import gather, read_tables, write_findings
 from lossgeometry.geometry.chance import verdicts
 from lossgeometry.settings.tasks import Page
 from lossgeometry.stages import STAGES
@@ -116,7 +117,12 @@ def write_results(
             for label in labels
         },
     }
+    statements = [stage.statements for stage in STAGES if stage.statements]
+    named = {label: METHODS[label][0] for label in labels}
+    findings = folder / "tables/findings.json"
+    write_findings(gather(read_tables(found), named, "sft", statements), findings, findings.with_suffix(".csv"))
     return {
+        "findings": findings,
         "page": Page.from_told(page),
         "tables": found,
         "training": training,
@@ -171,6 +177,7 @@ def _geometry(tables: Path, pairs, layers: int, rng, found) -> None:
                     "null_sd": null_sd,
                     "control": np.nan,
                     "replicate": np.nan,
+                    "reshuffle_reason": "",
                     "note": "",
                     "verdict": str(verdicts(value, null_mean, null_sd)),
                 }
@@ -222,10 +229,24 @@ def _evaluation(folder: Path, runs, pairs, rng, found):
                 rows.append((run, benchmark, decoding, 500, 1, value, value - 0.03, value + 0.03, 0.01, 0.0, 0.05))
         for place, (a, b) in enumerate([("base", run) for run in runs] + list(pairs)):
             verdict = ("equal", "different", "cannot tell")[place % 3]
-            for decoding in ("greedy", "sampled"):
-                differences.append((a, b, benchmark, decoding, 0.01, -0.01, 0.03, verdict, "made up"))
+            for decoding in ("sampled", "greedy"):
+                question = "does a loss change the base's accuracy" if a == "base" else "do the losses differ"
+                told = (0.01, -0.01, 0.03, 0.02, 0.03, verdict, "made up", question, decoding == "sampled", 500)
+                differences.append((a, b, benchmark, decoding, *told))
                 verdict = "cannot tell"
-            differences.append((a, b, benchmark, "greedy", 0.01, -0.01, 0.03, "of a claim's own family", "made up"))
+            told = (
+                0.01,
+                -0.01,
+                0.03,
+                0.02,
+                0.03,
+                "of a claim's own family",
+                "made up",
+                "the paper's claim i",
+                False,
+                500,
+            )
+            differences.append((a, b, benchmark, "greedy", *told))
         tests += [(a, b, benchmark, 500, 10, 12, 0.8, 1.0) for a, b in [("base", run) for run in runs] + list(pairs)]
     columns = [
         "run",
@@ -243,7 +264,8 @@ def _evaluation(folder: Path, runs, pairs, rng, found):
     pd.DataFrame(rows, columns=columns).to_csv(folder / "tables/accuracy.csv", index=False)
     columns = ["run_a", "run_b", "benchmark", "problems", "b", "c", "p", "p_holm"]
     pd.DataFrame(tests, columns=columns).to_csv(folder / "tables/mcnemar.csv", index=False)
-    columns = ["run_a", "run_b", "benchmark", "decoding", "difference", "low", "high", "verdict", "reason"]
+    columns = ["run_a", "run_b", "benchmark", "decoding", "difference", "low", "high", "margin", "smallest_difference"]
+    columns += ["verdict", "reason", "question", "most_precise", "problems"]
     pd.DataFrame(differences, columns=columns).to_csv(folder / "tables/differences.csv", index=False)
     for run in ["base", *runs]:
         path = folder / "evaluation" / run / "hard.jsonl"
@@ -251,6 +273,8 @@ def _evaluation(folder: Path, runs, pairs, rng, found):
         lines = [
             {"problem_id": "h0", "completion": HOSTILE, "verdict": "wrong", "n_tokens": 9, "extracted": HOSTILE},
             {"problem_id": "h1", "completion": "\\boxed{3}", "verdict": "correct", "n_tokens": 9, "extracted": "3"},
+            {"problem_id": "h2", "completion": "\\boxed{4}", "n_tokens": 9, "extracted": "4"}
+            | {"verdict": "wrong" if run == "base" else "correct"},
         ]
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         answers.append(path)

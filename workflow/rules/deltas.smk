@@ -17,7 +17,7 @@ rule fetch_adapter:
     conda:
         CPU
     params:
-        cfg=lambda wildcards: {"source": CONFIG.adapters[wildcards.name]},
+        cfg=lambda wildcards: {"source": CONFIG.folders[wildcards.name]},
         code=planned_code("fetch_adapter.py"),
     message:
         "Fetching the adapter {wildcards.name}"

@@ -105,7 +105,7 @@ rule tabulate_findings:
         "../scripts/tabulate_findings.py"
 
 
-CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "behaviour", "differences")
+CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "behaviour", "differences", "predictions")
 
 
 rule tabulate_claims:

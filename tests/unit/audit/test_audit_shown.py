@@ -68,7 +68,7 @@ def test_figures_have_one_mark_for_every_row(given):
     assert dots and dots[1].count("<path") == pairs
     assert "cosine of the gradients before training" in drawn["predicted"]
     assert (
-        "predicted cosine with sft" in drawn["regimes"] and ">rft<" in drawn["regimes"] and ">dpo<" in drawn["regimes"]
+        "predicted cosine with sft" in drawn["regimes"] and ">RFT<" in drawn["regimes"] and ">DPO<" in drawn["regimes"]
     )
     assert ">sft<" not in drawn["regimes"], "a loss is not compared with itself"
 

@@ -192,6 +192,14 @@ def test_a_claim_that_holds_at_the_methods_own_rates_alone_is_refuted_at_matched
     assert matched.replicates == "; ".join(f"learning rate 1e-05, seed {seed}" for seed in seeds)
 
 
+def test_a_claim_about_cosines_says_what_was_predicted_and_what_training_added():
+    tables = paper_tables()
+    pair = {"run_a": run_id("dpo"), "run_b": run_id("sft"), "predicted": 0.4}
+    tables["predictions"] = pd.DataFrame([pair])
+    assert row_of(tables, "iv", "orthogonal").predicted == "seed 42: sft-dpo 0.400 -0.340"
+    assert row_of(tables, "iii", "depth").predicted == row_of(paper_tables(), "iv", "orthogonal").predicted == ""
+
+
 def test_two_learning_rates_of_one_seed_are_one_replicate():
     readings = [Reading(f"learning rate {rate}, seed 42", 1.0, "", "same here") for rate in (0.1, 1)]
     assert conclude(readings, "").verdict == "cannot tell"

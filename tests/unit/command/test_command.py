@@ -66,8 +66,36 @@ def test_the_matrix_and_the_findings_are_those_of_the_tables(three):
     assert lines["three"][0] == f"{values['one', 'three'].value:.3f}" and lines["three"][1] == "~"
     exact = load(folder / "one/adapter").cosine(load(folder / "two/adapter"))
     assert values["one", "two"].value == pytest.approx(exact, abs=1e-9)
-    assert f"most alike are one and two, cosine {exact:.3f}" in printed
+    assert f"are one and two, cosine {exact:.3f}" in printed
     assert "one and three: over 4 modules; 2 not compared; other bases, A and B" in printed
+
+
+def test_controls_and_replicates_stand_beside_every_pair(tmp_path, capsys):
+    """`noise` knows no verdict; `one` and `again` differ in the order of their data."""
+    held = {run: factors(seed) for seed, run in enumerate(("one", "noise", "other"))}
+    held["again"] = {module: (b + 0.1, a) for module, (b, a) in held["one"].items()}
+    for run, of_run in held.items():
+        write_adapter(tmp_path / run, of_run)
+    asked = [*(tmp_path / run for run in held), "--out", tmp_path / "out", "--k", "3", "--control", "noise"]
+    code, printed, _ = said(capsys, "compare", *asked, "--replicate", "one", "again")
+    exact = {frozenset((a, b)): load(tmp_path / a).cosine(load(tmp_path / b)) for a in held for b in held}
+    table = pd.read_csv(tmp_path / "out/tables/geometry.csv")
+    whole = table[(table.scope == "global") & (table.metric == "cosine")].set_index(["run_a", "run_b"])
+    row = whole.loc["external.one", "external.other"]
+    assert code == 0 and row.control == pytest.approx(
+        max(exact[frozenset(("noise", "one"))], exact[frozenset(("noise", "other"))])
+    )
+    assert row.replicate == pytest.approx(exact[frozenset(("one", "again"))])
+    assert (
+        row.reshuffle == "cannot tell"
+        and row.reshuffle_reason == "no order replicate of other; name one with --replicate"
+    )
+    line = next(line for line in printed.splitlines() if line.startswith("one - other "))
+    assert f"{row.value:.3f}" in line and f"{row.control:.3f}" in line and f"{row.replicate:.3f}" in line
+    assert "cannot tell: no order replicate of other" in line
+    for wrong in (["--control", "two"], ["--control", "again", "--replicate", "one", "again"]):
+        code, _, error = said(capsys, "compare", *asked[:-2], *wrong)
+        assert code == 1 and error.count("\n") == 1
 
 
 def test_everything_that_the_workflow_reports_is_written(three):

@@ -36,7 +36,7 @@ def test_a_control_is_named_and_its_answers_are_shown(bundle):
     (run,) = [run for run in bundle["runs"] if run["id"] == CONTROL]
     assert run["name"] == "control: random directions"
     assert CONTROL in bundle["tables"]["accuracy"]["run"]
-    assert run["arm"] == "default", "runs of this kind are shown before a reader turns a control"
+    assert run["arm"] == "control", "controls have a place of their own"
 
 
 def test_what_a_similarity_is_read_beside_is_there_for_every_pair(bundle):

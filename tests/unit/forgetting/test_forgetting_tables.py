@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from geometry_tools import delta_of, name, random_factors
 
-from lossgeometry.forgetting.section import in_short, section
+from lossgeometry.findings.names import Names
+from lossgeometry.forgetting.section import section
+from lossgeometry.forgetting.statements import statements
 from lossgeometry.forgetting.tabulation import foretold, forgotten
 from lossgeometry.updates.stored import Delta
 
@@ -85,6 +87,13 @@ def test_a_law_that_is_there_is_found_and_told(made):
     frames = {"forgetting": pd.DataFrame(rows), "forgetting_law": pd.DataFrame(found)}
     told = section(frames, {})
     assert told.count("| dpo.1 |") == 1 and "| KL(base, run) | 1.00 | 1.00 | -1.00 |" in told
-    assert in_short(frames)[0].startswith(
-        "**Forgetting**: change of accuracy in the other skill is foretold best by the KL("
+    table = pd.DataFrame({"run": list(RUNS), "method": [run.partition(".")[0] for run in RUNS], "learning_rate": 1e-3})
+    names = Names(table.assign(seed=[run.rpartition(".")[2] for run in RUNS]), {}, "sft")
+    said = {finding.id: finding.statement for finding in statements(frames, names)}
+    text = said["forgetting.accuracy_change"]
+    assert (
+        text.startswith("Of the change of accuracy in the other skill, the KL(")
+        and "R² 1.00 on methods left out" in text
     )
+    worst = min(rows, key=lambda row: row.accuracy_change)
+    assert f"{100 * worst.accuracy_change:+.1f}".replace("-", "−") in said["forgetting"]

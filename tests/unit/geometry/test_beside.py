@@ -18,6 +18,7 @@ from lossgeometry.geometry.beside import (
     pairs_beside,
     values_beside,
 )
+from lossgeometry.geometry.section import section
 
 RATE = 1e-3
 
@@ -126,3 +127,27 @@ def test_the_verdict_on_a_reshuffle(draws, replicates, reason, verdict):
     assert verdict == "" or bool(why) == (verdict == CANNOT_TELL)
     if reason and verdict == CANNOT_TELL:
         assert why == reason
+
+
+def test_the_summary_names_every_key_that_would_tell_a_reshuffle():
+    seed = "add {init: 42, order: 43} to"
+    reasons = {
+        ("sft", "dft"): f"no order replicate of dft; {seed} methods.dft.further_seeds",
+        (
+            "dft",
+            "dpo",
+        ): f"no order replicate of dft and dpo; {seed} methods.dft.further_seeds and methods.dpo.further_seeds",
+        ("sft", "rft"): "it needs two layers",
+        ("sft", "dpo"): "",
+    }
+    row = {"scope": "global", "metric": "cosine", "side": "none", "value": 0.5, "null_mean": 0.0, "null_sd": 0.1}
+    row |= {"k": math.nan, "control": 0.2, "replicate": 0.9, "replicate_of": "sft"}
+    told = {
+        pair: {"reshuffle": CANNOT_TELL if why else BEYOND, "reshuffle_reason": why} for pair, why in reasons.items()
+    }
+    geometry = pd.DataFrame([row | {"run_a": a, "run_b": b} | verdict for (a, b), verdict in told.items()])
+    runs = pd.DataFrame({"run": ["sft", "dft", "rft", "dpo"], "control": ["", "", "", ""]})
+    assert section({"geometry": geometry, "runs": runs}, {}).splitlines()[-1] == (
+        "3 of 4 pairs cannot be told from a reshuffle: add {init: 42, order: 43} to methods.dft.further_seeds,"
+        " methods.dpo.further_seeds (an order replicate of each method); it needs two layers."
+    )

@@ -1,6 +1,9 @@
 """On-policy losses equal a float64 computation by hand; dynamic sampling fills batches and stops at its cap."""
 
 import math
+import os
+import signal
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -10,11 +13,14 @@ from training_tools import REWARDS, ByHand, build_world, disturb
 
 from lossgeometry.errors import InputError
 from lossgeometry.experiment.config import method_module
+from lossgeometry.files.stopping import Stopped
 from lossgeometry.generation.templating import completion_token_ids
 from lossgeometry.generation.tokenization import Tokenization
 from lossgeometry.grading.grader import Grader
 from lossgeometry.on_policy import train as on_policy
-from lossgeometry.on_policy.groups import Group, fill_batch, overlong_penalty, spare_prompts
+from lossgeometry.on_policy.dapo import Dapo, overlong_penalty
+from lossgeometry.on_policy.groups import Batch, Group, fill_batch, spare_prompts
+from lossgeometry.on_policy.mismatch import corrected, log_ratio
 from lossgeometry.on_policy.samplers import Sample
 from lossgeometry.training.trainer import train_resumably
 
@@ -65,17 +71,21 @@ class Recorded:
         return samples
 
 
-def make_trainer(world, by_hand, grader, method, options, loss, micro=16, spread=0.4, **sampling):
+def make_trainer(world, by_hand, grader, method, options, loss, micro=16, spread=0.4, dapo=None, **settings):
     checked = method_module(method).Options(**{"generations": 4, "max_new_tokens": 24} | options)
-    job = world.job(micro_batch_size=micro)
+    job = world.job(micro_batch_size=micro, **settings)
     prompts = on_policy.tokenize_prompts(job, checked, world.tokenizer)
-    rollouts = on_policy.Rollouts(job, checked, Recorded(world, by_hand, spread), prompts, grader, **sampling)
+    rollouts = on_policy.Rollouts(job, checked, Recorded(world, by_hand, spread), prompts, grader, dapo)
     return on_policy.make_on_policy_trainer(job, checked, rollouts, loss), job
 
 
-def surrogates(world, by_hand, options, spread, cache, temperature=1.0):
-    """Return, per completion, (clipped surrogate loss of each token, log p, reference log p, finished)."""
+def surrogates(world, by_hand, options, spread, cache=0, dapo=False):
+    """Return, per completion, (clipped surrogate loss of each token, log p, reference log p, finished).
+
+    `options` are those of the ratio: its clip, and what is done about the sampler (spread: how far it is from the trainer).
+    """
     low, high = options.get("epsilon_low", 0.2), options["epsilon_high"]
+    kind, limit = options.get("mismatch", "ppo"), math.log(options.get("mismatch_bound", 2.0))
     completions = []
     for prompt_id, rewards in REWARDS.items():
         rows = world.frame[world.frame.prompt_id == prompt_id]
@@ -84,14 +94,18 @@ def surrogates(world, by_hand, options, spread, cache, temperature=1.0):
         for row, reward in zip(rows.itertuples(), rewards, strict=True):
             finished = row.finish_reason == "stop"
             ids = completion_token_ids(world.tokenizer, row.completion, finished)
-            shaped = reward + (min(0.0, max(-1.0, ((24 - cache) - len(ids)) / cache)) if cache else 0.0)
+            shaped = reward
+            if dapo:
+                shaped = (1 if reward else -1) + min(0.0, max(-1.0, ((24 - cache) - len(ids)) / cache))
             group.append((ids, shaped, finished, noise(prompt_id, row.sample, len(ids)) * spread))
         mean = sum(reward for _, reward, *_ in group) / len(group)
         deviation = math.sqrt(sum((reward - mean) ** 2 for _, reward, *_ in group) / (len(group) - 1))
         for ids, reward, finished, shift in group:
             log_p = by_hand.of_tokens(prompt, ids)
-            ratio = (log_p - (log_p.detach() + shift)).exp()
-            advantage = (reward - mean) / (deviation + 1e-4)
+            apart = (-shift).clamp(-limit, limit)  # log of trainer over sampler, bounded
+            ratio = (log_p - log_p.detach() + (apart if kind == "ppo" else 0)).exp()
+            advantage = (reward - mean) / (deviation + 1e-4) if len(set(rewards)) == 2 else 0.0
+            advantage = advantage * (apart.exp() if kind == "truncated" else 1)
             clipped = ratio.clamp(1 - low, 1 + high)
             surrogate = -torch.minimum(ratio * advantage, clipped * advantage)
             completions.append((surrogate, log_p, by_hand.of_tokens(prompt, ids, base=True), finished))
@@ -111,7 +125,7 @@ def agrees(trainer, job, by_hand, loss):
 def test_online_grpo(world, by_hand, grader, spread, micro):
     """Mean over the tokens of each completion, then over completions; the penalty is the k3 estimator per token."""
     means = []
-    for surrogate, log_p, reference, _ in surrogates(world, by_hand, {"epsilon_high": 0.2}, spread, cache=0):
+    for surrogate, log_p, reference, _ in surrogates(world, by_hand, {"epsilon_high": 0.2}, spread):
         gap = reference - log_p
         means.append((surrogate + 0.3 * (gap.exp() - gap - 1)).mean())
     trainer, job = make_trainer(
@@ -125,21 +139,64 @@ def test_online_grpo(world, by_hand, grader, spread, micro):
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("micro", [16, 4])
 def test_online_dapo(world, by_hand, grader, micro, masked):
-    """Mean over all tokens; a wider upper clip; a reward that falls near the budget; truncated completions masked."""
-    completions = surrogates(world, by_hand, {"epsilon_high": 0.28}, 0.4, cache=16)
+    """Mean over all tokens; a wider upper clip; 1 or -1 and a length term; no advantage in groups of one kind."""
+    completions = surrogates(world, by_hand, {"epsilon_high": 0.28}, 0.4, cache=16, dapo=True)
     kept = [surrogate for surrogate, _, _, finished in completions if finished or not masked]
     assert len(kept) == 16 - masked
-    trainer, job = make_trainer(
-        world,
-        by_hand,
-        grader,
-        "online_dapo",
-        {"mask_truncated": masked},
-        {"loss_type": "dapo", "beta": 0.0},
-        micro,
-        overlong_cache=16,
-    )
+    options = {"mask_truncated": masked, "updates_per_generation": 1}
+    loss = {"loss_type": "dapo", "beta": 0.0}
+    dapo = Dapo(overlong_cache=16, oversampling=1.0, max_rounds=1, max_empty_batches=1)
+    trainer, job = make_trainer(world, by_hand, grader, "online_dapo", options, loss, micro, dapo=dapo)
     agrees(trainer, job, by_hand, torch.cat(kept).mean())
+
+
+@pytest.mark.parametrize("mismatch", ["ppo", "truncated", "none"])
+def test_what_is_done_about_a_sampler_far_from_the_trainer(world, by_hand, grader, mismatch):
+    """Tokens e^2 apart and more count with the bound; statistics are of what was found, not of what is left of it."""
+    options = {"epsilon_high": 0.2, "mismatch": mismatch, "mismatch_bound": 1.5}
+    completions = surrogates(world, by_hand, options, 2.0)
+    trainer, job = make_trainer(
+        world, by_hand, grader, "online_grpo", options, {"loss_type": "grpo", "beta": 0.0}, spread=2.0
+    )
+    loss = torch.stack([surrogate.mean() for surrogate, *_ in completions]).mean()
+    entry = agrees(trainer, job, by_hand, loss)
+    apart = -2.0 * torch.cat([noise(name, sample, len(values)) for name, sample, values in named(completions)])
+    weights = apart.exp()
+    assert entry["mismatch_mean"] == pytest.approx(apart.abs().mean().item(), rel=1e-5)
+    assert entry["mismatch_max"] == pytest.approx(apart.abs().max().item(), rel=1e-5)
+    assert entry["mismatch_k3"] == pytest.approx((weights - 1 - apart).mean().item(), rel=1e-4)
+    assert entry["mismatch_ess"] == pytest.approx(
+        (weights.sum() ** 2 / (weights**2).sum() / len(apart)).item(), rel=1e-4
+    )
+    assert entry["mismatch_bounded"] == pytest.approx((apart.abs() > math.log(1.5)).double().mean().item())
+
+
+def named(completions):
+    """Yield (prompt, sample, log p of its tokens) of the completions of `surrogates`."""
+    names = [(prompt_id, sample) for prompt_id, rewards in REWARDS.items() for sample in range(len(rewards))]
+    for (prompt_id, sample), (surrogate, *_) in zip(names, completions, strict=True):
+        yield prompt_id, sample, surrogate
+
+
+@pytest.mark.parametrize("mismatch", ["ppo", "truncated"])
+@pytest.mark.parametrize("far", [6.0, -6.0, math.nan, math.inf])
+def test_one_token_that_the_sampler_sees_otherwise_leaves_the_direction(mismatch, far):
+    """The gradient of the surrogate with respect to log p, with one token 6 nats off, keeps its direction."""
+    generator = torch.Generator().manual_seed(3)
+    own = -torch.rand((8, 40), generator=generator)
+    advantages = torch.randn(8, generator=generator)
+    clean, disturbed = (own.clone(), own.clone())
+    disturbed[2, 5] -= far
+    gradients = []
+    for sampled in (clean, disturbed):
+        log_p = own.clone().requires_grad_()
+        old, weighted = corrected(own, advantages, log_ratio(own, sampled), mismatch, 2.0)
+        weighted = weighted if weighted.dim() == 2 else weighted[:, None]
+        ratio = (log_p - old).exp()
+        (-torch.minimum(ratio * weighted, ratio.clamp(0.8, 1.28) * weighted)).sum().backward()
+        gradients.append(log_p.grad.flatten().double())
+    assert torch.isfinite(gradients[1]).all()
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.97
 
 
 def test_clip_higher_is_wider_than_the_lower_clip():
@@ -172,38 +229,100 @@ def sampler(mixed):
 
 def test_uniform_groups_are_replaced_until_the_batch_is_full():
     sample, asked = sampler({"b", "e", "g"})
-    batch = fill_batch(["a", "b", "c"], ["d", "e", "f", "g", "h", "i", "j"], sample, max_rounds=10)
+    batch = fill_batch(["a", "b", "c"], ["d", "e", "f", "g", "h", "i", "j"], sample, oversampling=1, max_rounds=10)
     assert [group.prompt_id for group in batch.groups] == ["b", "e", "g"]
     assert asked == [["a", "b", "c"], ["d", "e"], ["f"], ["g"]]
     assert batch.sampled == 7 and batch.refill_rate == pytest.approx(4 / 3) and batch.sampled_mixed == 3
 
 
+def test_oversampling_asks_once_and_keeps_the_first_mixed_groups_in_the_order_of_the_prompts():
+    sample, asked = sampler({"b", "d", "e", "f"})
+    batch = fill_batch(["a", "b"], ["c", "d", "e", "f", "g"], sample, oversampling=3, max_rounds=10)
+    assert asked == [["a", "b", "c", "d", "e", "f"]]
+    assert [group.prompt_id for group in batch.groups] == ["b", "d"] and batch.sampled_mixed == 4
+
+
 def test_a_full_batch_is_not_refilled():
     sample, asked = sampler({"a", "b"})
-    batch = fill_batch(["a", "b"], count(), sample, max_rounds=10)
+    batch = fill_batch(["a", "b"], count(), sample, oversampling=1, max_rounds=10)
     assert asked == [["a", "b"]] and batch.refill_rate == 0
 
 
 def test_refilling_stops_at_its_cap_and_keeps_the_batch_size():
     sample, asked = sampler({"b"})
-    batch = fill_batch(["a", "b"], map(str, count()), sample, max_rounds=3)
+    batch = fill_batch(["a", "b"], map(str, count()), sample, oversampling=1, max_rounds=3)
     assert len(asked) == 3
     assert [group.mixed for group in batch.groups] == [True, False]
 
 
-def test_without_refilling_the_batch_is_what_was_wanted():
+def test_refilling_stops_with_the_prompts():
     sample, asked = sampler(set())
-    batch = fill_batch(["a", "b"], ["c"], sample, max_rounds=1)
-    assert [group.prompt_id for group in batch.groups] == ["a", "b"] and len(asked) == 1
+    assert len(fill_batch(["a", "b"], ["c"], sample, oversampling=1, max_rounds=9).groups) == 2
+    assert asked == [["a", "b"], ["c"]]
 
 
-@pytest.mark.parametrize("rewards", [[1, 1], [0, 0]])
-def test_no_mixed_group_at_the_cap_is_one_clear_sentence(rewards):
+def test_a_batch_without_a_mixed_group_is_a_step_without_a_gradient(world, by_hand, grader, monkeypatch):
+    trainer, job = make_trainer(
+        world,
+        by_hand,
+        grader,
+        "online_dapo",
+        {},
+        {"loss_type": "dapo", "beta": 0.0},
+        dapo=Dapo(overlong_cache=16, oversampling=3.0, max_rounds=2, max_empty_batches=2),
+    )
+    monkeypatch.setattr(Group, "mixed", False)
+    disturb(trainer.model)
+    (entry,) = train_resumably(trainer, job)
+    assert (entry["loss"], entry["grad_norm"], entry["groups_uniform"]) == (0, 0, 1)
+
+
+def test_a_signal_between_two_rounds_is_obeyed_and_leaves_no_trace(world, by_hand, grader, monkeypatch):
+    settings = {"steps": 4, "checkpoint_every": 4, "batch_size": 8}
+    dapo = Dapo(overlong_cache=16, oversampling=1.0, max_rounds=3, max_empty_batches=9)
+    loss = {"loss_type": "dapo", "beta": 0.0}
+
+    def run(digest, stop_in_call=None):
+        """Return the trained factors and, for every call of the engine, the steps that were taken before it."""
+        options = {"updates_per_generation": 1}
+        trainer, job = make_trainer(world, by_hand, grader, "online_dapo", options, loss, 8, 0.0, dapo=dapo, **settings)
+        sample, calls = trainer.rollout_func.sample_groups, []
+
+        def sample_groups(*arguments):
+            if len(calls) == stop_in_call:
+                os.kill(os.getpid(), signal.SIGTERM)
+            calls.append(trainer.state.global_step)
+            return sample(*arguments)
+
+        monkeypatch.setattr(trainer.rollout_func, "sample_groups", sample_groups)
+        train_resumably(trainer, replace(job, digest=digest))
+        factors = {name: values.tolist() for name, values in trainer.model.named_parameters() if "lora_" in name}
+        return factors, calls
+
+    undisturbed, calls = run("undisturbed")
+    first_of_several = next(place for place, step in enumerate(calls) if step and calls.count(step) > 1)
+    with pytest.raises(Stopped):
+        run("stopped", first_of_several)
+    resumed, later = run("stopped")
+    assert resumed == undisturbed and later[0] == calls[first_of_several]
+
+
+def test_only_many_empty_batches_in_a_row_end_a_run():
+    dapo = Dapo(overlong_cache=0, oversampling=3.0, max_rounds=1, max_empty_batches=3)
+    empty = Batch([group("a", [1, 1]), group("b", [0, 0])], 6, 0)
+    logged = [{"groups_uniform": share} for share in (1, 1, 0.5, 1)]
+    dapo.require_progress(empty, [*logged, {"loss": 0.1}])
+    dapo.require_progress(Batch([group("a", [1, 0])], 1, 1), [*logged, *logged[:2]])
     with pytest.raises(InputError) as error:
-        fill_batch(["a", "b"], map(str, count()), lambda names: [group(name, rewards) for name in names], max_rounds=4)
+        dapo.require_progress(empty, [*logged, {"loss": 0.1}, {"groups_uniform": 1}])
     message = str(error.value)
-    assert message.startswith("none of 8 prompts had both right and wrong completions")
+    assert message.startswith("3 batches in a row had no prompt with both right and wrong completions")
     assert "options.temperature" in message and "\n" not in message
+
+
+def test_a_reward_is_one_or_minus_one_and_its_length_term():
+    dapo = Dapo(overlong_cache=5, oversampling=1.0, max_rounds=1, max_empty_batches=1)
+    assert dapo.rewards([True, False, True, False], [3, 3, 18, 20], 20) == [1, -1, pytest.approx(0.4), -2]
 
 
 def test_spare_prompts_depend_on_the_generation_only():

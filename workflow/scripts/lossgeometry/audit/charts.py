@@ -6,10 +6,10 @@ from lossgeometry.charts.transforms import PAIR_COLOURS, WHISKER, Pipeline, amon
 from lossgeometry.explorer.metrics import NORMAL_95
 
 OTHER_LOSS = [
-    {"type": "lookup", "from": "runs", "key": "label", "fields": ["loss_b"], "values": ["colour"]},
+    {"type": "lookup", "from": "runs", "key": "label", "fields": ["loss_b"], "values": ["colour", "title"]},
     *formulas(
         id="datum.loss_b",
-        name="datum.loss_b",
+        name="isValid(datum.title) ? datum.title : datum.loss_b",
         line="(isValid(datum.colour) ? datum.colour : base_colour)[dark ? 1 : 0]",
     ),
 ]
@@ -35,6 +35,7 @@ def predicted() -> Pipeline:
             kept("id", "name", "line", "dot", "order", "predicted", "value"),
         ),
         ("pairs",),
+        bounds={"floor": "max(-1, min(0, extent(numbers)[0]) - 0.05)"},
         along=("predicted", "value"),
     )
 

@@ -95,7 +95,7 @@ def _dense(update: CompactSVD) -> np.ndarray:
 
 
 def _keys(k: int) -> list[Key]:
-    plain = ("relative_norm", "spectral_shift", "low_magnitude_overlap", "bf16_visible", "bf16_cosine")
+    plain: tuple[str, ...] = ("relative_norm", "spectral_shift", "low_magnitude_overlap", "bf16_visible", "bf16_cosine")
     plain += ("sparsity", "sparsity_at_equal_norm", "changed_low_magnitude")
     leading = (("principal_overlap", "none"), ("changed_principal", "none"), ("intruders", "output"))
     along = (("base_cosine", "output"), ("base_cosine", "input"), ("base_angle", "output"))

@@ -2,8 +2,19 @@
 
 from lossgeometry.behaviour.stage import MEASURES
 from lossgeometry.charts.chart import Chart, Panel
+from lossgeometry.charts.planes import moves_chart
 from lossgeometry.charts.spread import whisker_chart
-from lossgeometry.charts.transforms import FREE_BOUNDS, NO_BAND, WHISKER, Pipeline, filtered, formulas, kept, of_runs
+from lossgeometry.charts.transforms import (
+    FREE_BOUNDS,
+    NO_BAND,
+    WHISKER,
+    Pipeline,
+    filtered,
+    formulas,
+    kept,
+    of_runs,
+    stacked,
+)
 
 
 def moved() -> Pipeline:
@@ -25,8 +36,61 @@ def moved() -> Pipeline:
     )
 
 
-CHARTS = {"behaviour": Chart(whisker_chart, moved())}
+LABEL_WIDTH, LABEL_GAP, FARTHEST = 0.12, 0.07, 0.08
+"""In shares of the axes: width and height of a label, and how far it may be set below its point."""
+LABEL_PIXELS = 165
+
+
+def moves() -> Pipeline:
+    """How far every run moves what is written, over the norm of its update; labels of close points stand below another."""
+    return Pipeline(
+        "behaviour",
+        (
+            filtered("datum.measure === 'kl_base_run' && datum.text === 'base' && datum.part === 'all'"),
+            {
+                "type": "lookup",
+                "from": "runs",
+                "key": "id",
+                "fields": ["run"],
+                "values": ["norm", "arm", "label", "title"],
+            },
+            filtered("datum.norm > 0 && datum.value > 0 && indexof(off, datum.label) < 0"),
+            *of_runs("indexof(arranged, datum.run)"),
+            *formulas(from_="datum.low", to="datum.high", x="log(datum.norm)", y="log(datum.value)"),
+            {
+                "type": "joinaggregate",
+                "ops": ["min", "max"] * 2,
+                "fields": ["x", "x", "y", "y"],
+                "as": ["x0", "x1", "y0", "y1"],
+            },
+            *formulas(
+                x="(datum.x - datum.x0) / (datum.x1 - datum.x0 || 1)",
+                y="(datum.y - datum.y0) / (datum.y1 - datum.y0 || 1)",
+                on="datum.arm === 'default' || datum.arm === 'learning_rate'",
+            ),
+            *stacked("x", "y", LABEL_WIDTH, LABEL_GAP),
+            *formulas(
+                tag=f"datum.on && (datum.down <= {FARTHEST} || datum.id === focus) ? datum.name : ''",
+                shift=f"round({LABEL_PIXELS} * datum.down)",
+            ),
+            kept("id", "name", "title", "line", "order", "norm", "value", "tag", "shift", *WHISKER),
+        ),
+        ("runs",),
+        along=("value",),
+    )
+
+
+CHARTS = {"moves": Chart(moves_chart, moves()), "behaviour": Chart(whisker_chart, moved())}
 PANELS = (
+    Panel(
+        "plane",
+        "Far in weights, far in words?",
+        "Both axes in powers of ten. Two runs at one height move the model as much; the one further left needs a shorter update"
+        " for it.",
+        table="behaviour",
+        chart="moves",
+        caption="[[kl]] from the base, nats per token, over the [[norm]] of the update; whiskers: 95 % over problems",
+    ),
     Panel(
         "behaviour",
         "How far does it move what is written?",

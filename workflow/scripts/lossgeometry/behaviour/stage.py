@@ -50,6 +50,7 @@ def _costs(config: "Config", work: Work) -> Sequence[Cost]:
 def _figures(config: "Config") -> Iterator[Figure]:
     if _asked(config):
         title, state = MEASURES["kl_base_run"] + " (nats per token)", {"measure": "kl_base_run"}
+        yield Figure("size_and_effect", "size_and_effect", "Function space", "moves", title, height=300)
         yield Figure("behaviour", "behaviour", "Function space", "behaviour", title, state=state)
 
 

@@ -14,7 +14,7 @@ from lossgeometry.charts.parts import LEGEND, Frame
 from lossgeometry.charts.transforms import Pipeline
 
 SIGNALS = (
-    *("geometry", "metrics", "layers", "projections", "base_colour"),
+    *("arranged", "geometry", "metrics", "layers", "projections", "base_colour"),
     *("where", "shown", "visible", "chosen", "picked", "off"),
     *("focus", "layer", "projection", "dark", "benchmark"),
     *("map", "depth", "basis", "side", "rank", "loss", "decoding", "quantity"),
@@ -46,6 +46,8 @@ class Panel(NamedTuple):
     """Signal that a select sets to one of the values of the table's column of this name."""
     titles: Mapping[str, str] = {}
     """Of these values."""
+    first: str = ""
+    """Of these values, the one that shows the effect; the page starts with it."""
     by_layer: bool = False
     """Whether rows have a layer, so that a table beside the chart gives the values at the layer chosen."""
 

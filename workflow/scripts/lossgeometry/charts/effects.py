@@ -7,16 +7,6 @@ import altair as alt
 from lossgeometry.charts.parts import BAND, ROWS, Frame, dot_fill, expression, finish, line_colour, param
 
 
-def size_and_effect_chart(frame: Frame) -> dict[str, Any]:
-    """Return divergence over norm, both logarithmic; rows hold `name, id, line, dot, norm, value`."""
-    scale = alt.Scale(type="log", nice=False, padding=12)
-    axis = alt.Axis(format="~g", tickCount=5)
-    x = alt.X("norm:Q", title="norm of the update", scale=scale, axis=axis)
-    y = alt.Y("value:Q", title=None, scale=scale, axis=axis)
-    dots = _dots(frame, x, y, "norm:Q")
-    return finish(alt.layer(dots).add_params(param("focus", "")).properties(title=frame.title), frame)
-
-
 def forgetting_chart(frame: Frame) -> dict[str, Any]:
     """Return the change of accuracy over one property; rows hold `name, id, line, dot, at, value, from, to`."""
     x = alt.X("at:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(format="~g", tickCount=6))

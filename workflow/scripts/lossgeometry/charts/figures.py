@@ -17,7 +17,7 @@ from lossgeometry.stage import SUFFIXES, Figure
 
 PIXELS_PER_POINT = 2.5
 UNDEFINED = "undefined in every run or pair; the tables say why"
-CLIP = re.compile(r"(?<=[\"#])clip\d+(?=[\")])")
+COUNTED = re.compile(r"(?<=[\"#])(?:clip|gradient_)\d+(?=[\")])")
 CELL = 46
 """Width of a run in a map."""
 
@@ -49,9 +49,9 @@ def draw_figures(bundle: Mapping[str, Any], figures: Sequence[Figure], folder: P
 
 
 def _renumbered(svg: str) -> str:
-    """Return an SVG whose clips count from 1, whatever was drawn before it in this process."""
-    order = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(CLIP.findall(svg)), 1)}
-    return CLIP.sub(lambda found: order[found[0]], svg)
+    """Return an SVG whose clips and gradients count from 1, whatever was drawn before it in this process."""
+    order = {name: f"part{number}" for number, name in enumerate(dict.fromkeys(COUNTED.findall(svg)), 1)}
+    return COUNTED.sub(lambda found: order[found[0]], svg)
 
 
 def _sentence(text: str) -> dict[str, Any]:

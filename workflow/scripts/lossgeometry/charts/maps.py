@@ -14,6 +14,40 @@ STEP = {"y_step": f"{SMALL} ? 20 : 34"}
 """Height of a row, as a parameter of the compiled chart."""
 
 
+TURNS = {False: (-0.845, 0.725), True: (-0.575, 0.56)}
+"""Similarities, in light and in dark, beyond which a cell is inked by the other of black and white: where both have the same
+contrast on it, 4.58."""
+QUIET_UP_TO, QUIET = 0.15, ("#4f5761", "#a6b0be")
+"""How far from 0 a cell within chance is still written in grey, and the grey in light and in dark."""
+
+
+def _ink() -> str:
+    (low, high), (dark_low, dark_high) = TURNS[False], TURNS[True]
+    light = f"datum.similarity > {high} || datum.similarity < {low} ? '#ffffff' : '#000000'"
+    dark = f"datum.similarity > {dark_high} || datum.similarity < {dark_low} ? '#000000' : '#ffffff'"
+    quiet = f"dark ? '{QUIET[1]}' : '{QUIET[0]}'"
+    return f"datum.inside && abs(datum.similarity) < {QUIET_UP_TO} ? ({quiet}) : dark ? ({dark}) : ({light})"
+
+
+INK_ON_CELL = _ink()
+
+
+def similarity_colour(legend: bool = False) -> alt.Color:
+    """Return the colour of a similarity from -1 (opposed) over 0 (unrelated) to 1 (the same), with its key on request."""
+    colours = [expression(f"dark ? '{dark}' : '{light}'") for light, dark in zip(LIGHT, DARK, strict=True)]
+    key = alt.Legend(
+        title="opposed · unrelated · the same",
+        orient="bottom",
+        titleLimit=300,
+        titleFontWeight="normal",
+        gradientLength=220,
+        gradientThickness=10,
+        values=[-1, 0, 1],
+    )
+    scale = alt.Scale(domain=[-1, 0, 1], range=colours, clamp=True, interpolate="rgb")
+    return alt.Color("similarity:Q", scale=scale, legend=key if legend else None)
+
+
 def map_chart(frame: Frame) -> dict[str, Any]:
     """Return the chart; rows hold `row, column, row_order, column_order, text, similarity, inside`.
 
@@ -32,25 +66,18 @@ def map_chart(frame: Frame) -> dict[str, Any]:
     y = alt.Y(
         "row:N", sort=alt.EncodingSortField("row_order", op="min"), title=None, axis=alt.Axis(labelPadding=6, **bare)
     )
-    colours = [expression(f"dark ? '{dark}' : '{light}'") for light, dark in zip(LIGHT, DARK, strict=True)]
-    fill = alt.Color("similarity:Q", scale=alt.Scale(domain=[-1, 0, 1], range=colours, clamp=True), legend=None)
     cell = base.mark_rect(cornerRadius=2).encode(
         x=x,
         y=y,
-        color=fill,
+        color=similarity_colour(legend=True),
         stroke=alt.Stroke("edge:N", scale=None),
         strokeWidth=alt.value(expression("datum.id === focus ? 2.5 : 0")),
         tooltip=[alt.Tooltip(field) for field in ("name:N", "text:N", "chance:N", "control:N", "replicate:N")],
     )
-    # Whichever ink has the better contrast on the cell, which changes where its luminance is about 0.18; grey for chance.
-    ink = (
-        "abs(datum.similarity) > (dark ? 0.5 : 0.72) ? (dark ? '#0b0d10' : '#ffffff') : (dark ? '#e8ebef' : '#1c2127')"
-    )
-    quiet = "dark ? '#9aa4b2' : '#5b6470'"
     # Numbers that would run into each other are left to the tooltip and the table.
     text = base.mark_text(
         fontSize=expression(f"{SMALL} ? 8 : 11"),
-        color=expression(f"datum.inside ? ({quiet}) : ({ink})"),
+        color=expression(INK_ON_CELL),
         fontStyle=expression("datum.inside ? 'italic' : 'normal'"),
         opacity=expression(f"bandwidth('x') < ({SMALL} ? 24 : 33) ? 0 : 1"),
     ).encode(x=x, y=y, text="text:N")

@@ -43,7 +43,8 @@ def basis_chart(frame: Frame) -> dict[str, Any]:
         y=y,
         fill=dot_fill(),
         stroke=line_colour(frame) if not frame.figure else alt.Stroke("line:N", scale=None),
-        opacity=alt.condition("datum.on", alt.value(1), alt.value(0.3)),
+        opacity=alt.condition("datum.on || datum.twins", alt.value(1), alt.value(0.3)),
+        shape=alt.condition("datum.twins", alt.value("square"), alt.value("circle")),
         tooltip=[alt.Tooltip(field) for field in ("name:N", "cosine:Q", "value:Q")],
     )
     labels = (
@@ -51,7 +52,17 @@ def basis_chart(frame: Frame) -> dict[str, Any]:
         .mark_text(align="left", dx=9, dy=expression("datum.shift"))
         .encode(x=x, y=y, text="tag:N")
     )
-    chart = alt.layer(across, along, dots, labels).add_params(param("focus", ""), param("floor", -0.1))
+    equal = (
+        alt.Chart(alt.InlineData([{}]))
+        .mark_rule(color=BAND, strokeDash=[4, 3])
+        .encode(
+            x=alt.datum(0, type="quantitative"),
+            x2=alt.X2Datum(1),
+            y=alt.datum(0, type="quantitative"),
+            y2=alt.Y2Datum(1),
+        )
+    )
+    chart = alt.layer(across, along, equal, dots, labels).add_params(param("focus", ""), param("floor", -0.1))
     return finish(chart.properties(title=frame.title), frame)
 
 
@@ -102,3 +113,37 @@ def training_chart(frame: Frame) -> dict[str, Any]:
         tooltip=[alt.Tooltip(field) for field in ("name:N", "step:Q", "value:Q")],
     )
     return finish(alt.layer(lines).add_params(param("focus", "")).properties(title=frame.title), frame)
+
+
+def moves_chart(frame: Frame) -> dict[str, Any]:
+    """Return how far what is written moved over how far the weights moved, both in powers of ten.
+
+    Rows hold `name, id, line, tag, norm, value` and an interval `from, to`.
+    """
+    base = alt.Chart(ROWS).transform_filter("datum.norm > 0 && datum.value > 0")
+    x = alt.X(
+        "norm:Q",
+        title="norm of the update",
+        scale=alt.Scale(type="log", padding=20, nice=False),
+        axis=alt.Axis(format="~g", tickCount=5, grid=False, labelSeparation=10),
+    )
+    y = alt.Y(
+        "value:Q",
+        title=None,
+        scale=alt.Scale(type="log", padding=12, nice=False),
+        axis=alt.Axis(format="~g", tickCount=4),
+    )
+    whisker = (
+        base.transform_filter("datum.from > 0")
+        .mark_rule(strokeWidth=1.6, opacity=0.7)
+        .encode(x=x, y=alt.Y("from:Q"), y2="to:Q", stroke=alt.Stroke("line:N", scale=None))
+    )
+    dots = base.mark_point(filled=True, opacity=1, size=85).encode(
+        x=x,
+        y=y,
+        fill=alt.Fill("line:N", scale=None),
+        tooltip=[alt.Tooltip("name:N"), alt.Tooltip("norm:Q", format=".3~g"), alt.Tooltip("value:Q", format=".3~g")],
+    )
+    labels = base.mark_text(align="left", dx=8, dy=expression("datum.shift")).encode(x=x, y=y, text="tag:N")
+    chart = alt.layer(whisker, dots, labels).add_params(param("focus", ""))
+    return finish(chart.properties(title=frame.title), frame)

@@ -7,6 +7,7 @@ import altair as alt
 from lossgeometry.charts.parts import BAND, QUIET_BAND, ROWS, Frame, dot_fill, expression, finish, line_colour, param
 
 WHOLE = alt.Scale(domain=[-1, 1], clamp=True, nice=False)
+SHOWN = alt.Scale(domainMin=expression("floor"), domainMax=1, clamp=True, nice=False, zero=False)
 COSINE = alt.Y("value:Q", title=None, scale=WHOLE, axis=alt.Axis(tickCount=5))
 SHARE = alt.X(
     "share:Q",
@@ -19,14 +20,15 @@ SHARE = alt.X(
 def prediction_chart(frame: Frame) -> dict[str, Any]:
     """Return trained over predicted cosines; rows hold `name, id, line, dot, predicted, value`."""
     base = alt.Chart(ROWS).transform_filter("isValid(datum.predicted) && isValid(datum.value)")
-    x = alt.X("predicted:Q", title="cosine of the gradients before training", scale=WHOLE, axis=alt.Axis(tickCount=5))
+    x = alt.X("predicted:Q", title="cosine of the gradients before training", scale=SHOWN, axis=alt.Axis(tickCount=5))
+    y = alt.Y("value:Q", title=None, scale=SHOWN, axis=alt.Axis(tickCount=5))
     equal = (
         base.transform_aggregate(rows="count()")
         .mark_rule(color=BAND, strokeDash=[4, 3])
         .encode(
-            x=alt.XDatum(-1, scale=WHOLE),
+            x=alt.XDatum(expression("floor"), type="quantitative", scale=SHOWN),
             x2=alt.X2Datum(1),
-            y=alt.YDatum(-1, scale=WHOLE),
+            y=alt.YDatum(expression("floor"), type="quantitative", scale=SHOWN),
             y2=alt.Y2Datum(1),
         )
     )
@@ -34,12 +36,12 @@ def prediction_chart(frame: Frame) -> dict[str, Any]:
         filled=True, opacity=1, size=expression("datum.id === focus ? 190 : 90"), strokeWidth=2.5
     ).encode(
         x=x,
-        y=COSINE,
+        y=y,
         fill=dot_fill(),
         stroke=line_colour(frame) if not frame.figure else alt.Stroke("line:N", scale=None),
         tooltip=[alt.Tooltip(field) for field in ("name:N", "predicted:Q", "value:Q")],
     )
-    chart = alt.layer(dots, equal).add_params(param("focus", ""))
+    chart = alt.layer(dots, equal).add_params(param("focus", ""), param("floor", -1))
     return finish(chart.properties(title=frame.title), frame)
 
 

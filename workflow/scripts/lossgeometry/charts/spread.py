@@ -22,6 +22,8 @@ from lossgeometry.charts.parts import (
 from lossgeometry.explorer.metrics import SERIES
 
 STEP = 26
+TERM_COLOURS = {"common to all": "#8b95a1", "the loss": "#2d97ec", "the seed": "#e38712", "both together": "#c777a3"}
+TERM_INK = "#000000"
 _HEAVY = "datum.id === focus ? 4 : 2.2"
 
 
@@ -130,3 +132,97 @@ def robustness_chart(frame: Frame) -> dict[str, Any]:
             )
         )
     return finish(alt.layer(*bands, *dots).add_params(*bounds(), param("focus", "")), frame, alt.Step(STEP))
+
+
+def strip_chart(frame: Frame) -> dict[str, Any]:
+    """Return every run of a method as a dot in its row; rows hold `name, order, id, title, line, value, arm`."""
+    base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
+    x = alt.X(
+        "value:Q",
+        title=frame.title or None,
+        scale=alt.Scale(zero=False, padding=14),
+        axis=alt.Axis(tickCount=5, format="~f"),
+    )
+    y = alt.Y(
+        "title:N",
+        sort=alt.EncodingSortField("order", op="min"),
+        title=None,
+        axis=alt.Axis(ticks=False, domain=False, labelPadding=6),
+    )
+    span = (
+        base.transform_filter("datum.arm === 'default' || datum.arm === 'seed'")
+        .transform_aggregate(low="min(value)", high="max(value)", order="min(order)", groupby=["title", "line"])
+        .mark_rule(strokeWidth=2.5, opacity=0.5)
+        .encode(x=alt.X("low:Q"), x2="high:Q", y=y, stroke=alt.Stroke("line:N", scale=None))
+    )
+    legend = alt.Legend(orient="top", title=None, symbolFillColor=SOFT, symbolStrokeColor=SOFT, columns=1)
+    shape = alt.Shape(
+        "kind:N",
+        scale=alt.Scale(
+            domain=["own learning rate", "other learning rate", "control or edit"],
+            range=["circle", "diamond", "square"],
+        ),
+        legend=legend if frame.figure else None,
+    )
+    dots = base.mark_point(filled=True, size=75, opacity=1).encode(
+        x=x,
+        y=y,
+        shape=shape,
+        fill=alt.Fill("line:N", scale=None),
+        tooltip=[alt.Tooltip("name:N"), alt.Tooltip("value:Q", format=".4~g")],
+    )
+    return finish(alt.layer(span, dots).add_params(param("focus", "")), frame, alt.Step(STEP))
+
+
+def shares_chart(frame: Frame) -> dict[str, Any]:
+    """Return shares that add up to one as a bar for each measure; rows hold `name, term, place, value, chance`."""
+    base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
+    scale = alt.Scale(domain=list(TERM_COLOURS), range=list(TERM_COLOURS.values()))
+    x = alt.X("value:Q", stack="zero", title=frame.title or None, axis=alt.Axis(format="%", tickCount=5))
+    y = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelPadding=6))
+    bars = base.mark_bar(height=22).encode(
+        x=x,
+        y=y,
+        order=alt.Order("place:Q"),
+        color=alt.Color("term:N", scale=scale, title=None, legend=alt.Legend(orient="top", columns=2)),
+        tooltip=[
+            alt.Tooltip("name:N"),
+            alt.Tooltip("term:N"),
+            alt.Tooltip("value:Q", format=".0%"),
+            alt.Tooltip("chance:Q", format=".0%"),
+        ],
+    )
+    text = base.mark_text(color=TERM_INK, dx=-3, align="right").encode(
+        x=x, y=y, order=alt.Order("place:Q"), text=alt.Text("value:Q", format=".0%")
+    )
+    return finish(alt.layer(bars, text), frame, alt.Step(40))
+
+
+def claims_chart(frame: Frame) -> dict[str, Any]:
+    """Return the paper's numbers beside those here; rows hold `name, order, line, low, high` (the paper) `from, value` (here)."""
+    base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
+    y = names_axis()
+    # Ratios of norms lie far beyond cosines: an axis that is even near 0 and in powers further out.
+    axis = alt.Axis(values=[-1, -0.5, 0, 0.25, 0.5, 1, 2, 4, 8, 16], format="~g")
+    x = alt.X(
+        "value:Q",
+        title=frame.title or None,
+        scale=alt.Scale(type="symlog", constant=0.25, nice=False, padding=12),
+        axis=axis,
+    )
+    tips = [
+        alt.Tooltip(field) for field in ("name:N", "quantity:N", "low:Q", "high:Q", "from:Q", "value:Q", "verdict:N")
+    ]
+    stated = base.mark_rule(strokeWidth=2, color=SOFT).encode(x=alt.X("low:Q"), x2="high:Q", y=y)
+    ends = base.mark_point(filled=False, size=80, color=SOFT, strokeWidth=2)
+    here = base.mark_rule(strokeWidth=3).encode(
+        x=alt.X("from:Q"), x2="value:Q", y=y, stroke=alt.Stroke("line:N", scale=None)
+    )
+    dots = base.mark_point(filled=True, size=70, opacity=1)
+    fill = alt.Fill("line:N", scale=None)
+    marks = [stated, *(ends.encode(x=alt.X(f"{end}:Q"), y=y, tooltip=tips) for end in ("low", "high")), here]
+    marks += [
+        dots.encode(x=alt.X("from:Q"), y=y, fill=fill, tooltip=tips),
+        dots.encode(x=x, y=y, fill=fill, tooltip=tips),
+    ]
+    return finish(alt.layer(*marks), frame, alt.Step(STEP))

@@ -111,6 +111,31 @@ def of_runs(order: str) -> list[Transform]:
     ]
 
 
+def stacked(x: str, y: str, width: float, gap: float) -> list[Transform]:
+    """Return what sets labels that lie close to each other below one another: how far down, as `down`.
+
+    Parameters
+    ----------
+    x, y
+        Columns of the points; rows say in `on` whether they have a label.
+    width, gap
+        Width and height of a label in their units.
+    """
+    running = {"type": "window", "frame": [None, 0], "ignorePeers": True, "ops": ["lag"]}
+    falling = {"field": y, "order": "descending"}
+    return [
+        # Labels less than a label's width apart, one after another, stand in one stack ...
+        running | {"sort": {"field": x}, "groupby": ["on"], "fields": [x], "as": ["before"]},
+        *formulas(starts=f"isValid(datum.before) && datum.{x} - datum.before < {width} ? 0 : 1"),
+        running | {"sort": {"field": x}, "groupby": ["on"], "ops": ["sum"], "fields": ["starts"], "as": ["stack"]},
+        # ... from the top: y(i) = min over j <= i of value(j) + j gap, less i gap.
+        running | {"sort": falling, "groupby": ["on", "stack"], "ops": ["row_number"], "as": ["within"]},
+        *formulas(lifted=f"datum.{y} + {gap} * datum.within"),
+        running | {"sort": falling, "groupby": ["on", "stack"], "ops": ["min"], "fields": ["lifted"], "as": ["lowest"]},
+        *formulas(down=f"datum.{y} - (datum.lowest - {gap} * datum.within)"),
+    ]
+
+
 def metric_bounds(metric: str) -> dict[str, str]:
     """Return a metric's own range, but a signed one starts at the lowest value or chance level that is shown."""
     known = f"metrics[{metric}]"

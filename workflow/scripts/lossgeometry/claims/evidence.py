@@ -36,6 +36,10 @@ class Value(NamedTuple):
     reshuffle: str = ""
     """Whether reshuffling the data sets a run as far from itself, as in `tables/geometry.csv`."""
     reshuffle_reason: str = ""
+    name: str = ""
+    """The methods of the pair."""
+    predicted: float = math.nan
+    """Of a cosine, what gradients said before training."""
 
     @property
     def above_chance(self) -> bool:
@@ -57,13 +61,13 @@ class Barrier(NamedTuple):
 class Evidence:
     """Look-ups in the tables of one experiment; each raises Missing where the table or the row is not there.
 
-    `tables` maps the contract's names (geometry, layers, barriers, cka, behaviour, differences) to data frames. Controls are
-    no evidence for what a method does.
+    `tables` maps the contract's names (geometry, layers, barriers, cka, behaviour, differences, predictions) to data
+    frames. Controls and snapshots are no evidence for what a method does.
     """
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], runs: Sequence[Run]) -> None:
         self.tables = tables
-        self.runs = [run for run in runs if not run.control]
+        self.runs = [run for run in runs if not run.control and run.origin != "snapshot"]
 
     def groups(self, wanted: Sequence[str], matched: bool = False, required: Sequence[str] = ()) -> dict[str, Members]:
         """The runs of the wanted methods, by label, in every replicate that has all of the required ones.
@@ -118,7 +122,15 @@ class Evidence:
             replicate_of="" if pd.isna(row.replicate_of) else row.replicate_of,
             reshuffle="" if pd.isna(row.reshuffle) else row.reshuffle,
             reshuffle_reason="" if pd.isna(row.reshuffle_reason) else row.reshuffle_reason,
+            name=f"{a.partition('.')[0]}-{b.partition('.')[0]}",
+            predicted=self._predicted(a, b) if metric == "cosine" else math.nan,
         )
+
+    def _predicted(self, a: str, b: str) -> float:
+        try:
+            return float(self._pair("predictions", a, b, ("run_a", "run_b")).predicted.iloc[0])
+        except Missing:
+            return math.nan
 
     def both(self, a: str, b: str, metric: str) -> tuple[float, float]:
         """Global values of a metric of single runs (norm, effective_rank) of two runs, over the modules they share."""

@@ -43,6 +43,7 @@ class Finding(NamedTuple):
 
     ours: str
     band: str
+    """Chance level or interval."""
     verdict: str
     reason: str
     replicates: str
@@ -50,6 +51,11 @@ class Finding(NamedTuple):
     """What the verdict could have seen: for accuracies four times out of five, else the spread of the readings."""
     decoding: str = ""
     caveat: str = ""
+    low: float = math.nan
+    high: float = math.nan
+    """The smallest and the largest reading; NaN where they are no numbers."""
+    predicted: str = ""
+    """What gradients said of the same cosines before training, and what training added."""
 
 
 def reading(group: str, value: float, entry: Entry, chance: Iterable[Value] = (), words: str = "") -> Reading:
@@ -107,6 +113,7 @@ def conclude(
         smallest_difference = _spread(readings)
     bands = list(dict.fromkeys(one.band for one in readings if one.band))
     chance = [value for one in readings for value in one.chance]
+    values = [one.value for one in readings if not math.isnan(one.value)]
     return Finding(
         ours="; ".join(f"{one.group}: {one.words}" for one in readings),
         band="; ".join(bands) if bands else chance_band(chance) if chance else "",
@@ -116,7 +123,19 @@ def conclude(
         smallest_difference=smallest_difference,
         decoding=decoding,
         caveat=caveat,
+        predicted=_predicted(readings),
+        low=min(values, default=math.nan),
+        high=max(values, default=math.nan),
     )
+
+
+def _predicted(readings: Sequence[Reading]) -> str:
+    said = []
+    for one in readings:
+        known = {value.name: value for value in one.chance if not math.isnan(value.predicted)}
+        pairs = (f"{name} {value.predicted:.3f} {value.value - value.predicted:+.3f}" for name, value in known.items())
+        said.append(f"{one.group}: {', '.join(pairs)}" if known else "")
+    return "; ".join(filter(None, said))
 
 
 def _spread(readings: Sequence[Reading]) -> float:

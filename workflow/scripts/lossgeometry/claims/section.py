@@ -22,8 +22,9 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
         # Of accuracies it is what the tests could have seen; of other numbers, what replicates differ by.
         words = "smallest visible difference" if row.decoding else "replicates differ by"
         seen = f"{words} {row.smallest_difference}" if row.smallest_difference != "" else ""
+        ours = row.ours + f" (predicted before training, and what that added: {row.predicted})" * bool(row.predicted)
         basis = "; ".join(filter(None, (row.decoding, row.band, seen)))
-        cells = [escape(cell) for cell in (row.claim, row.statement + rates, row.paper, row.ours, basis)]
+        cells = [escape(cell) for cell in (row.claim, row.statement + rates, row.paper, ours, basis)]
         lines.append(f"| {' | '.join(cells)} | **{row.verdict}**{': ' * bool(row.reason)}{escape(row.reason)} |")
     lines += ["", "A verdict holds in every seed that is named. Rules and caveats are in `tables/claims.csv`."]
     return "\n".join(lines) + "\n"

@@ -14,6 +14,7 @@ from lossgeometry.claims.rules import RULES
 from lossgeometry.experiment.runs import Run
 from lossgeometry.files.csv_rows import read_frame, write_frame
 
+NUMBERS = ("paper_low", "paper_high", "ours_low", "ours_high")
 COLUMNS = [
     "claim",
     "part",
@@ -23,6 +24,7 @@ COLUMNS = [
     "rule",
     "paper",
     "ours",
+    "predicted",
     "band",
     "verdict",
     "reason",
@@ -30,7 +32,11 @@ COLUMNS = [
     "decoding",
     "smallest_difference",
     "caveat",
+    *NUMBERS,
 ]
+
+
+NOTHING = (math.nan, math.nan)
 
 
 def tabulate_claims(
@@ -45,7 +51,7 @@ def tabulate_claims(
     runs
         All runs of the experiment, in its order.
     tables
-        Paths of those of the tables geometry, layers, barriers, cka, behaviour and differences that were made.
+        Paths of those of the tables geometry, layers, barriers, cka, behaviour, differences and predictions that were made.
     reference
         resources/paper_reference.yaml.
     """
@@ -80,12 +86,19 @@ def judge_claims(reference: Mapping[str, Any], student: str, evidence: Evidence)
                 | {"learning_rates": rates, "rule": entry["rule"].format(**limits)}
                 | {
                     key: getattr(finding, key)
-                    for key in ("ours", "band", "verdict", "reason", "replicates", "decoding")
+                    for key in ("ours", "predicted", "band", "verdict", "reason", "replicates", "decoding")
                 }
                 | {"smallest_difference": "" if math.isnan(smallest) else f"{smallest:.3g}"}
                 | {"caveat": " ".join(filter(None, caveats))}
+                | dict(
+                    zip(NUMBERS, map(_text, (*entry.get("values", NOTHING), finding.low, finding.high)), strict=True)
+                )
             )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _text(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4g}"
 
 
 def _limits(entry: Mapping[str, Any]) -> dict[str, str]:

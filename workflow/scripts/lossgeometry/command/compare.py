@@ -15,6 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="+", metavar="[name=]source", help="folder, hub id or delta file; two or more")
     parser.add_argument("--out", type=Path, required=True, help="folder for tables, figures and the page")
     parser.add_argument("--k", type=int, default=10, help="leading directions to compare (default: %(default)s)")
+    control = "name of one that was trained on shuffled verdicts: shown beside every similarity (may be repeated)"
+    parser.add_argument("--control", action="append", default=[], metavar="NAME", help=control)
+    replicate = "two that differ in the order of their data alone: the noise that a loss must exceed (may be repeated)"
+    parser.add_argument("--replicate", nargs=2, action="append", default=[], metavar="NAME", help=replicate)
     add_base_arguments(parser)
 
 
@@ -31,8 +35,11 @@ def run(options: argparse.Namespace) -> None:
     """Compare, write everything below `--out`, and print the matrix and the findings."""
     # Here, since threads are pinned before numerical libraries are imported.
     from lossgeometry.command.results import write_comparison
+    from lossgeometry.command.roles import Roles
     from lossgeometry.command.sources import named_sources
     from lossgeometry.files.text import printable_lines
 
-    for line in write_comparison(named_sources(options.sources), options.out, options.k, options.base, options.rank):
+    roles = Roles(tuple(options.control), tuple((first, second) for first, second in options.replicate))
+    sources = named_sources(options.sources)
+    for line in write_comparison(sources, options.out, options.k, options.base, options.rank, roles):
         print(printable_lines(line))

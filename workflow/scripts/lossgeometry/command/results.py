@@ -10,6 +10,7 @@ import yaml
 from lossgeometry import jobs
 from lossgeometry.charts.figures import draw_figures
 from lossgeometry.command.matrix import cosine_matrix
+from lossgeometry.command.roles import NO_ROLES, Roles, beside_roles, with_roles
 from lossgeometry.command.sources import local_path, require_base, what_is_left_out
 from lossgeometry.errors import InputError
 from lossgeometry.experiment.checks import NAME
@@ -42,7 +43,12 @@ PREFIX = "external."
 
 
 def write_comparison(
-    sources: Mapping[str, str], out: Path, k: int = 10, base: str | None = None, rank: int = 64
+    sources: Mapping[str, str],
+    out: Path,
+    k: int = 10,
+    base: str | None = None,
+    rank: int = 64,
+    roles: Roles = NO_ROLES,
 ) -> Iterator[str]:
     """Compare updates, write the results below a folder, and yield the lines for a reader.
 
@@ -58,6 +64,8 @@ def write_comparison(
         Folder of the base model, where an update can be read only beside it.
     rank
         Rank that is kept of updates without a low one.
+    roles
+        Which of them are controls or replicates.
 
     Raises
     ------
@@ -70,13 +78,14 @@ def write_comparison(
         )
     if k < 1:
         raise InputError(f"{k} directions cannot be compared; ask for 1 or more")
+    roles.require(sources)
     require_base(base)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder as --out")
     config = _configuration(sources, out, k, base, rank)
     updates = _updates(config, sources, out, base, rank)
     pairs = {(a, b): _compared(updates, a, b, k, out) for a, b in tracked(config.pairs, "comparing pairs")}
-    tables = _write_tables(config, out)
+    tables = _write_tables(config, out, roles)
     _write_report(config, tables, out)
     yield from _said(config, updates, pairs, tables)
     yield f"\n{out / 'summary.md'}\n{out / 'explorer.html'}\n{out / 'figures'}, {out / 'tables'} (README.md says what is in them)"
@@ -115,14 +124,17 @@ def _compared(updates: Mapping[str, Delta], a: str, b: str, k: int, out: Path) -
     return pair
 
 
-def _write_tables(config: Config, out: Path) -> dict[str, Path]:
+def _write_tables(config: Config, out: Path, roles: Roles) -> dict[str, Path]:
     """Write every table that the configuration asks for, and return their files by name."""
     asked = [table for stage in STAGES for table in stage.tables if table.asked(config)]
     paths = {table.name: out / "tables" / table.file for table in asked}
     told = jobs.weights.pairs_table(config)
     files = [out / "pairs" / pair_id(a, b) for a, b in config.pairs]
-    gathered = gather_pairs(told["pairs"], told["runs"], [folder / "geometry.parquet" for folder in files])
-    write_csv(paths["geometry"], gathered["geometry"])
+    runs = with_roles(told["runs"], roles, PREFIX)
+    gathered = gather_pairs(told["pairs"], runs, [folder / "geometry.parquet" for folder in files])
+    # The cure that the reasons name is the configuration's.
+    reasons = gathered["geometry"].reshuffle_reason.str.replace("; add .*", "; name one with --replicate", regex=True)
+    write_csv(paths["geometry"], gathered["geometry"].assign(reshuffle_reason=reasons))
     write_csv(paths["layers"], gathered["layers"])
     write_csv(paths["grassmann"], gather_maps(told["pairs"], [folder / "grassmann.parquet" for folder in files]))
     write_parquet(paths["modules"], pa.Table.from_pandas(gathered["modules"], preserve_index=False))
@@ -183,6 +195,8 @@ def _said(
         yield overview(pair.rows, (a.removeprefix(PREFIX), b.removeprefix(PREFIX)))
     else:
         yield cosine_matrix(geometry, list(config.adapters))
+        if beside := beside_roles(geometry):
+            yield f"\n{beside}"
     yield ""
     yield from (f"{finding['statement']}\n" for finding in read_findings(_json(tables)) if finding["rank"])
     whole = geometry[(geometry.scope == "global") & (geometry.metric == "cosine") & geometry.note.notna()]

@@ -9,7 +9,6 @@ from lossgeometry.charts.transforms import (
     LOOK,
     WHISKER,
     Pipeline,
-    error_bars,
     formulas,
     kept,
     of_pairs,
@@ -17,13 +16,24 @@ from lossgeometry.charts.transforms import (
 
 
 def paths() -> Pipeline:
-    """A loss along the way between two adapters."""
+    """How far a loss along the way between two adapters lies above the straight line between its ends."""
     return Pipeline(
         "connectivity",
         (
             *of_pairs("datum.loss === loss"),
-            *error_bars("datum.value", "datum.se"),
-            kept(*LOOK, "t", "value", *WHISKER),
+            *formulas(first="datum.t === 0 ? datum.value : null", last="datum.t === 1 ? datum.value : null"),
+            {
+                "type": "joinaggregate",
+                "groupby": ["pair"],
+                "ops": ["max", "max"],
+                "fields": ["first", "last"],
+                "as": ["start", "end"],
+            },
+            *formulas(measured="datum.value"),
+            *formulas(
+                value="datum.measured - (1 - datum.t) * datum.start - datum.t * datum.end", from_="null", to="null"
+            ),
+            kept(*LOOK, "t", "measured", "value", *WHISKER),
         ),
         ("pairs",),
     )

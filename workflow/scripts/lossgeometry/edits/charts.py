@@ -28,10 +28,11 @@ PANELS = (
         "edits",
         "Which part of an update does the work?",
         "Each edit is an adapter computed from others and tested like any run: its accuracy less the base's, on the same"
-        " problems. `tables/edit_effects.csv` has it beside its parent and beside random directions of equal singular"
-        " values.",
+        " problems. The table edit_effects.csv has it beside its parent and beside random directions of equal"
+        " singular values.",
         table="edit_effects",
         chart="edits",
-        caption="whiskers: 95 % over problems",
+        caption="difference to the base; whiskers: 95 % over problems",
+        select="benchmark",
     ),
 )

@@ -1,8 +1,13 @@
 """The chart of the accuracies."""
 
 from lossgeometry.charts.chart import Chart
-from lossgeometry.charts.spread import accuracy_chart
-from lossgeometry.charts.transforms import WHISKER, Pipeline, filtered, formulas, kept, of_runs
+from lossgeometry.charts.spread import accuracy_chart, whisker_chart
+from lossgeometry.charts.transforms import FREE_BOUNDS, WHISKER, Pipeline, filtered, formulas, kept, of_runs
+
+KIND = [{"type": "lookup", "from": "runs", "key": "id", "fields": ["run"], "values": ["arm", "label"]}]
+SHOWN = "(indexof(shown, datum.run) >= 0 || (datum.arm === 'control' && indexof(off, datum.label) < 0))"
+PLACE = "indexof(arranged, datum.run) + (datum.arm === 'control' ? 1000 : 0)"
+"""Controls stand below the runs whatever is chosen: what they do to the accuracy is what chance does."""
 
 
 def accuracies() -> Pipeline:
@@ -17,8 +22,9 @@ def accuracies() -> Pipeline:
             filtered("datum.benchmark === benchmark && datum.decoding === decoding"),
             *of_base,
             {"type": "joinaggregate", "ops": ["max"] * 3, "fields": ends, "as": ["base", "base_from", "base_to"]},
-            filtered("datum.run === 'base' || indexof(shown, datum.run) >= 0"),
-            *of_runs("indexof(shown, datum.run)"),
+            *KIND,
+            filtered(f"datum.run === 'base' || {SHOWN}"),
+            *of_runs(PLACE),
             *formulas(value="datum.accuracy", from_="datum.low", to="datum.high"),
             kept(
                 *("id", "name", "line", "order", "value", *WHISKER, "base", "base_from", "base_to"),
@@ -29,4 +35,30 @@ def accuracies() -> Pipeline:
     )
 
 
-CHARTS = {"accuracy": Chart(accuracy_chart, accuracies())}
+def against_base() -> Pipeline:
+    """The paired difference of every run to the base, in the most precise decoding, and the margin within which it is none."""
+    asked = "datum.run_a === 'base' && datum.most_precise && datum.benchmark === benchmark && isValid(datum.difference)"
+    return Pipeline(
+        "differences",
+        (
+            filtered(f"{asked} && substring(datum.question, 0, 5) === 'does '"),
+            *formulas(run="datum.run_b"),
+            *KIND,
+            filtered(SHOWN),
+            *of_runs(PLACE),
+            *formulas(
+                value="100 * datum.difference",
+                from_="100 * datum.low",
+                to="100 * datum.high",
+                dot="datum.verdict === 'cannot tell' ? (dark ? '#15181d' : '#ffffff') : datum.line",
+                low="-100 * datum.margin",
+                high="100 * datum.margin",
+            ),
+            kept("id", "name", "line", "dot", "order", "value", "low", "high", *WHISKER, "verdict"),
+        ),
+        ("runs",),
+        bounds=FREE_BOUNDS,
+    )
+
+
+CHARTS = {"accuracy": Chart(accuracy_chart, accuracies()), "forest": Chart(whisker_chart, against_base())}

@@ -52,6 +52,8 @@ def _asked(pair: Pair, runs: Mapping[str, Run]) -> tuple[str, str]:
             return "does an adapter change the base's accuracy", ""
         if b.origin == "derived" and not b.control:
             return "does an edit change the base's accuracy", ""
+        if b.origin == "snapshot":
+            return "does a snapshot change the base's accuracy", ""
         if b.control:
             return "does a control change the base's accuracy", f"seed {b.seed}"
         rate = "" if b.default else f"learning rate {b.learning_rate:g}, "

@@ -47,8 +47,10 @@ def _costs(config: "Config", work: Work) -> Sequence[Cost]:
 
 def _figures(config: "Config") -> Iterator[Figure]:
     for name in config.evaluation.benchmarks:
-        title = f"greedy accuracy on {name}"
+        title = f"accuracy on {name}"
         yield Figure(f"accuracy_{name}", "accuracy", "Accuracy", "accuracy", title, name, {"benchmark": name})
+        title = f"difference to the base on {name}, points"
+        yield Figure(f"differences_{name}", "differences", "Accuracy", "forest", title, name, {"benchmark": name})
 
 
 STAGE = Stage(

@@ -93,7 +93,10 @@ DIFFERENCES = Table(
         Column("reason", "why"),
     ),
     asked,
-    ("pair", "benchmark", "decoding", "difference", "low", "high", "verdict", "reason"),
+    (
+        *("pair", "run_a", "run_b", "benchmark", "decoding", "most_precise", "question"),
+        *("difference", "low", "high", "margin", "verdict", "reason"),
+    ),
 )
 MCNEMAR = Table(
     "mcnemar",

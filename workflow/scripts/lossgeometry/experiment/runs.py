@@ -34,19 +34,22 @@ class Run:
     """Whether it runs at its method's default learning rate."""
     folder: str = ""
     """Where a given update lies: a folder or a hub id."""
-    origin: Literal["trained", "given", "untrained", "derived"] = "trained"
-    """Where the update comes from: trained here, given by the user, an initialisation as it was drawn, or computed from
-    another run's."""
+    origin: Literal["trained", "given", "untrained", "derived", "snapshot"] = "trained"
+    """Where the update comes from: trained here, given by the user, an initialisation as it was drawn, computed from
+    another run's, or what another run was after some of its steps."""
     control: str = ""
     """What kind of control it is, such as `SHUFFLED`; empty for a run that is none."""
     composition: str = ""
     """Key of `rollouts.compose` that it trains on; empty for all rollouts."""
     sources: tuple[str, ...] = ()
-    """Runs that a derived update is computed from, its parent first."""
+    """Runs that a derived update is computed from, its parent first; of a snapshot its run."""
+    step: int = 0
+    """Steps taken until a snapshot; 0 for a run that is none."""
 
     def told(self) -> dict[str, Any]:
-        """Return the run as built-in types, from which `Run(**told)` makes it again."""
-        return {**asdict(self), "sources": list(self.sources)}
+        """Return the run as built-in types, from which `Run(**told)` makes it again; properties added later only where set."""
+        told = {**asdict(self), "sources": list(self.sources)}
+        return {key: value for key, value in told.items() if value or key not in ("step",)}
 
     @property
     def whole_model(self) -> bool:
@@ -62,6 +65,11 @@ class Run:
     def seed(self) -> str:
         """The seed as it is written in the run id."""
         return _seed_name(self.init_seed, self.order_seed)
+
+
+def snapshot_id(run: str, step: int) -> str:
+    """Return the id of what a run was after a step."""
+    return f"{run}.t{step}"
 
 
 def _seed_name(init: int, order: int) -> str:
@@ -195,7 +203,13 @@ def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, s
 
 def _named(name: str, runs: list[Run]) -> list[Run]:
     """Return the runs that a name stands for: a label (at its default learning rate), `<label>.lr<rate>`, or a run id."""
-    found = [run for run in runs if name in (run.id, run.id.rpartition(".s")[0]) or (name == run.label and run.default)]
+    found = [
+        run
+        for run in runs
+        if name == run.id
+        or (name == run.label and run.default)
+        or (name == run.id.rpartition(".s")[0] and run.origin == "trained")
+    ]
     if not found:
         labels = ", ".join(dict.fromkeys(run.label for run in runs))
         raise ValueError(f"there is no {name}; name one of {labels}, at another rate as <method>.lr<rate>, or a run id")
@@ -216,7 +230,7 @@ def _pair_of(names: tuple[str, str], runs: list[Run]) -> tuple[str, str]:
 
 
 def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
-    if {a.origin, b.origin} & {"untrained", "derived"}:
+    if {a.origin, b.origin} & {"untrained", "derived", "snapshot"}:
         return False
     if "given" in (a.origin, b.origin):
         return comparisons.adapters and a.default and b.default

@@ -71,8 +71,8 @@ def _method(label: str, method: dict[str, Any], seeds: tuple, sweeps: bool) -> d
     if options.get("generations", 0) > PROMPTS:
         options["generations"] = PROMPTS
     if "max_rounds" in method_module(label.partition("@")[0]).Options.model_fields:
-        options["max_rounds"] = 1  # a refill that finds no group of both right and wrong completions would end the run
-    kept = {"options": options, "steps": min(method["steps"], STEPS)}
+        options["max_rounds"] = 1  # the student may have no mixed group to find
+    kept = {"options": options, "steps": min(method["steps"], STEPS), "schedule_steps": 0}
     if not sweeps:
         kept |= {"learning_rates": (), "further_seeds": (), "seeds": (method["seeds"] or seeds)[:1]}
     return method | kept

@@ -1,18 +1,20 @@
 """Everything that the page and the figures show, gathered from the tables of one experiment into plain JSON types."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lossgeometry.charts.palette import BASE
 from lossgeometry.connectivity.stage import LOSSES
 from lossgeometry.explorer import geometry_rows
-from lossgeometry.explorer.columns import columns_of, records, rounded
+from lossgeometry.explorer.answers import ANSWERS, QUESTIONS, compared_answers
+from lossgeometry.explorer.columns import DIGITS, MANY_DIGITS, columns_of, records, rounded
+from lossgeometry.explorer.grouping import by_likeness
 from lossgeometry.explorer.labels import Pair, Run, name_pairs, name_runs, shown_first
 from lossgeometry.explorer.metrics import METRICS, RUN_METRICS
 from lossgeometry.explorer.samples import COLUMNS as SAMPLE_COLUMNS
-from lossgeometry.explorer.samples import read_problems, sample_answers, sample_rollouts
+from lossgeometry.explorer.samples import read_problems, sample_rollouts
 from lossgeometry.explorer.training_curves import training_rows
 from lossgeometry.explorer.view import initial_state
 from lossgeometry.files.atomic import atomic_file
@@ -22,6 +24,8 @@ from lossgeometry.findings.tabulation import read_findings
 from lossgeometry.provenance import digest_of_file
 from lossgeometry.settings.tasks import Page
 
+FINE = ("cka", "connectivity")
+"""Tables whose values differ only in late digits."""
 RUN_FACTS = (
     "learning_rate",
     "seed",
@@ -74,6 +78,7 @@ def gather(
         "facts": dict(page.facts),
         "methods": {label: method.told() for label, method in page.methods.items()},
         "runs": [_run_entry(run, row) for run, row in zip(runs.values(), run_table, strict=True)],
+        "arranged": list(runs),
         "metrics": {
             key: {**metric._asdict(), "angle": metric.angle, "format": metric.format, "words": metric.words}
             for key, metric in METRICS.items()
@@ -94,7 +99,12 @@ def gather(
         bundle["layers"] = int(frame.layer.max()) + 1
         bundle["projections"] = sorted(set(frame.projection) - {""}, key=lambda name: ("qkvo".find(name) % 9, name))
         bundle["geometry"] = geometry_rows.dense_blocks(frame, pair_ids, ks)
-        found["run_metrics"] = (geometry_rows.run_rows(frame), ("run", "metric", "layer", "value"))
+        measured = geometry_rows.run_rows(frame)
+        found["run_metrics"] = (measured, ("run", "metric", "layer", "value"))
+        bundle["arranged"] = by_likeness(frame, list(runs))
+        norms = {row["run"]: row["value"] for row in measured if (row["metric"], row["layer"]) == ("norm", -1)}
+        for entry in bundle["runs"]:
+            entry["norm"] = rounded(norms.get(entry["id"]))
     for name, columns in page.tables.items():
         if name in (*DENSE, "runs"):
             continue
@@ -110,11 +120,20 @@ def gather(
         found[name] = (rows, columns or tuple(rows[0] if rows else ()))
     if training:
         found["training"] = (list(training_rows(training)), ("run", "quantity", "step", "value"))
-    found["samples"] = (list(_samples(runs, rollouts, answers, prompts)), SAMPLE_COLUMNS)
+    problems = {path.stem: read_problems(path) for path in prompts}
+    if rollouts is not None:
+        found["samples"] = (sample_rollouts(rollouts, problems.get("train", {})), SAMPLE_COLUMNS)
+    shown = [run.id for run in runs.values() if run.arm == "default"]
+    asked, answered = compared_answers(answers, shown, problems)
+    found |= {"questions": (asked, QUESTIONS), "answers": (answered, ANSWERS)}
     pairs = name_pairs(list(dict.fromkeys(pair_ids)), runs, page.reference)
     bundle["pairs"] = [_pair_entry(pair) for pair in pairs]
     bundle["visible"], bundle["chosen"] = ([pair.id for pair in shown] for shown in shown_first(pairs, runs))
-    bundle["tables"] = {name: columns_of(rows, names) for name, (rows, names) in found.items() if rows}
+    bundle["tables"] = {
+        name: columns_of(rows, names, MANY_DIGITS if name in FINE else DIGITS + 1)
+        for name, (rows, names) in found.items()
+        if rows
+    }
     bundle["initial"] = initial_state(bundle)
     bundle["digests"] = {
         path.name: digest_of_file(path) for path in sorted(tables.values(), key=lambda path: path.name)
@@ -136,7 +155,7 @@ def write_bundle(bundle: Mapping[str, Any], output: Path) -> None:
 def _run_entry(run: Run, row: Mapping[str, Any]) -> dict[str, Any]:
     facts = {name: rounded(row[name]) for name in RUN_FACTS if name in row}
     drawn = {"dash": list(run.dash), "colour": list(run.colour)}
-    return {"id": run.id, "label": run.label, "name": run.name, "arm": run.arm, **drawn, **facts}
+    return {"id": run.id, "label": run.label, "title": run.title, "name": run.name, "arm": run.arm, **drawn, **facts}
 
 
 def _pair_entry(pair: Pair) -> dict[str, Any]:
@@ -145,16 +164,3 @@ def _pair_entry(pair: Pair) -> dict[str, Any]:
 
 def _with_pair(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "pair": pair_id(row["run_a"], row["run_b"])}
-
-
-def _samples(
-    runs: Mapping[str, Run], rollouts: Path | None, answers: Sequence[Path], prompts: Sequence[Path]
-) -> Iterable[dict[str, Any]]:
-    problems = {path.stem: read_problems(path) for path in prompts}
-    if rollouts is not None:
-        yield from sample_rollouts(rollouts, problems.get("train", {}))
-    for path in answers:
-        # A few runs are enough to read; thirty would fill the page with text.
-        run = runs.get(path.parent.name)
-        if run is None or run.arm == "default":
-            yield from sample_answers(path, problems.get(path.stem, {}))

@@ -19,10 +19,23 @@ def rounded(value: Any, digits: int = DIGITS) -> Any:
     return int(short) if short.is_integer() else short
 
 
-def columns_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> dict[str, list]:
+def columns_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str], digits: int = MANY_DIGITS) -> dict[str, list]:
     """Return {column: values} of rows; a column that is missing in a row holds None there."""
     rows = list(rows)
-    return {name: [rounded(row.get(name), MANY_DIGITS) for row in rows] for name in names}
+    return {name: [rounded(row.get(name), digits) for row in rows] for name in names}
+
+
+def packed(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Return a table's columns, those of text with few different values as `of` (the values) and `at` (which of them)."""
+    return {name: _packed(values) for name, values in columns.items()}
+
+
+def _packed(values: Sequence[Any]) -> Any:
+    if not all(value is None or isinstance(value, str) for value in values):
+        return values
+    of = list(dict.fromkeys(values))
+    place = {value: index for index, value in enumerate(of)}
+    return {"of": of, "at": [place[value] for value in values]} if 2 * len(of) < len(values) else values
 
 
 def rows_of(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

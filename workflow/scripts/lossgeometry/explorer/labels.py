@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from lossgeometry.charts.palette import Colour, colours_of
 from lossgeometry.files.rows import pair_id
 
-DASHES = {
+DASHES: dict[str, tuple[int, ...]] = {
     "default": (1, 0),
     "seed": (6, 3),
     "learning_rate": (2, 2),
@@ -31,7 +31,7 @@ class Run(NamedTuple):
     name: str
     """Short name, unique in the experiment."""
     arm: str
-    dash: tuple[int, int]
+    dash: tuple[int, ...]
     """Of its lines: strokes and gaps."""
     colour: Colour
 
@@ -47,7 +47,7 @@ class Pair(NamedTuple):
     """`methods`, or for two runs of one method `seeds` or `learning_rates`."""
     line: Colour
     dot: Colour
-    dash: tuple[int, int]
+    dash: tuple[int, ...]
     order: int
     """Its place among the pairs."""
     label: str

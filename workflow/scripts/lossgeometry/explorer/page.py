@@ -1,6 +1,7 @@
 """One self-contained HTML page: the bundle, the compiled charts, the Vega runtime, code and style."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -15,9 +16,12 @@ import vl_convert
 from lossgeometry.charts.chart import Chart, Panel, compiled
 from lossgeometry.charts.parts import Frame
 from lossgeometry.explorer.assets import ASSET_FOLDER, ASSETS, CODE
+from lossgeometry.explorer.columns import packed
 from lossgeometry.explorer.training_curves import QUANTITIES
 from lossgeometry.files.atomic import atomic_file
 
+VERSION = "0.1.0"
+"""Of this software; the same as in CITATION.cff."""
 ONLY_WITH = {
     "training": ("robustness", "ceiling"),
     "regime": ("gradient_cosine",),
@@ -42,7 +46,8 @@ def panels_of(bundle: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _panel_entry(panel: Panel, table: Mapping[str, list]) -> dict[str, Any]:
-    values = dict.fromkeys(table[panel.select]) if panel.select else ()
+    values = list(dict.fromkeys(table[panel.select])) if panel.select else []
+    values.sort(key=lambda value: value != panel.first)
     return {**panel._asdict(), "options": [[value, panel.titles.get(value, value)] for value in values]}
 
 
@@ -53,24 +58,27 @@ def _modules(bundle: Mapping[str, Any]) -> list[ModuleType]:
 def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
     """Return the page.
 
-    Data goes into a script element that the browser does not run, with every `<` escaped, and from there into text
+    Data goes, compressed and in base64, into a script element that the browser does not run, and from there into text
     nodes only. The page's policy lets the browser run the scripts named by their digests and fetch nothing at all.
     """
     complete = {
         **bundle,
+        "tables": {name: packed(columns) for name, columns in bundle["tables"].items()},
         # Compiled to Vega, so that the page carries no compiler.
         "specs": {name: compiled(chart, Frame()) for name, chart in charts_of(bundle).items()},
         "panels": panels_of(bundle),
         "quantities": QUANTITIES,
+        "told": json.loads(assets["losses.json"]),
+        "version": VERSION,
         "definitions": _definitions(assets["definitions.json"], bundle),
     }
     runtime = _closed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-    code = _closed('"use strict";\n{\n' + "\n".join(assets[name] for name in CODE) + "}")
+    code = _closed('"use strict";\n(async () => {\n' + "\n".join(assets[name] for name in CODE) + "})();")
     parts = {
         "policy": _policy(runtime, code),
         "title": _escaped(f"{bundle['experiment']}: {_subject(bundle)}"),
         "style": assets["style.css"],
-        "bundle": json.dumps(complete, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
+        "bundle": compressed(json.dumps(complete, separators=(",", ":"), ensure_ascii=False, allow_nan=False)),
         "runtime": runtime,
         "code": code,
     }
@@ -81,6 +89,17 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
         name, _, text = piece.partition("}}")
         filled += [parts[name], text]
     return "".join(filled)
+
+
+def compressed(text: str) -> str:
+    """Return a text as gzip in base64, the same each time."""
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii")
+
+
+def held_bundle(page: str) -> dict[str, Any]:
+    """Return the bundle that a page holds."""
+    held = page.partition('id="bundle">')[2].partition("</script>")[0]
+    return json.loads(gzip.decompress(base64.b64decode(held)))
 
 
 def _definitions(text: str, bundle: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""A few model outputs of every verdict, for the sample browser.
+"""A few training rollouts of every verdict.
 
 They are hostile text: kept as they are, shown as text only.
 """
@@ -21,12 +21,6 @@ def sample_rollouts(path: Path, problems: Mapping[str, Mapping[str, str]]) -> li
     """Return the first rollouts of every verdict, of different prompts."""
     rows = pd.read_parquet(path).to_dict("records")
     return [_sample(row, "rollouts", "train", problems) for row in _first_of_each(rows, "prompt_id")]
-
-
-def sample_answers(path: Path, problems: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Return the first answers of every verdict from one run's file of graded answers, of different problems."""
-    rows = list(read_lines(path))
-    return [_sample(row, path.parent.name, path.stem, problems) for row in _first_of_each(rows, "problem_id")]
 
 
 def read_problems(path: Path) -> dict[str, dict[str, str]]:

@@ -11,18 +11,20 @@ SELECTS = {
     "basis": "top_direction.output",
     "side": "output",
     "rank": "effective_rank",
-    "decoding": "greedy",
-    "quantity": "loss",
+    "decoding": "sampled",
+    "quantity": "gradient_share_negative",
 }
-FROM_BUNDLE = ("geometry", "metrics", "layers", "projections", "base_colour")
+FROM_BUNDLE = ("arranged", "geometry", "metrics", "layers", "projections", "base_colour")
 
 
 def initial_state(bundle: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the controls say at first; the page keeps what differs from it in the address."""
     tables = bundle["tables"]
     selects = {"loss": tables["connectivity"]["loss"][0] if "connectivity" in tables else ""}
-    if "accuracy" in tables and SELECTS["decoding"] not in tables["accuracy"]["decoding"]:
-        selects["decoding"] = tables["accuracy"]["decoding"][0]
+    for name, table, column in (("decoding", "accuracy", "decoding"), ("quantity", "training", "quantity")):
+        # What shows the most, or what there is.
+        if table in tables and SELECTS[name] not in tables[table][column]:
+            selects[name] = tables[table][column][0]
     return {
         "layer": bundle.get("layers", 1) // 2,
         "at": False,

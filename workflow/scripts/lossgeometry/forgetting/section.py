@@ -45,22 +45,6 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
     return "\n".join(lines)
 
 
-def in_short(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return the findings in short: for each outcome the best predictor on methods left out."""
-    if "forgetting_law" not in frames:
-        return []
-    law = frames["forgetting_law"].dropna(subset="r2_unseen")
-    return [_best(rows.iloc[0]) for _, rows in law.groupby("outcome", sort=False)]
-
-
-def _best(row: pd.Series) -> str:
-    named = f"**Forgetting**: {OUTCOMES[row.outcome][0].lower()}{OUTCOMES[row.outcome][1:]}"
-    over = f"over {row.runs} runs of {row.methods} methods"
-    if row.r2_unseen <= 0:
-        return f"{named} is foretold by no property of an update on methods left out (best R² {row.r2_unseen:.2f}, {over})."
-    return f"{named} is foretold best by the {PREDICTORS[row.predictor]}: R² {row.r2_unseen:.2f} on methods left out, {over}."
-
-
 def _interval(row, name: str, factor: float, form: str) -> str:
     change, low, high = (factor * getattr(row, f"{name}_{end}") for end in ("change", "low", "high"))
     return "not measured" if pd.isna(change) else f"{change:{form}} ({low:{form}} to {high:{form}})"

@@ -31,7 +31,6 @@ def _asked(config: "Config") -> bool:
 
 def _figures(config: "Config") -> Iterator[Figure]:
     if _asked(config):
-        yield Figure("size_and_effect", "size_and_effect", "Function space", "size_and_effect", width=360, height=300)
         title = OUTCOMES["accuracy_change"]
         yield Figure("forgetting", "forgetting", "Function space", "forgetting", title, width=360, height=300)
 
@@ -94,5 +93,6 @@ STAGE = Stage(
     tables=(FORGETTING, LAW),
     figures=_figures,
     section="forgetting.section",
+    statements="forgetting.statements",
     charts="forgetting.charts",
 )

@@ -100,17 +100,24 @@ def forgotten(
         change, low, high = _change(moved, run)
         rows.append(
             Forgotten(
-                *(run, entry["method"], entry["kind"], benchmark, decoding),
-                *(
-                    float(answers[key])
-                    for key in ("accuracy", "difference_to_base", "difference_low", "difference_high")
-                ),
-                *(level + change, change, low, high),
-                _value(moved, run, BASE, "kl_base_run"),
-                _value(moved, run, OWN, "kl_run_base"),
-                Delta(deltas[run]).norm,
-                *(related.get((run, *RELATIONS[name]), NAN) for name in RELATIONS),
-                shifts.get(run, NAN),
+                run=run,
+                method=entry["method"],
+                kind=entry["kind"],
+                benchmark=benchmark,
+                decoding=decoding,
+                accuracy=float(answers["accuracy"]),
+                accuracy_change=float(answers["difference_to_base"]),
+                accuracy_low=float(answers["difference_low"]),
+                accuracy_high=float(answers["difference_high"]),
+                cross_entropy=level + change,
+                cross_entropy_change=change,
+                cross_entropy_low=low,
+                cross_entropy_high=high,
+                kl_base_run=_value(moved, run, BASE, "kl_base_run"),
+                kl_run_base=_value(moved, run, OWN, "kl_run_base"),
+                norm=Delta(deltas[run]).norm,
+                cka_shift=shifts.get(run, NAN),
+                **{name: related.get((run, *key), NAN) for name, key in RELATIONS.items()},
             )
         )
     return rows

@@ -6,8 +6,9 @@ from functools import partial
 from lossgeometry.charts.chart import Chart
 from lossgeometry.charts.depth import depth_chart
 from lossgeometry.charts.maps import STEP, map_chart
+from lossgeometry.charts.places import places_chart, strips_chart
 from lossgeometry.charts.planes import basis_chart
-from lossgeometry.charts.spread import bar_chart, robustness_chart, whisker_chart
+from lossgeometry.charts.spread import robustness_chart, strip_chart, whisker_chart
 from lossgeometry.charts.transforms import (
     BAND,
     LOOK,
@@ -23,6 +24,7 @@ from lossgeometry.charts.transforms import (
     measured,
     metric_bounds,
     of_runs,
+    stacked,
 )
 from lossgeometry.explorer.metrics import SERIES
 
@@ -66,8 +68,8 @@ def directions() -> Pipeline:
             *formulas(
                 row="datum.first.name",
                 column="datum.second.name",
-                row_order="indexof(shown, datum.from)",
-                column_order="indexof(shown, datum.to)",
+                row_order="indexof(arranged, datum.from)",
+                column_order="indexof(arranged, datum.to)",
             ),
             kept(
                 *("id", "name", "row", "column", "row_order", "column_order"),
@@ -76,6 +78,29 @@ def directions() -> Pipeline:
         ),
         ("runs",),
         bounds=STEP,
+    )
+
+
+def matrices(pairs: str) -> Pipeline:
+    """The cosine of every matrix; `pairs` is an expression that says which pairs take part."""
+    band = "format(datum.low, '.2f') + ' to ' + format(datum.high, '.2f')"
+    verdict = "geometry.metrics.cosine.verdict[datum.order][geometry.places[datum.layer + '/' + datum.kind]]"
+    return Pipeline(
+        "pairs",
+        (
+            filtered(pairs),
+            *flattened("kind", "slice(projections)"),
+            *flattened("layer", "sequence(layers)"),
+            *measured("'cosine'", "datum.layer", "datum.kind"),
+            *formulas(
+                similarity="datum.value",
+                inside=f"{verdict} === 'i'",
+                text="format(datum.value, '.2f')",
+                chance=f"isValid(datum.low) ? {band} : '–'",
+                place="datum.kind + ' ' + datum.layer",
+            ),
+            kept("id", "name", "order", "layer", "kind", "place", "text", "chance", "similarity", "inside", *BAND),
+        ),
     )
 
 
@@ -97,34 +122,21 @@ def by_layer() -> Pipeline:
 
 def outputs_against_cosine() -> Pipeline:
     """A metric of the outputs against the cosine; labels that lie close to each other are set below one another."""
-    falling = {"field": "value", "order": "descending"}
-    running = {"type": "window", "frame": [None, 0], "ignorePeers": True}
     columns = ("cosine", "cosine_low", "cosine_high")
     return Pipeline(
         "pairs",
         (
-            among("visible"),
+            filtered("indexof(visible, datum.id) >= 0 || (datum.kind === 'seeds' && indexof(off, datum.label) < 0)"),
             *PAIR_COLOURS,
             *measured("'cosine'", as_=columns),
             *measured("basis"),
-            *formulas(on="indexof(chosen, datum.id) >= 0"),
-            # Labels less than a label's width apart, one after another, stand in one stack ...
-            running
-            | {"sort": {"field": "cosine"}, "groupby": ["on"], "ops": ["lag"], "fields": ["cosine"], "as": ["before"]},
-            *formulas(starts=f"isValid(datum.before) && datum.cosine - datum.before < {LABEL_WIDTH} ? 0 : 1"),
-            running
-            | {"sort": {"field": "cosine"}, "groupby": ["on"], "ops": ["sum"], "fields": ["starts"], "as": ["stack"]},
-            # ... from the top: y(i) = min over j <= i of value(j) + j gap, less i gap.
-            running | {"sort": falling, "groupby": ["on", "stack"], "ops": ["row_number"], "as": ["place"]},
-            *formulas(lifted=f"datum.value + {LABEL_GAP} * datum.place"),
-            running
-            | {"sort": falling, "groupby": ["on", "stack"], "ops": ["min"], "fields": ["lifted"], "as": ["lowest"]},
-            *formulas(down=f"datum.value - (datum.lowest - {LABEL_GAP} * datum.place)"),
+            *formulas(on="indexof(chosen, datum.id) >= 0 && datum.kind !== 'seeds'", twins="datum.kind === 'seeds'"),
+            *stacked("cosine", "value", LABEL_WIDTH, LABEL_GAP),
             *formulas(
                 tag=f"datum.on && (datum.down <= {FARTHEST_LABEL} || datum.id === focus) ? datum.tag : ''",
                 shift=f"round({LABEL_PIXELS} * datum.down)",
             ),
-            kept(*LOOK, *columns, *BAND, "on", "tag", "shift"),
+            kept(*LOOK, *columns, *BAND, "on", "twins", "tag", "shift"),
         ),
         bounds={"floor": "min(-0.05, extent(numbers)[0] - 0.03)"},
         along=("cosine", "cosine_low"),
@@ -173,9 +185,14 @@ def of_single_runs(metric: str) -> Pipeline:
         "run_metrics",
         (
             filtered(chosen),
-            among("shown", "run"),
-            *of_runs("indexof(shown, datum.run)"),
-            kept("id", "name", "line", "order", "value"),
+            *of_runs("indexof(arranged, datum.run)"),
+            {"type": "lookup", "from": "runs", "key": "id", "fields": ["run"], "values": ["title", "arm", "label"]},
+            filtered("indexof(off, datum.label) < 0"),
+            *formulas(
+                kind="datum.arm === 'learning_rate' ? 'other learning rate' :"
+                " datum.arm === 'default' || datum.arm === 'seed' ? 'own learning rate' : 'control or edit'"
+            ),
+            kept("id", "name", "title", "line", "order", "arm", "kind", "value"),
         ),
         ("runs",),
     )
@@ -202,9 +219,11 @@ CHARTS = {
     "map": Chart(map_chart, directions()),
     "depth": Chart(depth_chart, by_layer()),
     "projections": Chart(whisker_chart, by_projection()),
+    "where": Chart(places_chart, matrices("datum.id === focus")),
+    "where_all": Chart(strips_chart, matrices("indexof(chosen, datum.id) >= 0")),
     "basis": Chart(basis_chart, outputs_against_cosine()),
     "angles": Chart(partial(whisker_chart, last=True), angles()),
-    "norm": Chart(bar_chart, of_single_runs("'norm'")),
-    "rank": Chart(bar_chart, of_single_runs("rank")),
+    "norm": Chart(strip_chart, of_single_runs("'norm'")),
+    "rank": Chart(strip_chart, of_single_runs("rank")),
     "robustness": Chart(robustness_chart, robustness()),
 }

@@ -1,13 +1,17 @@
 """What the summary says about the directions of the updates."""
 
+import re
 from collections.abc import Collection, Mapping
 
 import pandas as pd
 
 from lossgeometry.geometry import chance
+from lossgeometry.geometry.beside import CANNOT_TELL
 from lossgeometry.report.markdown import escape
 from lossgeometry.report.runs_table import controls_of
 
+_KEY, _SEED = r"methods\.\S+\.further_seeds", r"\{init: \d+, order: \d+\}"
+"""How reasons name what would change them."""
 _ANGLE = "first angle, output side (degrees)"
 
 
@@ -30,7 +34,7 @@ def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
     for a in runs:
         cells = ["1" if a == b else _signed(values.get((a, b), values.get((b, a)))) for b in runs]
         lines.append(f"| {names[a]} | {' | '.join(cells)} |")
-    # Adapters that were supplied have neither controls nor replicates.
+    # Supplied adapters have controls and replicates only where the command was told of them.
     beside = bool(cosine.control.notna().any() or cosine.replicate.notna().any())
     heads = ["pair", "cosine", "chance", "control", "reshuffle", "further apart?", _ANGLE, "chance", "control"]
     kept = range(len(heads)) if beside else (0, 1, 2, 6, 7)
@@ -56,7 +60,20 @@ def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
             "" if angle is None else _signed(angle.control, 1),
         ]
         lines.append(f"| {' | '.join(cells[column] for column in kept)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_untold(cosine)])
+
+
+def _untold(cosine: pd.DataFrame) -> list[str]:
+    """Return why some pairs cannot be told from a reshuffle, and the keys that would change it: a paragraph, or nothing."""
+    untold = cosine[cosine.reshuffle == CANNOT_TELL]
+    if untold.empty:
+        return []
+    told = " ".join(untold.reshuffle_reason)
+    keys, seeds = (sorted(set(re.findall(pattern, told))) for pattern in (_KEY, _SEED))
+    others = sorted({reason for reason in untold.reshuffle_reason if not re.search(_KEY, reason)})
+    cure = [f"add {' or '.join(seeds)} to {', '.join(keys)} (an order replicate of each method)"] if keys else []
+    count = f"{len(untold)} of {len(cosine)} pairs cannot be told from a reshuffle"
+    return ["", f"{count}: {escape('; '.join(cure + others))}."]
 
 
 def _signed(value: float | None, digits: int = 3) -> str:

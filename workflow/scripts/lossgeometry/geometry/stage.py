@@ -30,6 +30,7 @@ def _figures(config: "Config") -> Iterator[Figure]:
     if not config.pairs:
         return
     yield Figure("cosine_map", "cosine_map", WEIGHTS, "map")
+    yield Figure("matrices", "matrices", WEIGHTS, "where_all", width=560)
     for name, metric in BY_LAYER.items():
         yield Figure(name, name, WEIGHTS, "depth", METRICS[metric].title, state={"depth": metric})
     outputs = METRICS["top_direction.output"].title

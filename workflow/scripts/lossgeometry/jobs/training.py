@@ -22,6 +22,7 @@ def adapter(config: Config, run_id: str) -> Told:
         shared.pop(key, None)
     method, options = config.methods[run.label], config.options_of(run)
     shared["steps"] = method.steps or shared["steps"]
+    shared["schedule_steps"] = method.schedule_steps or shared["schedule_steps"]
     # Only where it is not the default: a run on graded verdicts is not told of a choice that it does not have.
     control = {"verdicts": method.verdicts} if method.verdicts != "graded" else {}
     return {
@@ -62,7 +63,8 @@ def speed(config: Config, run: str) -> Told:
     options = config.options_of(config.runs[run])
     own = only(options, *_speed_of(options))
     shared = only(config.training, *config.training.speed_keys) | {"processes": processes(config, run)}
-    return shared | ({"options": own} if own else {})
+    kept = {"snapshots": list(config.snapshot_steps)} if config.snapshot_steps else {}
+    return shared | kept | ({"options": own} if own else {})
 
 
 def _speed_of(options: Block) -> tuple[str, ...]:

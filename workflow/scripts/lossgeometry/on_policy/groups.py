@@ -1,11 +1,10 @@
 """Groups of completions for on-policy training: graded, shaped, and refilled until every group has something to say."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-
-from lossgeometry.errors import InputError
+from itertools import chain, islice
 
 
 @dataclass(frozen=True)
@@ -42,59 +41,43 @@ class Batch:
         return self.sampled / len(self.groups) - 1
 
 
-def overlong_penalty(length: int, budget: int, cache: int) -> float:
-    """Return the reward added to a completion of `length` tokens (arXiv 2503.14476, equation 13): 0 down to -1.
-
-    Within `budget - cache` tokens it is 0, then it falls linearly. A budget that ends generation makes -1 its last
-    value.
-    """
-    if not cache or length <= budget - cache:
-        return 0.0
-    return max(-1.0, (budget - cache - length) / cache)
-
-
 def fill_batch(
-    wanted: Sequence[str], spares: Iterable[str], sample: Callable[[list[str]], list[Group]], max_rounds: int
+    wanted: Sequence[str],
+    spares: Iterable[str],
+    sample: Callable[[list[str]], list[Group]],
+    oversampling: float,
+    max_rounds: int,
 ) -> Batch:
     """Sample groups until as many mixed ones are there as prompts were wanted (dynamic sampling, arXiv 2503.14476).
+
+    The first mixed groups count, in the order of the prompts. A batch that is still short at the cap is completed with groups
+    that are not mixed: they have no advantage, and a batch of such groups alone has no gradient.
 
     Parameters
     ----------
     wanted
         Prompts of the batch.
     spares
-        Prompts to go on with, in order; each round takes as many as there are groups to replace.
+        Prompts to go on with, in order.
     sample
-        Prompts to their groups, in order.
+        Prompts to their groups, in order: one call of the engine.
+    oversampling
+        Prompts of a call for each group that is still missing.
     max_rounds
-        Most rounds, the first included. With 1 there is no refilling and the batch is `wanted` as sampled. At the cap a
-        batch that is still short is completed with groups that are not mixed, whose advantages are zero.
-
-    Raises
-    ------
-    InputError
-        If refilling reached its cap and not one group was mixed.
+        Most calls.
     """
-    rounds, names, spares = 0, list(wanted), iter(spares)
     mixed: list[Group] = []
     uniform: list[Group] = []
-    while names and len(mixed) < len(wanted) and rounds < max_rounds:
+    prompts = chain(wanted, spares)
+    for _ in range(max_rounds):
+        names = list(islice(prompts, math.ceil(oversampling * (len(wanted) - len(mixed)))))
+        if not names:
+            break
         for group in sample(names):
             (mixed if group.mixed else uniform).append(group)
-        rounds += 1
-        names = list(islice(spares, len(wanted) - len(mixed)))
-    sampled = len(mixed) + len(uniform)
-    if max_rounds == 1:
-        position = {name: place for place, name in enumerate(wanted)}
-        return Batch(sorted(mixed + uniform, key=lambda group: position[group.prompt_id]), sampled, len(mixed))
-    if not mixed:
-        solved = sum(group.correct[0] for group in uniform)
-        raise InputError(
-            f"none of {sampled} prompts had both right and wrong completions ({solved} all right,"
-            f" {sampled - solved} all wrong); raise options.temperature, options.generations or options.max_rounds,"
-            " or choose prompts of another difficulty"
-        )
-    return Batch((mixed + uniform)[: len(wanted)], sampled, len(mixed))
+        if len(mixed) >= len(wanted):
+            break
+    return Batch((mixed + uniform)[: len(wanted)], len(mixed) + len(uniform), len(mixed))
 
 
 def spare_prompts(names: Iterable[str], wanted: Iterable[str], seed: int, generation: int) -> list[str]:

@@ -87,38 +87,11 @@ class VllmSampler:
         self.engine = engine_module("vllm").load(
             job.student, job.initialisation, job.prompt_suffix, settings, sampling.max_new_tokens
         )
-        self.tokens, self.sampling, self.calls = self.engine.tokens, sampling, 0
+        self.tokens, self.sampling = self.engine.tokens, sampling
 
     def sample(self, model: PeftModel, requests: Sequence[Request], prompts: Sequence[list[int]]) -> list[Sample]:
         """Return one completion per request, with the log-probabilities it was sampled at."""
-        from vllm import SamplingParams, TokensPrompt
-        from vllm.lora.request import LoRARequest
-
-        self.calls += 1
-        parameters = [
-            SamplingParams(
-                temperature=self.sampling.temperature,
-                max_tokens=self.sampling.max_new_tokens,
-                seed=request.seed,
-                stop_token_ids=self.tokens.end_ids,
-                detokenize=False,
-                logprobs=0,  # of the sampled token alone
-            )
-            for request in requests
-        ]
         with tempfile.TemporaryDirectory() as folder:
             save_adapter(Path(folder), model)
-            outputs = self.engine.llm.generate(
-                [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts],
-                parameters,
-                use_tqdm=False,
-                # A new number each time: vLLM keeps adapters by it.
-                lora_request=LoRARequest(f"policy-{self.calls + 1}", self.calls + 1, folder),
-            )
-        samples = []
-        for output in outputs:
-            (completion,) = output.outputs
-            ids = list(completion.token_ids)
-            log_probs = [entry[token].logprob for token, entry in zip(ids, completion.logprobs, strict=True)]
-            samples.append(Sample(ids, log_probs))
-        return samples
+            self.engine.attach(Path(folder))
+            return [Sample(*pair) for pair in self.engine.sample(requests, prompts, self.sampling)]

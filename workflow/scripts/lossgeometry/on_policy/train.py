@@ -5,13 +5,17 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
+from trl.models.utils import disable_gradient_checkpointing
 
 from lossgeometry.generation.requests import SAMPLED, Request, sample_seed
 from lossgeometry.generation.templating import prompt_token_ids
 from lossgeometry.grading.grader import Answer, Grader
-from lossgeometry.on_policy.groups import Batch, Group, fill_batch, overlong_penalty, spare_prompts
+from lossgeometry.on_policy.dapo import Dapo
+from lossgeometry.on_policy.groups import Batch, Group, fill_batch, spare_prompts
+from lossgeometry.on_policy.mismatch import corrected, log_ratio, statistics
 from lossgeometry.on_policy.samplers import Sample, TransformersSampler, VllmSampler
 from lossgeometry.settings.on_policy import OnPolicy
 from lossgeometry.settings.rollouts import Sampling
@@ -35,6 +39,11 @@ SIGNALS = {
     "groups_uniform": "groups_uniform",
     "groups_uniform_sampled": "groups_uniform_sampled",
     "refill_rate": "refill_rate",
+    "mismatch_mean": "mismatch_mean",
+    "mismatch_max": "mismatch_max",
+    "mismatch_k3": "mismatch_k3",
+    "mismatch_ess": "mismatch_ess",
+    "mismatch_bounded": "mismatch_bounded",
 }
 
 
@@ -52,25 +61,29 @@ class Rollouts:
         sampler: TransformersSampler | VllmSampler,
         prompts: Mapping[str, list[int]],
         grader: Grader,
-        max_rounds: int = 1,
-        overlong_cache: int = 0,
+        dapo: Dapo | None = None,
     ):
         self.job, self.options, self.sampler, self.prompts, self.grader = job, options, sampler, prompts, grader
-        self.max_rounds, self.overlong_cache = max_rounds, overlong_cache
+        self.dapo = dapo
 
     def __call__(self, prompts: Sequence[str], trainer: "OnPolicyTrainer") -> dict[str, list]:
         """Return TRL's columns for a batch whose prompts, given by their ids, stand `generations` times each."""
         wanted = list(prompts)[:: self.options.generations]
         generation = trainer.state.global_step // self.options.updates_per_generation
         model = trainer.accelerator.unwrap_model(trainer.model)
-        batch = fill_batch(
-            wanted,
-            spare_prompts(self.prompts, wanted, self.job.order_seed, generation),
-            lambda names: self.sample_groups(names, model, generation),
-            self.max_rounds,
-        )
-        trainer.sampled_batch = batch
-        groups = batch.groups
+
+        def sample(names: Sequence[str]) -> list[Group]:
+            trainer.stop_if_asked()
+            return self.sample_groups(names, model, generation)
+
+        if self.dapo:
+            spares = spare_prompts(self.prompts, wanted, self.job.order_seed, generation)
+            batch = fill_batch(wanted, spares, sample, self.dapo.oversampling, self.dapo.max_rounds)
+            self.dapo.require_progress(batch, trainer.state.log_history)
+        else:
+            groups = sample(wanted)
+            batch = Batch(groups, len(groups), sum(group.mixed for group in groups))
+        trainer.sampled_batch, groups = batch, batch.groups
         columns: dict[str, Any] = {
             "prompt_ids": [group.prompt_ids for group in groups for _ in group.completion_ids],
             "completion_ids": [ids for group in groups for ids in group.completion_ids],
@@ -92,10 +105,10 @@ class Rollouts:
         samples = self.sampler.sample(model, requests, [self.prompts[request.problem_id] for request in requests])
         answers = (self._answer(request, sample) for request, sample in zip(requests, samples, strict=True))
         correct = [verdict.correct for verdict in self.grader.grade(answers)]
-        rewards = [
-            right + overlong_penalty(len(sample.completion_ids), self.options.max_new_tokens, self.overlong_cache)
-            for right, sample in zip(correct, samples, strict=True)
-        ]
+        lengths = [len(sample.completion_ids) for sample in samples]
+        rewards = list(map(float, correct))
+        if self.dapo:
+            rewards = self.dapo.rewards(correct, lengths, self.options.max_new_tokens)
         groups = []
         for place, name in enumerate(names):
             rows = slice(place * size, (place + 1) * size)
@@ -115,17 +128,38 @@ class OnPolicyTrainer(ResumableTrainer, GRPOTrainer):
 
     sampled_batch: Batch | None = None
 
+    def __init__(self, *args, options: OnPolicy, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.options, self.mismatch = options, dict[str, float]()
+
     def _get_train_sampler(self, dataset=None):
         """Let TRL repeat the prompts; their order is that of the dataset."""
         return GRPOTrainer._get_train_sampler(self, dataset)
 
     def _generate_and_score_completions(self, inputs):
-        """Take the ratio to the policy that sampled: where vLLM did, to its probabilities rather than to the trainer's
-        own."""
+        """Give groups that are not mixed no advantage, whatever their lengths, and take account of the sampler's probabilities."""
         output = super()._generate_and_score_completions(inputs)
+        assert self.sampled_batch, "TRL samples before it scores"
+        contrast = [group.mixed for group in self.sampled_batch.groups for _ in group.completion_ids]
+        output["advantages"] = output["advantages"] * torch.tensor(contrast, device=output["advantages"].device)
         if "sampling_per_token_logps" in output:
-            output["old_per_token_logps"] = output.pop("sampling_per_token_logps")
+            own = output["old_per_token_logps"] if "old_per_token_logps" in output else self._own_log_probs(output)
+            ratio = log_ratio(own, output.pop("sampling_per_token_logps"))
+            self.mismatch = statistics(ratio, output["completion_mask"], self.options.mismatch_bound)
+            output["old_per_token_logps"], output["advantages"] = corrected(
+                own, output["advantages"], ratio, self.options.mismatch, self.options.mismatch_bound
+            )
         return output
+
+    def _own_log_probs(self, output: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the log-probabilities of the completions under the policy as it is, (rows, length)."""
+        ids = torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)
+        mask = torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)
+        length = output["completion_ids"].shape[1]
+        with torch.no_grad(), disable_gradient_checkpointing(self.model, self.args.gradient_checkpointing_kwargs):
+            return self._get_per_token_logps_and_entropies(
+                self.model, ids, mask, length, self.args.per_device_train_batch_size
+            )[0]
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add what the sampling of this step's batch found."""
@@ -136,6 +170,7 @@ class OnPolicyTrainer(ResumableTrainer, GRPOTrainer):
             logs["groups_uniform"] = sum(not group.mixed for group in batch.groups) / len(batch.groups)
             logs["groups_uniform_sampled"] = 1 - batch.sampled_mixed / batch.sampled
             logs["refill_rate"] = batch.refill_rate
+            logs |= self.mismatch
         super().log(logs, start_time)
 
 
@@ -191,6 +226,7 @@ def make_on_policy_trainer(
             train_dataset=Dataset.from_dict({"prompt": [names[place] for place in order]}),
             processing_class=rollouts.sampler.tokens.tokenizer,
             rollout_func=rollouts,
+            options=options,
         )
     trainer.safe_every = updates
     return trainer
@@ -204,24 +240,24 @@ def make_sampler(job: TrainingJob, options: OnPolicy) -> TransformersSampler | V
     return TransformersSampler(job, sampling, chunk=max(job.training.batch_size, 256))
 
 
-def train_on_policy(
-    job: TrainingJob, options: OnPolicy, loss: Mapping[str, Any], max_rounds: int = 1, overlong_cache: int = 0
-) -> None:
+def train_on_policy(job: TrainingJob, options: OnPolicy, loss: Mapping[str, Any], dapo: Dapo | None = None) -> None:
     """Train one adapter on its own completions and write it.
 
     Parameters
     ----------
     loss
         The objective, as arguments of TRL's GRPOConfig.
-    max_rounds, overlong_cache
-        Of dynamic sampling and of overlong shaping; the defaults switch both off.
+    dapo
+        Its reward and its dynamic sampling; None for a reward of 1 or 0 and the prompts as they come.
     """
     prompts = tokenize_prompts(job, options, load_tokenizer(job))
     with Grader(workers=1, **job.reward) as grader:
         sampler = make_sampler(job, options)
-        rollouts = Rollouts(job, options, sampler, prompts, grader, max_rounds, overlong_cache)
+        rollouts = Rollouts(job, options, sampler, prompts, grader, dapo)
         trainer = make_on_policy_trainer(job, options, rollouts, loss)
         log = train_resumably(trainer, job)
+    empty = sum(entry.get("groups_uniform") == 1 for entry in log)
+    job.count("generated batches without a mixed group, whose steps have no gradient", empty)
     steps = sequences_seen(log, job.training.batch_size)
     write_training_csv(job, without_nones(log), steps, len(prompts) * options.generations, SIGNALS)
     write_adapter(job, trainer.accelerator.unwrap_model(trainer.model))

@@ -27,6 +27,7 @@ def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: 
                 "steps": int(last.step),
                 "tokens": int(last.tokens),
                 "epochs": last.epoch,
+                "learning_rate_sum": curve.learning_rate.sum(),
                 "loss_first": curve.loss.iloc[0],
                 "loss_last": curve.loss.tail(10).mean(),
                 "rows_left_out": sum(record["skipped"].values()),

@@ -87,7 +87,8 @@ def _seeds(frames: Frames) -> list[Finding]:
     if "decomposition" not in frames:
         return []
     rows = frames["decomposition"].dropna(subset="share")
-    told, shares = [], {}
+    told: list[str] = []
+    shares: dict[str, float] = {}
     for measure, part in rows.groupby("measure", sort=False):
         shares = shares or part.set_index("term").share.to_dict()
         terms = part.set_index("term")

@@ -1,8 +1,9 @@
 """What sets seeds and learning rates beside the losses, from the tables of other stages."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lossgeometry.stage import RUN_PAIR, Column, Stage, Table
+from lossgeometry.stage import RUN_PAIR, Column, Figure, Stage, Table
 
 if TYPE_CHECKING:
     from lossgeometry.experiment.config import Config
@@ -43,9 +44,18 @@ SENSITIVITY = Table(
     _asked,
     None,
 )
+
+
+def _figures(config: "Config") -> Iterator[Figure]:
+    if config.pairs and len({run.seed for run in config.trained}) > 1:
+        yield Figure("decomposition", "decomposition", "Weights", "decomposition", "share of the squared length")
+
+
 STAGE = Stage(
     block="",
     tables=(SENSITIVITY,),
     section="report.sensitivity_section",
     statements="report.sensitivity_statements",
+    figures=_figures,
+    charts="report.charts",
 )

@@ -25,13 +25,14 @@ PANELS = (
     Panel(
         "representations",
         "Does it compute something else?",
-        "Updates may differ and still make the same model. [[cka]] compares hidden states on the same tokens, with the"
-        " layer slider above.",
+        "Updates may differ and still make the same model. The cosine of two runs' shifts away from the base says whether they"
+        " move the hidden states the same way; [[cka]] compares the states themselves, in which the base has the most part.",
         table="cka",
         chart="similarity",
         caption="bands: 95 % over sequences",
         select="estimator",
         titles=ESTIMATORS,
+        first="shift_cosine",
         by_layer=True,
     ),
 )

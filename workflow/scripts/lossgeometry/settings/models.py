@@ -101,6 +101,14 @@ class Model(Block):
         return self
 
 
+class Checkpoints(Block):
+    """An update supplied by the user with what it was on its way."""
+
+    checkpoints: str
+    """Folder of a training run that holds folders `checkpoint-<step>`, each a PEFT adapter or a full fine-tune: the last is the
+    update, and the others are its snapshots `external.<name>.t<step>`."""
+
+
 class Problems(Block):
     """Where a set of problems comes from."""
 

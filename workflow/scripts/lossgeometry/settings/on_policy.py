@@ -27,5 +27,11 @@ class OnPolicy(Block):
     engine: Literal["transformers", "vllm"] = "transformers"
     """What samples: `transformers` in this process (CPU default), or `vllm`, which reads the adapter unmerged at every
     step."""
+    mismatch: Literal["ppo", "truncated", "none"] = "ppo"
+    """What is done where the sampler computes other probabilities than the trainer (vLLM): `ppo` takes the clipped ratio to the
+    sampler's; `truncated` takes it to the trainer's own and weights each token by trainer over sampler; `none` does nothing.
+    What the two are apart is logged in any case."""
+    mismatch_bound: float = Field(2.0, gt=1)
+    """Largest factor, up or down, by which trainer over sampler counts: one token far off would outweigh all others."""
     gpu_memory_utilization: float = Field(0.4, gt=0, le=1)
     """Share of the device memory that vLLM may take beside the trainer."""

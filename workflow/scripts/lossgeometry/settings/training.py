@@ -55,6 +55,10 @@ class Training(Block):
     """Steps between checkpoints, from which a killed job resumes."""
     threads: int = Field(1, ge=1)
     """Cores of one training job."""
+    snapshots: tuple[int, ...] | Literal["log"] = Field((), json_schema_extra={"neutral": ()})  # type: ignore[dict-item]
+    """Steps after which every run's adapter is also kept, as the run `<run>.t<step>`: all before the last step of every method.
+    `log` takes 1, 2, 4, 8 and so on. `tables/trajectories.csv` follows all of them; any other stage takes those that it names.
+    A step that is added trains again; one that is removed does not."""
 
     @property
     def speed_keys(self) -> tuple[str, ...]:
@@ -63,8 +67,9 @@ class Training(Block):
         In float32 results are compared byte for byte, and there fewer are among them.
         """
         if self.precision == "float32":
-            return ("processes", "checkpoint_every")
-        return ("micro_batch_size", "tokens_per_micro_batch", "gradient_checkpointing", "processes", "checkpoint_every")
+            return ("processes", "checkpoint_every", "snapshots")
+        rounding = ("micro_batch_size", "tokens_per_micro_batch", "gradient_checkpointing")
+        return (*rounding, "processes", "checkpoint_every", "snapshots")
 
 
 class Seeds(Block):
@@ -91,6 +96,9 @@ class Method(Block):
     """Seeds of this method beside those, such as `{init: 42, order: 123}` for the same start with the data in another order."""
     steps: int = Field(0, ge=0)
     """Optimiser steps of this method; 0 takes `training.steps`."""
+    schedule_steps: int = Field(0, ge=0, json_schema_extra={"neutral": 0})
+    """Length of this method's schedule; 0 takes `training.schedule_steps`. A method that stops earlier on the same schedule ends at
+    a higher rate: `learning_rate_sum` in runs.csv tells how far its steps could lead in all."""
     verdicts: Literal["graded", "shuffled"] = "graded"
     """`shuffled` makes a control: the rewards are permuted among the rollouts of each prompt (by the seed of the order), so
     that groups, pairs and advantages are as many and as large, and only which rollout is right is lost. What its update

@@ -54,6 +54,8 @@ def train(
     inputs = [student, initialisation, prompts, *([rollouts] if rollouts else [])]
     origin = provenance(task.told(), code, inputs, PACKAGES)
     method = method_module(task.method)
+    # A checkpoint of a run without these snapshots may be past some of them.
+    kept = {"snapshots": list(training.snapshots)} if training.snapshots else {}
     job = TrainingJob(
         run=task.run,
         learning_rate=task.learning_rate,
@@ -66,7 +68,7 @@ def train(
         rollouts=rollouts,
         output=output,
         checkpoints=checkpoint_root(results, "train", task.run),
-        digest=digest_of(origin),
+        digest=digest_of({**origin, **kept}),
         rank=int(os.environ.get("RANK", "0")),
         reward=task.reward.model_dump(),
         verdicts=task.verdicts,

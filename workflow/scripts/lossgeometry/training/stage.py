@@ -28,7 +28,9 @@ def _on_gpu(config: "Config") -> bool:
 
 def _shrink(block: dict[str, Any]) -> dict[str, Any]:
     batch = SMOKE_PROMPTS * block["processes"]
+    snapshots = block["snapshots"]
     return cut(block, steps=SMOKE_STEPS) | {
+        "snapshots": snapshots if snapshots == "log" else tuple(step for step in snapshots if step < SMOKE_STEPS),
         "schedule_steps": 0 if not block["schedule_steps"] else SMOKE_STEPS + 2,
         "batch_size": batch,
         "micro_batch_size": math.gcd(block["micro_batch_size"], batch),
@@ -43,7 +45,8 @@ def _costs(config: "Config", work: Work) -> Sequence[Cost]:
     factors = 4.0 * lora_parameters(work.shape, config.lora)
     hours = sum(_hours(config, run, work) for run in runs)
     # Two checkpoints of factors and both moments stand beside the adapter while a run lasts; take one run at a time.
-    return [Cost("training", len(runs), hours, len(runs) * factors + 2 * 3 * factors)]
+    kept = len(runs) * (1 + len(config.snapshot_steps)) * factors
+    return [Cost("training", len(runs), hours, kept + 2 * 3 * factors)]
 
 
 def _hours(config: "Config", run: "Run", work: Work) -> float:
@@ -76,7 +79,8 @@ RUNS = Table(
         Column("seed", "seed of initialisation and data order; `<init>-o<order>` where they differ"),
         Column(
             "origin",
-            "`trained` here, `given` by the user, `untrained` (an initialisation as it was drawn), or `derived` from another",
+            "`trained` here, `given` by the user, `untrained` (an initialisation as it was drawn), `derived` from another, or a"
+            " `snapshot` of one",
         ),
         Column(
             "control", "`shuffled verdicts`, `untrained` or `random directions`; empty for a run that is no control"
@@ -84,6 +88,7 @@ RUNS = Table(
         Column("steps", "optimiser steps taken"),
         Column("tokens", "tokens trained on, counted each time they are seen", "tokens"),
         Column("epochs", "passes over the rows that the method takes from the rollouts"),
+        Column("learning_rate_sum", "sum of the learning rates of all steps: how far they could lead"),
         Column("loss_first", "loss at the first step; each method has a loss of its own"),
         Column("loss_last", "mean loss over the last 10 steps"),
         Column("rows_left_out", "rows of the rollouts that the method could not use"),

@@ -1,5 +1,6 @@
 """Training that survives being killed: checkpoints that are complete or absent, and a stop at the next safe point."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,9 +15,12 @@ from transformers.trainer_callback import PrinterCallback
 from lossgeometry.errors import InputError
 from lossgeometry.files.resuming import CheckpointFolder
 from lossgeometry.files.stopping import Stopped, StopSignals
+from lossgeometry.training.snapshots import KeepSnapshots, publish_snapshots
 from lossgeometry.training.training_job import TrainingJob
 
 PROGRESS_EVERY = 20
+CHECKPOINT_SECONDS = 600.0
+"""Longest time between checkpoints, whatever `training.checkpoint_every` is in steps."""
 
 # What it is mixed in before has no types: to a type checker, anything.
 Mixed: Any = object
@@ -27,6 +31,10 @@ class ResumableTrainer(Mixed):
 
     checkpoint_folder: CheckpointFolder | None
     """None in all processes but the first, which alone saves."""
+    stop: StopSignals
+    run: str
+    saved_at: float = 0.0
+    """When the last checkpoint was saved, or the training started; seconds of `time.monotonic`."""
     schedule_steps: int
     clock: float | None = None
     """When the last step was logged; None where steps are not timed."""
@@ -49,6 +57,37 @@ class ResumableTrainer(Mixed):
             logs["seconds"], self.clock = now - self.clock, now
         super().log(logs, start_time)
 
+    def _get_grad_norm(self, model, grad_norm=None):
+        """Stop before a step on a loss or a gradient that is not finite: a diverged adapter is not a result.
+
+        Raises
+        ------
+        InputError
+            With the step, the cause, and the cure.
+        """
+        norm = super()._get_grad_norm(model, grad_norm)
+        loss = float(self._tr_loss)
+        if not (math.isfinite(norm) and math.isfinite(loss)):
+            broken = _not_finite(model, lambda parameter: parameter.grad)
+            cause = (
+                f"its loss is {loss}"
+                if not math.isfinite(loss)
+                else f"its gradient is {float(norm)}, first in {broken}"
+            )
+            raise InputError(
+                f"{self.run} cannot take step {self.state.global_step + 1}: {cause}; lower its learning rate, or look at"
+                " the last lines of its log"
+            )
+        return norm
+
+    def stop_if_asked(self) -> None:
+        """Leave in the middle of a step that has only sampled so far, once a signal came; what it began from is saved."""
+        if self.stop.requested is None:
+            return
+        if self.state.global_step and self.checkpoint_folder is not None:
+            self._save_checkpoint(self.model, None)
+        self.stop.leave(f"step {self.state.global_step} of {self.state.max_steps}")
+
     def store_flos(self) -> None:
         """Count none: processes would have to exchange their counts in the middle of a save, which is the first one's alone."""
 
@@ -64,6 +103,12 @@ class ResumableTrainer(Mixed):
         """Let transformers write its checkpoint into a folder that becomes visible only when complete."""
         if self.checkpoint_folder is None:
             return
+        broken = _not_finite(self.model, lambda parameter: parameter)
+        if broken:
+            raise InputError(
+                f"{self.run} is no longer finite after step {self.state.global_step}, first in {broken}; lower its"
+                " learning rate (that checkpoint was dropped)"
+            )
         save, output_dir = super()._save_checkpoint, self.args.output_dir
 
         def write(folder: Path) -> None:
@@ -74,13 +119,23 @@ class ResumableTrainer(Mixed):
             self.checkpoint_folder.save(self.state.global_step, write)
         finally:
             self.args.output_dir = output_dir
+        self.saved_at = time.monotonic()
+
+
+def _not_finite(model: torch.nn.Module, tensor_of: Callable[[torch.nn.Parameter], torch.Tensor | None]) -> str:
+    """Return the name of the first trained parameter of which a tensor holds NaN or infinity; empty for none."""
+    for name, parameter in model.named_parameters():
+        tensor = tensor_of(parameter) if parameter.requires_grad else None
+        if tensor is not None and not torch.isfinite(tensor).all():
+            return name.removeprefix("module.").removeprefix("base_model.model.").replace(".default.weight", "")
+    return ""
 
 
 class StopAndReport(TrainerCallback):
-    """Print a line now and then, and save and stop when a signal came."""
+    """Print a line now and then, save after a while, and save and stop when a signal came."""
 
-    def __init__(self, stop: StopSignals, safe_every: int, agree: Callable[[bool], bool]):
-        self.stop, self.safe_every, self.agree = stop, safe_every, agree
+    def __init__(self, trainer: ResumableTrainer, agree: Callable[[bool], bool]):
+        self.trainer, self.agree = trainer, agree
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:
         """Print the loss of every PROGRESS_EVERY-th step."""
@@ -89,21 +144,19 @@ class StopAndReport(TrainerCallback):
             print(f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}")
 
     def on_step_end(self, args, state, control, **kwargs) -> None:
-        """Ask for a checkpoint and the end of training once a signal came, at the next safe step."""
-        safe = state.global_step < state.max_steps and state.global_step % self.safe_every == 0
-        if safe and self.agree(self.stop.requested is not None):
+        """Ask for a checkpoint when the last is old, and for one and the end of training once a signal came, at a safe step."""
+        trainer = self.trainer
+        if state.global_step >= state.max_steps or state.global_step % trainer.safe_every:
+            return
+        if time.monotonic() - trainer.saved_at > CHECKPOINT_SECONDS:
+            control.should_save = True
+        if self.agree(trainer.stop.requested is not None):
             control.should_save = True
             control.should_training_stop = True
 
 
 def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[str, float]]:
-    """Train from the latest sound checkpoint, or from the start, to the last step; return the log of every step.
-
-    Raises
-    ------
-    InputError
-        If the loss became undefined: a diverged adapter is not a result.
-    """
+    """Train from the latest sound checkpoint, or from the start, to the last step; return the log of every step."""
 
     def agree(asked: bool) -> bool:
         """Return whether any process was asked to stop: all must stop after the same step."""
@@ -112,21 +165,23 @@ def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[st
 
     with ExitStack() as stack:
         folder = None if job.rank else stack.enter_context(CheckpointFolder(job.checkpoints, job.digest))
-        stop = stack.enter_context(StopSignals())
-        trainer.checkpoint_folder, trainer.schedule_steps = folder, job.schedule_steps
+        trainer.stop = stack.enter_context(StopSignals())
+        trainer.checkpoint_folder, trainer.schedule_steps, trainer.run = folder, job.schedule_steps, job.run
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(StopAndReport(stop, trainer.safe_every, agree))
+        trainer.add_callback(StopAndReport(trainer, agree))
+        if folder:
+            trainer.add_callback(KeepSnapshots(job, folder.path))
         checkpoint = folder.latest() if folder else None
         path = [str(checkpoint.path / f"checkpoint-{checkpoint.step}") if checkpoint else None]
         broadcast_object_list(path)
         if job.training.precision == "bfloat16":
             trainer.clock = time.perf_counter()
+        trainer.saved_at = time.monotonic()
         trainer.train(resume_from_checkpoint=path[0])
         if trainer.state.global_step < job.training.steps:
             if job.rank:
                 raise Stopped
-            stop.leave(f"step {trainer.state.global_step} of {job.training.steps}")
-    log = [entry for entry in trainer.state.log_history if "loss" in entry]
-    if any(entry["loss"] != entry["loss"] for entry in log):
-        raise InputError(f"the loss of {job.run} became undefined (NaN); lower its learning rate")
-    return log
+            trainer.stop.leave(f"step {trainer.state.global_step} of {job.training.steps}")
+        if folder:
+            publish_snapshots(job, folder.path)
+    return [entry for entry in trainer.state.log_history if "loss" in entry]

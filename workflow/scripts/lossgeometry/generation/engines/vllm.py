@@ -49,11 +49,10 @@ class VllmEngine:
         on_gpu = torch.cuda.is_available()
         self.tokens = Tokenization(model, prompt_suffix)
         self.batch_size = engine.batch_size
-        if adapter is not None and has_patterns(adapter):
-            # vLLM reads one rank and one alpha, and would serve another adapter than the one that is measured.
-            self.rewritten = tempfile.TemporaryDirectory()
-            adapter = write_uniform(adapter, Path(self.rewritten.name))
-        self.adapter = None if adapter is None else LoRARequest("adapter", 1, str(adapter.resolve()))
+        self.adapter: LoRARequest | None = None
+        self.attached = 0
+        if adapter is not None:
+            adapter = self.attach(adapter)
         self.llm = LLM(
             model=str(model),
             # Left alone, vLLM would round a float32 model to bfloat16.
@@ -75,21 +74,48 @@ class VllmEngine:
         )
         self.tokens.context = self.llm.llm_engine.model_config.max_model_len
 
+    def attach(self, adapter: Path) -> Path:
+        """Apply another adapter from the next call on, and return the folder that it is read from at that call."""
+        if has_patterns(adapter):
+            # vLLM reads one rank and one alpha, and would serve another adapter than the one that is measured.
+            self.rewritten = tempfile.TemporaryDirectory()
+            adapter = write_uniform(adapter, Path(self.rewritten.name))
+        self.attached += 1  # vLLM keeps adapters by their number
+        self.adapter = LoRARequest(f"adapter-{self.attached}", self.attached, str(adapter.resolve()))
+        return adapter
+
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[list[Completion]]:
         """Yield batches of completions in the order of the requests; see `generation.Engine`."""
         self.tokens.check(requests, sampling.max_new_tokens)
         for start in range(0, len(requests), self.batch_size):
             batch = requests[start : start + self.batch_size]
-            outputs = self.llm.generate(
-                [TokensPrompt(prompt_token_ids=prompt) for prompt in self.tokens.prompts(batch)],
-                [self._parameters(request, sampling) for request in batch],
-                lora_request=self.adapter,
-                use_tqdm=False,
-            )
+            outputs = self._outputs(batch, self.tokens.prompts(batch), sampling, None)
             yield [self._completion(request, output) for request, output in zip(batch, outputs, strict=True)]
 
-    def _parameters(self, request: Request, sampling: Sampling) -> SamplingParams:
-        """Return the decoding of one request. Nothing is taken from the model's own generation settings."""
+    def sample(
+        self, requests: Sequence[Request], prompts: Sequence[list[int]], sampling: Sampling
+    ) -> Iterator[tuple[list[int], list[float]]]:
+        """Yield token ids and the log-probabilities that they were sampled at, of all requests at once; `prompts` are token ids."""
+        for output in self._outputs(requests, prompts, sampling, 0):
+            (completion,) = output.outputs
+            ids = list(completion.token_ids)
+            yield ids, [entry[token].logprob for token, entry in zip(ids, completion.logprobs, strict=True)]
+
+    def _outputs(
+        self, requests: Sequence[Request], prompts: Sequence[list[int]], sampling: Sampling, logprobs: int | None
+    ) -> list[RequestOutput]:
+        return self.llm.generate(
+            [TokensPrompt(prompt_token_ids=prompt) for prompt in prompts],
+            [self._parameters(request, sampling, logprobs) for request in requests],
+            lora_request=self.adapter,
+            use_tqdm=False,
+        )
+
+    def _parameters(self, request: Request, sampling: Sampling, logprobs: int | None) -> SamplingParams:
+        """Return the decoding of one request; `logprobs` 0 asks for those of the sampled tokens alone.
+
+        Nothing is taken from the model's own generation settings.
+        """
         return SamplingParams(
             temperature=sampling.temperature if request.decoding == SAMPLED else 0.0,
             top_p=sampling.top_p,
@@ -98,6 +124,7 @@ class VllmEngine:
             max_tokens=sampling.max_new_tokens,
             stop_token_ids=self.tokens.end_ids,
             detokenize=False,
+            logprobs=logprobs,
         )
 
     def _completion(self, request: Request, output: RequestOutput) -> Completion:

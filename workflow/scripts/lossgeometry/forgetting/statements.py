@@ -1,0 +1,63 @@
+"""What was forgotten, and what of an update foretells it."""
+
+import pandas as pd
+
+from lossgeometry.findings.finding import PROBLEMS, Finding, Frames, between, decimal, points, view
+from lossgeometry.findings.names import Names
+from lossgeometry.forgetting.stage import OUTCOMES, PREDICTORS
+
+
+def statements(frames: Frames, names: Names) -> list[Finding]:
+    """Return the findings of `forgetting` and `forgetting_law`."""
+    if "forgetting" not in frames:
+        return []
+    found = _most(frames["forgetting"].dropna(subset="accuracy_change"), names)
+    if "forgetting_law" in frames:
+        law = frames["forgetting_law"].dropna(subset="r2_unseen")
+        found += [_best(rows.iloc[0]) for _, rows in law.groupby("outcome", sort=False)]
+    return found
+
+
+def _most(rows: pd.DataFrame, names: Names) -> list[Finding]:
+    rows = rows[[names.compared(run) is not None for run in rows.run]]
+    if rows.empty:
+        return []
+    worst = rows.loc[rows.accuracy_change.idxmin()]
+    worse = int((rows.accuracy_high < 0).sum())
+    return [
+        Finding(
+            id="forgetting",
+            question="What was forgotten?",
+            statement=f"In a skill that no rollout is about ({worst.benchmark}, {worst.decoding}), the interval of {worse} of"
+            f" {len(rows)} runs lies below the base's accuracy. Furthest below is {names(worst.run)},"
+            f" {points(worst.accuracy_change)} points ({between(worst.accuracy_low, worst.accuracy_high, points)}).",
+            value=worst.accuracy_change,
+            low=worst.accuracy_low,
+            high=worst.accuracy_high,
+            interval=PROBLEMS,
+            unit="share of problems",
+            verdict=f"{worse} of {len(rows)} below the base",
+            not_shown="skills that were not asked about",
+            section="forgetting",
+            rank=10,
+        )
+    ]
+
+
+def _best(row: pd.Series) -> Finding:
+    outcome = f"{OUTCOMES[row.outcome][0].lower()}{OUTCOMES[row.outcome][1:]}"
+    over = f"over {row.runs:.0f} runs of {row.methods:.0f} methods"
+    by = f"the {PREDICTORS[row.predictor]} foretells it best of all properties, with R² {decimal(row.r2_unseen, 2)}"
+    worse = " and so no better than their mean would" if row.r2_unseen <= 0 else ""
+    return Finding(
+        id=f"forgetting.{row.outcome}",
+        question=f"What foretells the {outcome}?",
+        statement=f"Of the {outcome}, {by} on methods left out{worse}, {over}.",
+        value=row.r2_unseen,
+        unit="R² of unseen methods",
+        chance="0: no better than the mean of the other methods",
+        verdict="none is better than the mean" if row.r2_unseen <= 0 else "better than the mean",
+        not_shown="a cause: the best of several properties was taken, and properties go together",
+        section="forgetting",
+        view=view(predictor=row.predictor),
+    )
