@@ -37,6 +37,11 @@ def check_consistency(config: "Config") -> None:
     for label, method in config.methods.items():
         check_method(label, method, config.training, config.rollouts)
     check_names("edits", config.edits)
+    for name, edit in config.edits.items():
+        if edit.to_kl and not (config.behaviour.problems and config.evaluation.benchmarks):
+            raise ValueError(
+                f"edits.{name}.to_kl: the divergence is that of the stage behaviour; set behaviour.problems"
+            )
     check_adapters(config.adapters)
     if config.rollouts.file and config.prompts is not None:
         raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
@@ -140,8 +145,12 @@ def check_ids(ids: Sequence[str]) -> None:
             raise ValueError(f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate")
 
 
-def check_audit(audit: Audit, runs: Sequence[Run]) -> None:
-    """Raise ValueError unless gradients can be taken at every point."""
+def check_audit(audit: Audit, runs: Sequence[Run], training: Training) -> None:
+    """Raise ValueError unless gradients can be taken at every point, and are those of the losses that are trained."""
+    if audit.points and training.mean_over != "tokens":
+        raise ValueError(
+            "training.mean_over: the audit knows the mean over tokens alone; set it to tokens, or audit.points to []"
+        )
     known = {run.id: run for run in runs}
     for point in audit.points:
         if point not in (INITIALISATION, *known):

@@ -225,7 +225,7 @@ class Config(Block):
                 raise ValueError(f"{key}comparisons: {error}") from None
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
                 check_function_space(self, key, stages[key])
-        check_audit(self.audit, runs)
+        check_audit(self.audit, runs, self.training)
         self._check_forgetting()
 
     def _check_forgetting(self) -> None:

@@ -17,6 +17,10 @@ def _swept(config: "Config") -> bool:
     return len(set(labels)) < len(labels)
 
 
+def _overlaps(config: "Config") -> bool:
+    return bool(config.geometry.relation_to_base and config.pairs)
+
+
 def _relations(config: "Config") -> bool:
     return config.geometry.relation_to_base
 
@@ -236,5 +240,20 @@ TABLES = (
             NOTE,
         ),
         _relations,
+    ),
+    Table(
+        "changed_entries",
+        "Whether two updates change the same entries of the base, by the rule of a thousandth of the entry",
+        (
+            *RUN_PAIR,
+            Column("at_norm", "`own`: as they are; `equal`: every module at a thousandth of the norm of its weight"),
+            Column("overlap", "entries that both change over those that either changes"),
+            Column(
+                "null_mean", "the same with the second update's singular values in random directions, mean of the draws"
+            ),
+            Column("null_sd", "its standard deviation"),
+            Column("note", "why it is undefined"),
+        ),
+        _overlaps,
     ),
 )

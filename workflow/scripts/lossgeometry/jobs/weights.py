@@ -78,6 +78,11 @@ def derived(config: Config, run_id: str) -> Told:
     return {"edit": edit.told(), "names": list(edit.sources), "sources": list(run.sources)}
 
 
+def scaled_to_kl(config: Config) -> list[str]:
+    """Return the run ids of the edits that are scaled to a divergence, for which the model runs."""
+    return [f"edit.{name}" for name, edit in config.edits.items() if edit.to_kl]
+
+
 def edits(config: Config) -> Told:
     """Return what the tables of the edits depend on beside their files."""
     return {
