@@ -15,6 +15,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/deltas.smk"
 include: "workflow/rules/pairs.smk"
+include: "workflow/rules/trajectories.smk"
 include: "workflow/rules/connectivity.smk"
 include: "workflow/rules/representations.smk"
 include: "workflow/rules/evaluate.smk"
@@ -37,6 +38,14 @@ rule all:
 rule models:
     input:
         model_manifests(),
+
+
+# What training starts from, all but the rollouts: `make rehearse` needs it.
+rule prepared:
+    input:
+        model_manifests(),
+        results("prompts/train.jsonl"),
+        [initialisation(run, "adapter_model.safetensors") for run in TRAINED],
 
 
 rule rollouts:

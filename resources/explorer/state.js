@@ -1,5 +1,12 @@
 // What the controls say, kept in the address so that a view can be linked to.
-const bundle = JSON.parse(document.getElementById("bundle").textContent);
+const bundle = await readBundle(document.getElementById("bundle").textContent);
+
+// Everything that the page shows lies in it as compressed JSON.
+async function readBundle(text) {
+  if (text.startsWith("{")) return JSON.parse(text);
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
 const ARMS = [["default", "default runs"], ["seed", "other seeds and orders"], ["learning_rate", "other learning rates"], ["snapshot", "snapshots"],
   ["control", "controls"], ["edit", "edits"]]
   .filter(([arm]) => bundle.runs.some((run) => run.arm === arm));

@@ -133,7 +133,7 @@ function buildAngles() {
 function buildSizes() {
   const charts = [["norm", () => "norm"], ["rank", () => state.rank]].map(([key, metric]) => new Plot({
     spec: key, key: `sizes-${key}`,
-    title: () => [key === "norm" ? term("norm", bundle.run_metrics.norm) : term("effective_rank", bundle.run_metrics[metric()]), soft(`, ${state.at ? `layer ${state.layer}` : "whole model"}`)],
+    title: () => [key === "norm" ? term("norm", bundle.run_metrics.norm) : term("effective_rank", bundle.run_metrics[metric()]), soft(`, ${state.at ? `layer ${state.layer}` : "whole model"} — one dot a run: ● at its method's learning rate, ◆ at another, ■ control or edit; lines span seeds`)],
   }));
   const ranks = Object.entries(bundle.run_metrics).filter(([key]) => key !== "norm" && table("run_metrics").some((row) => row.metric === key));
   section("sizes", "Size and rank of the move", ["How far each run went, and over how many directions.", trained ? " Equal steps and learning rates do not mean equal moves." : ""],

@@ -11,7 +11,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const PATIENCE = 180000;
 
 async function inspect(browser, { page: file, width, theme: colorScheme, fragment: hash, use }) {
-  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, reducedMotion: "reduce" });
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const found = { requests: [], messages: [], steps: {} };
@@ -82,7 +82,8 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
   await step("method", () => press("details.filters fieldset:first-of-type label:nth-of-type(2) input", "Space"));
   await press("details.filters summary", "Enter");
   for (const key of ["map", "depth", "basis", "side", "rank", "loss", "estimator", "decoding", "quantity"]) {
-    if ((await page.locator(`#select-${key} option`).count()) > 1) await step(key, () => press(`#select-${key}`, "ArrowDown"));
+    const last = await page.evaluate((id) => { const node = document.getElementById(id); return node && node.selectedIndex === node.options.length - 1; }, `select-${key}`);
+    if ((await page.locator(`#select-${key} option`).count()) > 1) await step(key, () => press(`#select-${key}`, last ? "ArrowUp" : "ArrowDown"));
   }
   await step("theme", () => page.locator("#theme").selectOption(colorScheme === "dark" ? "light" : "dark"));
   found.theme = await page.evaluate(() => document.documentElement.dataset.theme);
@@ -106,6 +107,62 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
     await page.evaluate(() => { document.querySelector("#layers details.numbers").open = true; });
     const [saved] = await Promise.all([page.waitForEvent("download"), page.locator("#layers .tools button", { hasText: "CSV" }).click()]);
     found.csv = readFileSync(await saved.path(), "utf8");
+  }
+
+  // Each takeaway's button leads to what it is about: section, sentence and pair in focus.
+  found.takeaways = [];
+  for (const item of await page.locator(".takeaways li").all()) {
+    await item.locator("button").focus();
+    await page.keyboard.press("Enter");
+    await settle();
+    found.takeaways.push({ id: await item.getAttribute("data-finding"), statement: await item.locator("p").first().textContent(), ...await page.evaluate(() => {
+      const section = document.activeElement.closest("section");
+      const box = section?.getBoundingClientRect();
+      return { section: section?.id, inView: Boolean(box) && box.top > -2 && box.top < innerHeight / 2, said: [...section?.querySelectorAll(".finding") ?? []].map((node) => node.textContent), address: location.hash };
+    }) });
+  }
+
+  // A cell of the map that is clicked, or tapped, is the pair in focus everywhere.
+  if (await page.locator("#map").count()) {
+    await page.evaluate(() => document.querySelector("#map").scrollIntoView());
+    await page.locator("[data-chart=map] svg .mark-rect path").nth(3).click({ position: { x: 4, y: 4 } });
+    await settle();
+    found.focus = await page.evaluate(() => [document.querySelector("a.focus").textContent.trim(), document.querySelector("[data-chart=where] figcaption strong").textContent]);
+  }
+
+  // A figure as a file, and how to cite.
+  if (await page.locator("#map .tools").count()) {
+    const [drawn] = await Promise.all([page.waitForEvent("download"), page.locator("#map .tools button", { hasText: "SVG" }).click()]);
+    found.svg = readFileSync(await drawn.path(), "utf8").slice(0, 400);
+    found.cite = await page.locator(".cite").textContent();
+  }
+
+  // On paper: every term, caption and finding stays; what only works on a screen goes.
+  await page.emulateMedia({ media: "print" });
+  found.print = await page.evaluate(() => {
+    const seen = (selector) => [...document.querySelectorAll(selector)].filter((node) => node.closest("details:not([open])") === null).map((node) => node.getClientRects().length > 0);
+    return { kept: [...seen("main button.term"), ...seen("figcaption"), ...seen(".finding"), ...seen(".glossary dd")], gone: [...seen("#bar"), ...seen(".tools button"), ...seen(".takeaways button")] };
+  });
+  await page.emulateMedia({ media: "screen" });
+
+  // A second experiment is set beside this one; what is none is refused in a sentence.
+  if (await page.locator("#other").count()) {
+    const held = await page.evaluate(() => document.querySelector(".takeaways li").dataset.finding);
+    const finding = { id: held, value: 0.5, low: 0.25, high: 0.75, unit: "cosine", verdict: "<b>theirs</b>" };
+    const give = async (text) => {
+      await page.locator("#other").setInputFiles({ name: "explorer.json", mimeType: "application/json", buffer: Buffer.from(text) });
+      await settle();
+      return page.locator("#beside").innerText();
+    };
+    found.beside = [await give("not json"), await give(JSON.stringify({ experiment: "another", findings: [finding] }))];
+  }
+
+  // One problem side by side, by what a run changed.
+  if (await page.locator("#select-flip").count()) {
+    await page.locator("#select-flip").selectOption("gained");
+    await settle();
+    found.gained = await page.$$eval("#texts .sample", (nodes) => nodes.map((node) => [...node.querySelectorAll("h4 span")].map((mark) => mark.className)));
+    await page.locator("#select-flip").selectOption("");
   }
 
   // Every text that the models wrote, on the page at once.

@@ -14,7 +14,8 @@ import pytest
 from explorer_results import HOSTILE, write_results
 
 from lossgeometry.explorer.bundle import gather
-from lossgeometry.explorer.page import VERSION, write_page
+from lossgeometry.explorer.metrics import METRICS
+from lossgeometry.explorer.page import VERSION, held_bundle, write_page
 
 HERE = Path(__file__).parent
 
@@ -58,6 +59,12 @@ def tools() -> Path:
     subprocess.run(command, cwd=folder, check=True, timeout=300)
     shutil.copy(HERE / "inspect_page.mjs", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def findings(pages) -> list[dict]:
+    """The findings of the page `paper`."""
+    return held_bundle(pages["paper"].read_text(encoding="utf-8"))["findings"]
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +156,8 @@ def test_hostile_model_output_is_text(inspect):
 def test_the_csv_is_what_is_shown(inspect):
     text = inspect("paper")["csv"]
     head = [line for line in text.splitlines() if line.startswith("# ")]
-    assert {"# experiment: made-up", "# metric: cosine", f"# version: {VERSION}"} <= set(head)
+    assert {"# experiment: made-up", f"# version: {VERSION}"} <= set(head)
+    assert any(line.removeprefix("# metric: ") in METRICS for line in head)
     rows = list(csv.DictReader(io.StringIO("\n".join(line for line in text.splitlines() if not line.startswith("# ")))))
     shown = [row for row in rows if row["chart"] == "layers"]
     assert {row["layer"] for row in shown} == {"0", "1", "2", "3"}
@@ -165,6 +173,48 @@ def test_the_brief_says_how_similar_and_what_it_cost(inspect):
 
 def test_the_page_adapts_to_what_ran(inspect):
     weights = {"pair", "map", "where", "layers", "outputs", "angles", "sizes"}
-    assert set(inspect("own")["sections"]) == {"takeaways", "reading", *weights, "definitions", "methods"}
+    assert set(inspect("own")["sections"]) == {"takeaways", "reading", *weights, "beside", "definitions", "methods"}
     assert "accuracy" not in inspect("two")["sections"] and "training" in inspect("two")["sections"]
     assert "map" not in inspect("one")["sections"] and "accuracy" in inspect("one")["sections"]
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_every_takeaway_leads_to_the_section_that_shows_it(inspect, findings, width):
+    """By the keyboard alone: the sentence is that of findings.json, said again beside what it is about."""
+    shown = inspect("paper", width)["takeaways"]
+    by_id = {finding["id"]: finding for finding in findings}
+    assert len(shown) == min(8, sum(finding["rank"] > 0 for finding in findings)) >= 4
+    for one in shown:
+        finding = by_id[one["id"]]
+        assert one["statement"] == finding["statement"] and one["statement"] in one["said"]
+        assert (
+            one["section"] == finding["section"] and one["inView"] and f"section={finding['section']}" in one["address"]
+        )
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_clicked_cell_is_in_focus_everywhere(inspect, width):
+    bar, chart = inspect("paper", width)["focus"]
+    assert bar == chart and " – " in bar
+
+
+def test_a_figure_is_saved_and_the_citation_names_the_version(inspect):
+    found = inspect("paper")
+    assert found["svg"].startswith("<svg") and VERSION in found["cite"] and "2606.23740" in found["cite"]
+
+
+def test_answers_stand_side_by_side_by_what_a_run_changed(inspect):
+    gained = inspect("paper")["gained"]
+    assert gained and all(marks == ["wrong", "right"] for marks in gained)
+
+
+def test_a_second_experiment_stands_beside_this_one(inspect):
+    refused, shown = inspect("paper")["beside"]
+    assert "no explorer.json" in refused and "1 findings are in both" in shown
+    assert "0.5 (0.25 to 0.75) cosine <b>theirs</b>" in shown and "another" in shown
+
+
+def test_print_keeps_every_term_and_caption(inspect):
+    printed = inspect("paper")["print"]
+    assert len(printed["kept"]) > 40 and all(printed["kept"])
+    assert printed["gone"] and not any(printed["gone"])

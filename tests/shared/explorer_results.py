@@ -273,6 +273,8 @@ def _evaluation(folder: Path, runs, pairs, rng, found):
         lines = [
             {"problem_id": "h0", "completion": HOSTILE, "verdict": "wrong", "n_tokens": 9, "extracted": HOSTILE},
             {"problem_id": "h1", "completion": "\\boxed{3}", "verdict": "correct", "n_tokens": 9, "extracted": "3"},
+            {"problem_id": "h2", "completion": "\\boxed{4}", "n_tokens": 9, "extracted": "4"}
+            | {"verdict": "wrong" if run == "base" else "correct"},
         ]
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         answers.append(path)

@@ -1,6 +1,7 @@
 """A measurement that nobody foresaw: a table, a section, a chart and a figure from its own files and five lines elsewhere."""
 
 import difflib
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 from workflow_copy import REPOSITORY, copy_sources, small_config
+
+from lossgeometry.explorer.page import held_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -118,4 +121,4 @@ def test_everything_that_loops_over_stages_knows_it(workflow, tmp_path):
     assert "Most small entries has rft, 50.0%." in summary and "- rft.lr0.001.s42: 50.0%" in summary
     assert "small entries" in (tmp_path / "sparsity.svg").read_text(encoding="utf-8")
     page = (tmp_path / "explorer.html").read_text(encoding="utf-8")
-    assert "How many entries are small?" in page
+    assert "How many entries are small?" in json.dumps(held_bundle(page))

@@ -54,7 +54,7 @@ if PARTIAL:
 if workflow.is_main_process:
     try:
         CONFIG = load_config({key: value for key, value in config.items()})
-        require_folders(CONFIG.adapters)
+        require_folders(CONFIG.folders)
         sources.require_file(CONFIG.student)
     except ConfigError as error:
         refuse(error)
@@ -104,6 +104,8 @@ CPU = "../../envs/cpu.yaml"
 GPU = "../../envs/gpu.yaml"
 
 TRAINED = [run.id for run in CONFIG.trained]
+# Also the snapshots that no stage names.
+KNOWN = {snapshot.id: snapshot for kept in CONFIG.snapshots.values() for snapshot in kept} | CONFIG.runs
 
 
 wildcard_constraints:
@@ -177,9 +179,10 @@ def adapter_inputs(run):
     """
     if run == BASE:
         return []
-    if CONFIG.runs[run].origin == "untrained":
-        return list(map(str, update_files(results(f"initialisations/s{CONFIG.runs[run].init_seed}"))))
-    folder = CONFIG.runs[run].folder
+    known = KNOWN[run]
+    if known.origin == "untrained":
+        return list(map(str, update_files(results(f"initialisations/s{known.init_seed}"))))
+    folder = known.folder
     if folder and Path(folder).is_dir():
         return list(map(given, update_files(folder)))
     return list(map(str, update_files(results(f"adapters/{run}"))))

@@ -96,3 +96,9 @@ if FIGURES:
             "Drawing the figures"
         script:
             "../scripts/draw_figures.py"
+
+
+onsuccess:
+    # What a person reads next; a run of one target may have made neither.
+    for path in filter(os.path.isfile, (results("summary.md"), results("explorer.html"))):
+        print(path, file=sys.stderr)

@@ -1,5 +1,7 @@
 """One adapter per run, all from one initialisation per seed."""
 
+from lossgeometry.experiment.runs import snapshot_id
+
 
 rule initialise_adapter:
     input:
@@ -36,6 +38,11 @@ rule train_adapter:
         config=results("adapters/{run}/adapter_config.json"),
         training=results("adapters/{run}/training.csv"),
         provenance=results("adapters/{run}/run.json"),
+        snapshots=[
+            file
+            for step in CONFIG.snapshot_steps
+            for file in map(str, update_files(results(f"adapters/{snapshot_id('{run}', step)}")))
+        ],
     log:
         log_of("train_adapter/{run}"),
     benchmark:

@@ -1,7 +1,6 @@
 """Figures are the page before a control is turned: the same definition of rows, filled with the same state and tables."""
 
 import json
-import re
 import shutil
 import subprocess
 
@@ -12,7 +11,7 @@ from lossgeometry.charts.chart import compiled, filled
 from lossgeometry.charts.figures import figure_spec
 from lossgeometry.charts.parts import Frame
 from lossgeometry.explorer.bundle import gather
-from lossgeometry.explorer.page import charts_of, write_page
+from lossgeometry.explorer.page import charts_of, held_bundle, write_page
 from lossgeometry.explorer.view import chart_tables, signals
 from lossgeometry.stage import Figure
 
@@ -25,7 +24,7 @@ globalThis.matchMedia = () => ({ matches: false });
 const shown = `readHash(); applyTheme();
 const tables = Object.fromEntries(Object.keys(bundle.tables).map((name) => [name, table(name)]));
 console.log(JSON.stringify({ signals: signals(), tables: { ...tables, pairs: bundle.pairs, runs: bundle.runs } }));`;
-eval(code.join("\\n") + shown);
+eval(`(async () => {${code.join("\\n")}${shown}})()`);
 """
 SIZES = {
     "methods, seeds, rates": {"methods": 6, "seeds": 2, "rates": 1},
@@ -43,7 +42,7 @@ def shown(request, tmp_path_factory):
     bundle = gather(**write_results(folder / "results", **SIZES[request.param]))
     write_page(bundle, folder / "explorer.html")
     page = (folder / "explorer.html").read_text(encoding="utf-8")
-    held = re.search(r'<script type="application/json" id="bundle">(.*?)</script>', page, re.S)[1]
+    held = json.dumps(held_bundle(page))
     from lossgeometry.explorer.assets import ASSET_FOLDER
 
     code = [(ASSET_FOLDER / name).read_text(encoding="utf-8") for name in ("state.js", "data.js")]

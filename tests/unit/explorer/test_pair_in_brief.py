@@ -20,8 +20,9 @@ const [bundle_text, ...code] = JSON.parse(require("fs").readFileSync(0, "utf8"))
 globalThis.document = { getElementById: () => ({ textContent: bundle_text }), documentElement: { dataset: {} } };
 globalThis.location = { hash: "" };
 globalThis.matchMedia = () => ({ matches: false });
-eval(code.join("\\n") + `readHash(); applyTheme();
-console.log(JSON.stringify(Object.fromEntries([...pairs.values()].map((pair) => [pair.id, sentence(pair)]))));`);
+eval("(async () => {" + code.join("\\n") + `readHash(); applyTheme();
+console.log(JSON.stringify(Object.fromEntries([...pairs.values()].map((pair) => [pair.id, sentence(pair)]))));
+})()`);
 """
 
 

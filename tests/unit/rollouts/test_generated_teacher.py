@@ -2,13 +2,16 @@
 
 import random
 from itertools import islice
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from model_folders import problem_rows, save_model
 from pydantic import ValidationError
 
-from lossgeometry.errors import InputError
+from lossgeometry.errors import ConfigError, InputError
+from lossgeometry.experiment.loading import load_config
 from lossgeometry.files.jsonl import read_lines, write_atomic
 from lossgeometry.generation.requests import rollout_requests
 from lossgeometry.grading.grader import Answer, grade
@@ -119,3 +122,11 @@ def test_other_engines_know_nothing_of_shares():
     with pytest.raises(ValidationError, match="right is for solutions written here"):
         Engine(name="vllm", right=0.5)
     assert not {"right", "mixed"} & set(Engine().told())
+
+
+@pytest.mark.parametrize("prompts", [{"skill": "ordering"}, {"source": "file", "name": "problems.jsonl"}])
+def test_problems_that_the_teacher_cannot_solve_are_refused_before_anything_runs(prompts):
+    values = yaml.safe_load((Path(__file__).parents[3] / "config/small.yaml").read_text(encoding="utf-8"))
+    values["prompts"] = values["prompts"] | prompts
+    with pytest.raises(ConfigError, match="the generated teacher solves generated arithmetic only"):
+        load_config(values)

@@ -23,7 +23,7 @@ from lossgeometry.settings.tasks import Reward, TrainedAdapter
 from lossgeometry.settings.training import Training
 from lossgeometry.training import preference, token_loss, unpaired
 from lossgeometry.training.examples import read_rollouts
-from lossgeometry.training.order import training_order
+from lossgeometry.training.order import half_of, training_order
 from lossgeometry.training.run import train
 
 
@@ -93,6 +93,7 @@ def test_the_order_depends_on_its_seed_alone():
 # --- kills ---
 
 STEPS = 30
+SNAPSHOTS = [1, 7, 16]
 KILLED = {
     "rift": {},
     "dpo": {"pairs": "all_cross"},
@@ -147,7 +148,7 @@ def run_in_child(world, method, results):
     rollouts = world.rollouts if method_module(method).OFFLINE else None
     train(
         settings(method, STEPS),
-        {},
+        {"snapshots": SNAPSHOTS},
         {"code": "1"},
         world.student,
         world.initialisation,
@@ -188,6 +189,10 @@ def final_files(results, method):
     return {path.name: path.read_bytes() for path in sorted((results / "adapters" / method).iterdir())}
 
 
+def snapshots(results, method):
+    return {path.parent.name: path.read_bytes() for path in sorted((results / "adapters").glob("*.t*/*.safetensors"))}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", KILLED)
 def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, children, tmp_path, method):
@@ -202,6 +207,7 @@ def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, children, t
         child.join()
         assert child.exitcode == (-signal.SIGKILL if number == signal.SIGKILL else STOPPED_EXIT_CODE)
         assert not (killed / "adapters" / method / "adapter_model.safetensors").exists()
+        assert not snapshots(killed, method)
     last = start(children, world, method, killed)
     last.join()
     undisturbed.join()
@@ -209,10 +215,31 @@ def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, children, t
     files = final_files(killed, method)
     assert files == final_files(tmp_path / "undisturbed", method)
     assert sorted(files) == ["adapter_config.json", "adapter_model.safetensors", "run.json", "training.csv"]
+    kept = snapshots(killed, method)
+    assert kept == snapshots(tmp_path / "undisturbed", method) and list(kept) == [
+        f"{method}.t{step}" for step in (1, 16, 7)
+    ]
+    assert len({*kept.values(), files["adapter_model.safetensors"]}) == 4
+    assert not list((killed / ".checkpoints").rglob("t[0-9]*"))
     assert not list((killed / ".checkpoints").rglob("step-*"))
     curve = pd.read_csv(killed / "adapters" / method / "training.csv")
     assert curve.step.tolist() == list(range(1, STEPS + 1))
     assert curve.tokens.is_monotonic_increasing and curve.loss.notna().all()
+
+
+def test_a_snapshot_is_the_adapter_of_a_run_that_stopped_there(world, tmp_path):
+    """Under a schedule of the same length; and the run that keeps snapshots is no other run."""
+    files = {}
+    for steps, kept in ((2, []), (4, [2]), (4, [])):
+        training = Training(steps=steps, schedule_steps=4, batch_size=8, micro_batch_size=8).model_dump()
+        task = settings("rift", 1).model_copy(update={"training": training})
+        results = tmp_path / f"{steps}{kept}"
+        inputs = (world.student, world.initialisation, world.prompts, world.rollouts)
+        train(task, {"snapshots": kept}, {}, *inputs, results / "adapters/run", results)
+        files[steps, bool(kept)] = final_files(results, "run")
+    snapshot = (tmp_path / "4[2]/adapters/run.t2/adapter_model.safetensors").read_bytes()
+    assert snapshot == files[2, False]["adapter_model.safetensors"]
+    assert files[4, True] == files[4, False]
 
 
 def test_run_json_has_no_clock_and_lists_what_was_left_out(world, tmp_path):
@@ -223,6 +250,24 @@ def test_run_json_has_no_clock_and_lists_what_was_left_out(world, tmp_path):
     assert record["skipped"] == {"longer than max_length 30": 16 - record["counted"]["rows"]}
     assert 0 < record["counted"]["rows"] < 16
     assert str(tmp_path) not in json.dumps(record)
+
+
+def test_halves_of_the_prompts_have_none_in_common_and_stay_what_they_are():
+    names = [f"p{number}" for number in range(400)]
+    halves = [half_of(name) for name in names]
+    assert set(halves) == {"A", "B"} and 150 < halves.count("A") < 250
+    assert [half_of(name) for name in names[::-1]] == halves[::-1]
+
+
+@pytest.mark.parametrize("half", ["A", "B"])
+def test_a_run_on_half_of_the_prompts_sees_no_other(world, tmp_path, half):
+    training = Training(steps=1, batch_size=4, micro_batch_size=4)
+    task = settings("rift", 1).model_copy(update={"training": training.model_dump(), "half": half})
+    train(task, {}, {}, world.student, world.initialisation, world.prompts, world.rollouts, tmp_path / "a", tmp_path)
+    record = json.loads((tmp_path / "a/run.json").read_text())
+    own = [row["id"] for row in PROBLEMS if half_of(row["id"]) == half]
+    assert record["counted"]["rows"] == 4 * len(own) > 0
+    assert record["skipped"] == {"in the other half of the prompts": 16 - 4 * len(own)}
 
 
 # --- rows that cannot be used ---

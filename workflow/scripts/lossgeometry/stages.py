@@ -13,12 +13,14 @@ from lossgeometry.report.stage import STAGE as SENSITIVITY
 from lossgeometry.representations.stage import STAGE as REPRESENTATIONS
 from lossgeometry.rollouts.stage import STAGE as ROLLOUTS
 from lossgeometry.training.stage import STAGE as TRAINING
+from lossgeometry.trajectories.stage import STAGE as TRAJECTORIES
 
 STAGES = (
     ROLLOUTS,
     AUDIT,
     TRAINING,
     GEOMETRY,
+    TRAJECTORIES,
     CONNECTIVITY,
     REPRESENTATIONS,
     BEHAVIOUR,

@@ -155,13 +155,14 @@ def strip_chart(frame: Frame) -> dict[str, Any]:
         .mark_rule(strokeWidth=2.5, opacity=0.5)
         .encode(x=alt.X("low:Q"), x2="high:Q", y=y, stroke=alt.Stroke("line:N", scale=None))
     )
+    legend = alt.Legend(orient="top", title=None, symbolFillColor=SOFT, symbolStrokeColor=SOFT, columns=1)
     shape = alt.Shape(
         "kind:N",
         scale=alt.Scale(
             domain=["own learning rate", "other learning rate", "control or edit"],
             range=["circle", "diamond", "square"],
         ),
-        legend=alt.Legend(orient="top", title=None, symbolFillColor=SOFT, symbolStrokeColor=SOFT, columns=3),
+        legend=legend if frame.figure else None,
     )
     dots = base.mark_point(filled=True, size=75, opacity=1).encode(
         x=x,
@@ -195,3 +196,33 @@ def shares_chart(frame: Frame) -> dict[str, Any]:
         x=x, y=y, order=alt.Order("place:Q"), text=alt.Text("value:Q", format=".0%")
     )
     return finish(alt.layer(bars, text), frame, alt.Step(40))
+
+
+def claims_chart(frame: Frame) -> dict[str, Any]:
+    """Return the paper's numbers beside those here; rows hold `name, order, line, low, high` (the paper) `from, value` (here)."""
+    base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
+    y = names_axis()
+    # Ratios of norms lie far beyond cosines: an axis that is even near 0 and in powers further out.
+    axis = alt.Axis(values=[-1, -0.5, 0, 0.25, 0.5, 1, 2, 4, 8, 16], format="~g")
+    x = alt.X(
+        "value:Q",
+        title=frame.title or None,
+        scale=alt.Scale(type="symlog", constant=0.25, nice=False, padding=12),
+        axis=axis,
+    )
+    tips = [
+        alt.Tooltip(field) for field in ("name:N", "quantity:N", "low:Q", "high:Q", "from:Q", "value:Q", "verdict:N")
+    ]
+    stated = base.mark_rule(strokeWidth=2, color=SOFT).encode(x=alt.X("low:Q"), x2="high:Q", y=y)
+    ends = base.mark_point(filled=False, size=80, color=SOFT, strokeWidth=2)
+    here = base.mark_rule(strokeWidth=3).encode(
+        x=alt.X("from:Q"), x2="value:Q", y=y, stroke=alt.Stroke("line:N", scale=None)
+    )
+    dots = base.mark_point(filled=True, size=70, opacity=1)
+    fill = alt.Fill("line:N", scale=None)
+    marks = [stated, *(ends.encode(x=alt.X(f"{end}:Q"), y=y, tooltip=tips) for end in ("low", "high")), here]
+    marks += [
+        dots.encode(x=alt.X("from:Q"), y=y, fill=fill, tooltip=tips),
+        dots.encode(x=x, y=y, fill=fill, tooltip=tips),
+    ]
+    return finish(alt.layer(*marks), frame, alt.Step(STEP))

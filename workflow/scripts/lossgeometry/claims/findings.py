@@ -51,6 +51,9 @@ class Finding(NamedTuple):
     """What the verdict could have seen: for accuracies four times out of five, else the spread of the readings."""
     decoding: str = ""
     caveat: str = ""
+    low: float = math.nan
+    high: float = math.nan
+    """The smallest and the largest reading; NaN where they are no numbers."""
     predicted: str = ""
     """What gradients said of the same cosines before training, and what training added."""
 
@@ -110,6 +113,7 @@ def conclude(
         smallest_difference = _spread(readings)
     bands = list(dict.fromkeys(one.band for one in readings if one.band))
     chance = [value for one in readings for value in one.chance]
+    values = [one.value for one in readings if not math.isnan(one.value)]
     return Finding(
         ours="; ".join(f"{one.group}: {one.words}" for one in readings),
         band="; ".join(bands) if bands else chance_band(chance) if chance else "",
@@ -120,6 +124,8 @@ def conclude(
         decoding=decoding,
         caveat=caveat,
         predicted=_predicted(readings),
+        low=min(values, default=math.nan),
+        high=max(values, default=math.nan),
     )
 
 

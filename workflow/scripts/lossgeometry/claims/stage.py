@@ -1,8 +1,9 @@
 """The paper's claims, put to the tables of the other stages."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lossgeometry.stage import Column, Stage, Table
+from lossgeometry.stage import Column, Figure, Stage, Table
 
 if TYPE_CHECKING:
     from lossgeometry.experiment.config import Config
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
 
 def _asked(config: "Config") -> bool:
     return bool(config.trained)
+
+
+def _figures(config: "Config") -> Iterator[Figure]:
+    if _asked(config):
+        yield Figure("claims", "claims", "Claims", "claims", "the quantity that each claim is about")
 
 
 CLAIMS = Table(
@@ -38,8 +44,19 @@ CLAIMS = Table(
             "what could have been seen: for accuracies four times out of five, else the spread between replicates",
         ),
         Column("caveat", "what to beware of"),
+        Column("paper_low", "smallest number that the paper states of the quantity"),
+        Column("paper_high", "largest number that the paper states of it"),
+        Column("ours_low", "smallest value of the quantity over the replicates"),
+        Column("ours_high", "largest value over them"),
     ),
     _asked,
     None,
 )
-STAGE = Stage(block="", tables=(CLAIMS,), section="claims.section", statements="claims.statements")
+STAGE = Stage(
+    block="",
+    tables=(CLAIMS,),
+    figures=_figures,
+    section="claims.section",
+    statements="claims.statements",
+    charts="claims.charts",
+)

@@ -14,6 +14,7 @@ from lossgeometry.claims.rules import RULES
 from lossgeometry.experiment.runs import Run
 from lossgeometry.files.csv_rows import read_frame, write_frame
 
+NUMBERS = ("paper_low", "paper_high", "ours_low", "ours_high")
 COLUMNS = [
     "claim",
     "part",
@@ -31,7 +32,11 @@ COLUMNS = [
     "decoding",
     "smallest_difference",
     "caveat",
+    *NUMBERS,
 ]
+
+
+NOTHING = (math.nan, math.nan)
 
 
 def tabulate_claims(
@@ -85,8 +90,15 @@ def judge_claims(reference: Mapping[str, Any], student: str, evidence: Evidence)
                 }
                 | {"smallest_difference": "" if math.isnan(smallest) else f"{smallest:.3g}"}
                 | {"caveat": " ".join(filter(None, caveats))}
+                | dict(
+                    zip(NUMBERS, map(_text, (*entry.get("values", NOTHING), finding.low, finding.high)), strict=True)
+                )
             )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _text(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4g}"
 
 
 def _limits(entry: Mapping[str, Any]) -> dict[str, str]:

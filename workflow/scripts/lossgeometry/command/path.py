@@ -22,8 +22,8 @@ def run(options: argparse.Namespace) -> None:
     path = path_of(options.folder, options.base, options.rank)
     if options.out is not None:
         from lossgeometry.files.csv_rows import write_rows
-        from lossgeometry.geometry.trajectory import Step
+        from lossgeometry.trajectories.path import Step
 
-        write_rows(options.out, Step._fields, path.steps)
+        write_rows(options.out, Step._fields, path)
     for line in said(path):
         print(line)

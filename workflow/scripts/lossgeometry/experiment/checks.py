@@ -2,24 +2,57 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from lossgeometry.errors import ConfigError, InputError
-from lossgeometry.experiment.runs import Run
+from lossgeometry.experiment.runs import Run, expand_runs
+from lossgeometry.experiment.snapshots import check_snapshots
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module, method_names
 from lossgeometry.settings.audit import INITIALISATION, Audit
+from lossgeometry.settings.behaviour import Behaviour
+from lossgeometry.settings.connectivity import Connectivity
 from lossgeometry.settings.geometry import Geometry
-from lossgeometry.settings.models import Model, Problems
+from lossgeometry.settings.models import Checkpoints, Model, Problems
+from lossgeometry.settings.representations import Representations
 from lossgeometry.settings.rollouts import Rollouts
 from lossgeometry.settings.training import Lora, Method, Training
-from lossgeometry.updates.folders import require_source
+from lossgeometry.updates.folders import checkpoints_in, require_source
+
+if TYPE_CHECKING:
+    from lossgeometry.experiment.config import Config
 
 LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
 NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 """A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
 NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
+
+
+def check_consistency(config: "Config") -> None:
+    """Raise ValueError where two blocks of a configuration contradict each other, or one lacks what it needs."""
+    if not config.methods and not config.adapters:
+        raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
+    for label, method in config.methods.items():
+        check_method(label, method, config.training, config.rollouts)
+    check_names("edits", config.edits)
+    for name, edit in config.edits.items():
+        if edit.to_kl and not (config.behaviour.problems and config.evaluation.benchmarks):
+            raise ValueError(
+                f"edits.{name}.to_kl: the divergence is that of the stage behaviour; set behaviour.problems"
+            )
+    check_adapters(config.adapters)
+    if config.rollouts.file and config.prompts is not None:
+        raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
+    if config.methods and config.prompts is None and not config.rollouts.file:
+        raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
+    check_models(config.student, config.teacher, config.prompts, config.rollouts)
+    if config.methods:
+        check_training(config.training, config.rollouts)
+    check_snapshots(config, expand_runs(config.methods, config.seeds, config.folders))
+    sets = {f"evaluation.benchmarks.{name}": one for name, one in config.evaluation.benchmarks.items()}
+    check_graders({"prompts": config.prompts, "probe": config.probe, **sets})
 
 
 def check_names(key: str, names: Iterable[str]) -> None:
@@ -29,12 +62,15 @@ def check_names(key: str, names: Iterable[str]) -> None:
             raise ValueError(f"{key}.{name!r}: the name is also a folder's: {NAME_RULE}")
 
 
-def check_adapters(adapters: Mapping[str, str]) -> None:
+def check_adapters(adapters: Mapping[str, str | Checkpoints]) -> None:
     """Raise ValueError unless every update has a name that a folder can have, and a place."""
     check_names("adapters", adapters)
     for name, source in adapters.items():
         try:
-            require_source(source)
+            if isinstance(source, Checkpoints):
+                checkpoints_in(source.checkpoints)
+            else:
+                require_source(source)
         except InputError as error:
             raise ValueError(f"adapters.{name}: {error}") from None
 
@@ -61,8 +97,11 @@ def check_models(student: Model, teacher: Model, prompts: Problems | None, rollo
             raise ValueError(
                 f"teacher.source {source} and rollouts.engine.name {engine} belong together; set both or neither"
             )
-    if teacher.source == "generated" and prompts is not None and prompts.source != "generated":
-        raise ValueError("teacher.source: generated solves generated problems only; set prompts.source to generated")
+    solved = prompts is None or (prompts.source == "generated" and prompts.skill == "arithmetic")
+    if teacher.source == "generated" and not solved:
+        raise ValueError(
+            "prompts: the generated teacher solves generated arithmetic only; ask for it, or for another teacher"
+        )
 
 
 def check_method(label: str, method: Method, training: Training, rollouts: Rollouts) -> None:
@@ -98,8 +137,20 @@ def check_method(label: str, method: Method, training: Training, rollouts: Rollo
         )
 
 
-def check_audit(audit: Audit, runs: Sequence[Run]) -> None:
-    """Raise ValueError unless gradients can be taken at every point."""
+def check_ids(ids: Sequence[str]) -> None:
+    """Raise ValueError if two runs have one id."""
+    for run_id in ids:
+        if ids.count(run_id) > 1:
+            label = run_id.partition(".lr")[0]
+            raise ValueError(f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate")
+
+
+def check_audit(audit: Audit, runs: Sequence[Run], training: Training) -> None:
+    """Raise ValueError unless gradients can be taken at every point, and are those of the losses that are trained."""
+    if audit.points and training.mean_over != "tokens":
+        raise ValueError(
+            "training.mean_over: the audit knows the mean over tokens alone; set it to tokens, or audit.points to []"
+        )
     known = {run.id: run for run in runs}
     for point in audit.points:
         if point not in (INITIALISATION, *known):
@@ -111,6 +162,22 @@ def check_audit(audit: Audit, runs: Sequence[Run]) -> None:
             )
     if audit.points and not any(run.origin == "trained" and method_module(run.method).OFFLINE for run in runs):
         raise ValueError("audit.points: no method trains on the rollouts, so there is no loss to audit; remove them")
+
+
+def check_function_space(config: "Config", key: str, stage: Connectivity | Representations | Behaviour) -> None:
+    """Raise ValueError unless a stage that runs the base with updates attached has what it is measured on."""
+    needs_solutions = isinstance(stage, Representations) or (
+        isinstance(stage, Connectivity) and "reference_solution" in stage.losses
+    )
+    if needs_solutions and config.prompts is None and not config.rollouts.file:
+        raise ValueError(f"{key}comparisons: this stage needs held-out solutions of the teacher; configure prompts")
+    if isinstance(stage, Behaviour):
+        if config.measured_benchmark not in config.evaluation.benchmarks:
+            raise ValueError(
+                f"{key}benchmark: there is no {stage.benchmark or 'benchmark'}; name one of evaluation.benchmarks"
+            )
+    elif stage.needs_probe and not config.probes:
+        raise ValueError("probe: this stage needs problems; set probe, or configure one of evaluation.benchmarks")
 
 
 def check_training(training: Training, rollouts: Rollouts) -> None:

@@ -8,15 +8,20 @@ from pydantic import Field, field_validator, model_validator
 from lossgeometry.experiment.checks import (
     NAME,
     NAME_RULE,
-    check_adapters,
     check_audit,
-    check_graders,
-    check_method,
-    check_models,
-    check_names,
-    check_training,
+    check_consistency,
+    check_function_space,
+    check_ids,
 )
-from lossgeometry.experiment.runs import BASE, Run, control_runs, edit_runs, expand_pairs, expand_runs
+from lossgeometry.experiment.runs import Run, control_runs, edit_runs, expand_pairs, expand_runs
+from lossgeometry.experiment.snapshots import (
+    answering,
+    checkpoints_of,
+    expand_snapshots,
+    folders_of,
+    named_snapshots,
+    snapshot_steps,
+)
 from lossgeometry.methods import method_module
 from lossgeometry.settings.audit import Audit
 from lossgeometry.settings.behaviour import Behaviour
@@ -27,7 +32,7 @@ from lossgeometry.settings.edits import Edit
 from lossgeometry.settings.evaluation import Evaluation
 from lossgeometry.settings.forgetting import Forgetting
 from lossgeometry.settings.geometry import Geometry
-from lossgeometry.settings.models import Model, Problems
+from lossgeometry.settings.models import Checkpoints, Model, Problems
 from lossgeometry.settings.representations import Representations
 from lossgeometry.settings.rollouts import Grading, Rollouts
 from lossgeometry.settings.training import Lora, Method, Seeds, Training
@@ -66,9 +71,9 @@ class Config(Block):
     """The methods to train, by `<method>` or `<method>@<variant>`; the module is lossgeometry/methods/<method>.py."""
     seeds: tuple[int | Seeds, ...] = (42,)
     """Seeds of every method that does not list its own: one number, or `init` and `order` apart."""
-    adapters: dict[str, str] = {}
+    adapters: dict[str, str | Checkpoints] = {}
     """Updates supplied by the user: name to PEFT folder or hub id (`owner/name@revision` pins the latter), or to a folder with a
-    full fine-tune of the student, which is compared in its weights alone."""
+    full fine-tune of the student, which is compared in its weights alone; or to `{checkpoints: folder}`."""
     edits: dict[str, Edit] = {}
     """Runs that are computed from others, by name: adapters `edit.<name>`, which everything downstream takes."""
     comparisons: Comparisons = Comparisons()
@@ -94,10 +99,27 @@ class Config(Block):
         return {run.id: run for run in self._expand_runs()}
 
     def _expand_runs(self) -> list[Run]:
-        runs = expand_runs(self.methods, self.seeds, self.adapters)
+        runs = expand_runs(self.methods, self.seeds, self.folders)
         wanted = self.evaluation.controls and self.evaluation.benchmarks
         runs += control_runs(runs, self.geometry.reference) if wanted else []
+        runs += named_snapshots(self)
         return [*runs, *edit_runs(runs, self.edits)]
+
+    @property
+    def snapshot_steps(self) -> tuple[int, ...]:
+        """Steps at which every trained run is kept, in order."""
+        return snapshot_steps(self.training, self.methods)
+
+    @cached_property
+    def snapshots(self) -> dict[str, list[Run]]:
+        """The snapshots of every run that has any, by its id and in order; `runs` has those that a stage names."""
+        runs = expand_runs(self.methods, self.seeds, self.folders)
+        return expand_snapshots(runs, self.snapshot_steps, checkpoints_of(self.adapters))
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """Where the updates supplied by the user lie, by name; of those with checkpoints the last."""
+        return folders_of(self.adapters)
 
     @cached_property
     def trained(self) -> list[Run]:
@@ -110,8 +132,7 @@ class Config(Block):
 
         A full fine-tune is compared in its weights alone.
         """
-        answering = [BASE, *(run.id for run in self.runs.values() if not run.whole_model)]
-        return answering if self.evaluation.benchmarks else []
+        return answering(self) if self.evaluation.benchmarks else []
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
@@ -185,33 +206,13 @@ class Config(Block):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Config":
-        if not self.methods and not self.adapters:
-            raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
-        for label, method in self.methods.items():
-            check_method(label, method, self.training, self.rollouts)
-        check_names("edits", self.edits)
-        check_adapters(self.adapters)
-        if self.rollouts.file and self.prompts is not None:
-            raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
-        if self.methods and self.prompts is None and not self.rollouts.file:
-            raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
-        check_models(self.student, self.teacher, self.prompts, self.rollouts)
-        if self.methods:
-            check_training(self.training, self.rollouts)
-        sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
-        check_graders({"prompts": self.prompts, "probe": self.probe, **sets})
+        check_consistency(self)
         self._check_runs()
         return self
 
     def _check_runs(self) -> None:
         runs = self._expand_runs()
-        ids = [run.id for run in runs]
-        for run_id in ids:
-            if ids.count(run_id) > 1:
-                label = run_id.partition(".lr")[0]
-                raise ValueError(
-                    f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate"
-                )
+        check_ids([run.id for run in runs])
         stages: dict[str, FunctionSpace] = {
             "connectivity.": self.connectivity,
             "representations.": self.representations,
@@ -223,8 +224,8 @@ class Config(Block):
             except ValueError as error:
                 raise ValueError(f"{key}comparisons: {error}") from None
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
-                self._check_function_space(key, stages[key])
-        check_audit(self.audit, runs)
+                check_function_space(self, key, stages[key])
+        check_audit(self.audit, runs, self.training)
         self._check_forgetting()
 
     def _check_forgetting(self) -> None:
@@ -238,20 +239,6 @@ class Config(Block):
                 "forgetting.benchmark: what is forgotten is set beside how far the answers to another benchmark moved; "
                 "set behaviour.problems, and name that one in behaviour.benchmark"
             )
-
-    def _check_function_space(self, key: str, stage: FunctionSpace) -> None:
-        needs_solutions = isinstance(stage, Representations) or (
-            isinstance(stage, Connectivity) and "reference_solution" in stage.losses
-        )
-        if needs_solutions and self.prompts is None and not self.rollouts.file:
-            raise ValueError(f"{key}comparisons: this stage needs held-out solutions of the teacher; configure prompts")
-        if isinstance(stage, Behaviour):
-            if self.measured_benchmark not in self.evaluation.benchmarks:
-                raise ValueError(
-                    f"{key}benchmark: there is no {stage.benchmark or 'benchmark'}; name one of evaluation.benchmarks"
-                )
-        elif stage.needs_probe and not self.probes:
-            raise ValueError("probe: this stage needs problems; set probe, or configure one of evaluation.benchmarks")
 
 
 def json_schema() -> dict[str, Any]:

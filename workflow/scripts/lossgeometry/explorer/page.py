@@ -1,6 +1,7 @@
 """One self-contained HTML page: the bundle, the compiled charts, the Vega runtime, code and style."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -57,7 +58,7 @@ def _modules(bundle: Mapping[str, Any]) -> list[ModuleType]:
 def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
     """Return the page.
 
-    Data goes into a script element that the browser does not run, with every `<` escaped, and from there into text
+    Data goes, compressed and in base64, into a script element that the browser does not run, and from there into text
     nodes only. The page's policy lets the browser run the scripts named by their digests and fetch nothing at all.
     """
     complete = {
@@ -72,12 +73,12 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
         "definitions": _definitions(assets["definitions.json"], bundle),
     }
     runtime = _closed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-    code = _closed('"use strict";\n{\n' + "\n".join(assets[name] for name in CODE) + "}")
+    code = _closed('"use strict";\n(async () => {\n' + "\n".join(assets[name] for name in CODE) + "})();")
     parts = {
         "policy": _policy(runtime, code),
         "title": _escaped(f"{bundle['experiment']}: {_subject(bundle)}"),
         "style": assets["style.css"],
-        "bundle": json.dumps(complete, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
+        "bundle": compressed(json.dumps(complete, separators=(",", ":"), ensure_ascii=False, allow_nan=False)),
         "runtime": runtime,
         "code": code,
     }
@@ -88,6 +89,17 @@ def render_page(bundle: Mapping[str, Any], assets: Mapping[str, str]) -> str:
         name, _, text = piece.partition("}}")
         filled += [parts[name], text]
     return "".join(filled)
+
+
+def compressed(text: str) -> str:
+    """Return a text as gzip in base64, the same each time."""
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii")
+
+
+def held_bundle(page: str) -> dict[str, Any]:
+    """Return the bundle that a page holds."""
+    held = page.partition('id="bundle">')[2].partition("</script>")[0]
+    return json.loads(gzip.decompress(base64.b64decode(held)))
 
 
 def _definitions(text: str, bundle: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -78,7 +78,8 @@ def angle(cosine: float) -> str:
 
 def share(cosine: float) -> str:
     """Return the part of one update's squared length that lies along the other: the squared cosine."""
-    return f"{100 * cosine * cosine:.0f} %" if abs(cosine) >= 0.1 else f"{100 * cosine * cosine:.1f} %"
+    percent = 100 * cosine * cosine
+    return f"{percent:.0f} %" if percent >= 1 else f"{percent:.2g} %"
 
 
 def counted(verdicts: Collection[str], order: Iterable[str] = ()) -> str:

@@ -60,7 +60,7 @@ def trace_product(x: np.ndarray, y: np.ndarray, d: int) -> Null:
     """Return the law of tr(X P Y P') for symmetric X, Y of size d whose nonzero eigenvalues are given."""
     trace_x, trace_y = float(x.sum()), float(y.sum())
     mean = trace_x * trace_y / d
-    return Null(mean, math.sqrt(2 * _mixing(x, d) * _mixing(y, d) * (d - 1) * (d + 2)))
+    return Null(mean, math.sqrt(2 * mixing(x, d) * mixing(y, d) * (d - 1) * (d + 2)))
 
 
 def turned_product(x: np.ndarray, y: np.ndarray, trace: float, norm2: float, dimensions: tuple[int, int]) -> Null:
@@ -82,14 +82,14 @@ def turned_product(x: np.ndarray, y: np.ndarray, trace: float, norm2: float, dim
     if not rows * columns:
         return Null(0.0, 0.0)
     share_x, share_y = float(x.sum()) / rows, float(y.sum()) / columns
-    mix_x, mix_y = _mixing(x, rows), _mixing(y, columns)
+    mix_x, mix_y = mixing(x, rows), mixing(y, columns)
     variance = 2 * share_y**2 * mix_x * max(norm2 - trace**2 / rows, 0.0)
     variance += 2 * share_x**2 * mix_y * max(norm2 - trace**2 / columns, 0.0)
     both = norm2 * (1 - 2 / rows - 2 / columns) + trace**2 * (1 + 2 / (rows * columns))
     return Null(share_x * share_y * trace, math.sqrt(variance + 2 * mix_x * mix_y * max(both, 0.0)))
 
 
-def _mixing(x: np.ndarray, d: int) -> float:
+def mixing(x: np.ndarray, d: int) -> float:
     """Return norm(X - tr X / d)^2 per dimension of the traceless symmetric matrices of size d, halved."""
     if d == 1:
         return 0.0

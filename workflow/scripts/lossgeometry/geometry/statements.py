@@ -76,8 +76,8 @@ def _ends(pairs: dict[tuple[str, str], pd.DataFrame], names: Names) -> Finding:
     return Finding(
         id="direction.ends",
         question="Which losses end in one direction, and which do not?",
-        statement=f"Most alike of {len(pairs)} pairs of methods are {said(near)}; furthest apart are {said(far)}."
-        f" {inside} of the {len(pairs)} pairs are within chance in some seed.",
+        statement=f"Most alike of {len(pairs)} {names.of_pairs} are {said(near)}; furthest apart are {said(far)}."
+        f" {inside} of the {len(pairs)} are within chance{' in some seed' * (len(rows) > 1)}.",
         value=rows.value.mean(),
         low=rows.value.min(),
         high=rows.value.max(),
@@ -178,13 +178,14 @@ def _place(methods: tuple[str, str], rows: pd.DataFrame, names: Names) -> Findin
     agreeing = lowest.count((least_layer, least_kind))
     inside = int((rows.verdict == chance.INSIDE).groupby([rows.layer, rows.projection]).any().sum())
     first = rows.iloc[0]
+    same = f" in some seed. The furthest matrix is the same in {agreeing} of {len(lowest)} seeds"
+    seeds_say = same if len(lowest) > 1 else ""
     return Finding(
         id=f"place.{pair_id(*methods)}",
         question=f"In which layers and projections does {b} leave {a}?",
         statement=f"{b} leaves {a} furthest in layer {least_layer}, {least_kind} (cosine {decimal(means.min())}, "
         f"{share(means.min())} in common) and least in layer {most_layer}, {most_kind} (cosine {decimal(means.max())}, "
-        f"{share(means.max())}); {inside} of {len(means)} matrices are within chance in some seed. The furthest matrix is"
-        f" the same in {agreeing} of {len(lowest)} seeds.",
+        f"{share(means.max())}); {inside} of {len(means)} matrices are within chance{seeds_say}.",
         value=means.min(),
         low=means.min(),
         high=means.max(),

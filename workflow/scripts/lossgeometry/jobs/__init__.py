@@ -15,6 +15,7 @@ from lossgeometry.jobs import (
     rollouts,
     teacher,
     training,
+    trajectories,
     weights,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "rollouts",
     "teacher",
     "training",
+    "trajectories",
     "weights",
 ]

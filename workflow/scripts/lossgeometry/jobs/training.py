@@ -37,6 +37,7 @@ def adapter(config: Config, run_id: str) -> Told:
         "reward": verdicts(config, "train"),
         **control,
         **composed(config, run),
+        **({"half": run.half} if run.half else {}),
     }
 
 
@@ -63,7 +64,8 @@ def speed(config: Config, run: str) -> Told:
     options = config.options_of(config.runs[run])
     own = only(options, *_speed_of(options))
     shared = only(config.training, *config.training.speed_keys) | {"processes": processes(config, run)}
-    return shared | ({"options": own} if own else {})
+    kept = {"snapshots": list(config.snapshot_steps)} if config.snapshot_steps else {}
+    return shared | kept | ({"options": own} if own else {})
 
 
 def _speed_of(options: Block) -> tuple[str, ...]:

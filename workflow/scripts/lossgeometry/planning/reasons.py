@@ -10,6 +10,7 @@ PARAMETERS = "Params have changed since last execution: "
 CHANGED = re.compile(
     rf"{PARAMETERS}Union of exclusive params .*?: before: (?P<before>.*) now: (?P<now>.*?)\s*(?=; |$)", re.S
 )
+SNAPSHOT = re.compile(r"/adapters/[^/]+\.t([0-9]+)/adapter_[a-z.]+$")
 NONE = "<nothing exclusive>"
 LONGEST = 40
 MOST = 3
@@ -106,7 +107,9 @@ def _said(reason: str, maker: Mapping[str, str]) -> Iterator[str]:
     for part in reason.split("; "):
         head, _, files = part.partition(": ")
         if head == "Missing output files":
-            yield "new"
+            steps = [SNAPSHOT.search(file) for file in files.split(", ")]
+            named = sorted({int(step[1]) for step in steps if step})
+            yield f"snapshots at step {', '.join(map(str, named))}" if all(steps) else "new"
         elif head == "Input files updated by another job":
             yield from (f"after {maker.get(file, 'another job')}" for file in files.split(", "))
         elif head == "Updated input files":

@@ -40,6 +40,10 @@ class Evaluation(Block):
     """Also test two controls that cost no training, where methods are trained: the untrained adapter, whose update is zero (what
     the arithmetic alone changes), and random directions with the singular values of the first run of `geometry.reference`."""
 
+    snapshots: tuple[str, ...] = Field((), json_schema_extra={"neutral": ()})  # type: ignore[dict-item]
+    """Snapshots that answer the benchmarks too, such as `sft.lr0.001.s42.t32`, and whose distance from the base is then
+    measured where that of runs is."""
+
     @field_validator("benchmarks")
     @classmethod
     def _names(cls, benchmarks: dict[str, Problems]) -> dict[str, Problems]:

@@ -16,6 +16,7 @@ from lossgeometry.settings.tasks import TrainedAdapter
 from lossgeometry.settings.training import Training
 from lossgeometry.training.data_parallel import launch
 from lossgeometry.training.device import device
+from lossgeometry.training.order import half_of
 from lossgeometry.training.training_job import TrainingJob
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
@@ -54,6 +55,8 @@ def train(
     inputs = [student, initialisation, prompts, *([rollouts] if rollouts else [])]
     origin = provenance(task.told(), code, inputs, PACKAGES)
     method = method_module(task.method)
+    # A checkpoint of a run without these snapshots may be past some of them.
+    kept = {"snapshots": list(training.snapshots)} if training.snapshots else {}
     job = TrainingJob(
         run=task.run,
         learning_rate=task.learning_rate,
@@ -62,15 +65,16 @@ def train(
         prompt_suffix=task.prompt_suffix,
         student=student,
         initialisation=initialisation,
-        prompts={row["id"]: row for row in read_lines(prompts)},
+        prompts={row["id"]: row for row in read_lines(prompts) if task.half in ("", half_of(row["id"]))},
         rollouts=rollouts,
         output=output,
         checkpoints=checkpoint_root(results, "train", task.run),
-        digest=digest_of(origin),
+        digest=digest_of({**origin, **kept}),
         rank=int(os.environ.get("RANK", "0")),
         reward=task.reward.model_dump(),
         verdicts=task.verdicts,
         composition=task.composition,
+        half=task.half,
     )
     method.train(job, method.Options.from_told(options))
     if job.rank:

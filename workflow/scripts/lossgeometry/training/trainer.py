@@ -9,12 +9,15 @@ from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
 from lossgeometry.errors import InputError
 from lossgeometry.files.resuming import CheckpointFolder
 from lossgeometry.files.stopping import Stopped, StopSignals
+from lossgeometry.training.snapshots import KeepSnapshots, publish_snapshots
 from lossgeometry.training.training_job import TrainingJob
 
 PROGRESS_EVERY = 20
@@ -50,7 +53,9 @@ class ResumableTrainer(Mixed):
         return torch.utils.data.SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add how long the step took, all that came between it and the one before included."""
+        """Add the norm of the update, and how long the step took, all that came between it and the one before included."""
+        if "loss" in logs:
+            logs["update_norm"] = update_norm(self.accelerator.unwrap_model(self.model))
         if self.clock is not None and "loss" in logs:
             now = time.perf_counter()
             logs["seconds"], self.clock = now - self.clock, now
@@ -67,7 +72,7 @@ class ResumableTrainer(Mixed):
         norm = super()._get_grad_norm(model, grad_norm)
         loss = float(self._tr_loss)
         if not (math.isfinite(norm) and math.isfinite(loss)):
-            broken = _not_finite(model, lambda parameter: parameter.grad)
+            broken = _not_finite(model, lambda parameter: parameter.grad) or "the sum over modules"
             cause = (
                 f"its loss is {loss}"
                 if not math.isfinite(loss)
@@ -121,6 +126,16 @@ class ResumableTrainer(Mixed):
         self.saved_at = time.monotonic()
 
 
+def update_norm(model: PeftModel) -> float:
+    """Return the Frobenius norm of dW = scale B A over all modules, by |B A|^2 = <B^T B, A A^T>: no matrix is formed."""
+    total = torch.zeros((), dtype=torch.float64)
+    for layer in model.modules():
+        if isinstance(layer, LoraLayer) and "default" in layer.lora_A:
+            a, b = layer.lora_A["default"].weight.detach(), layer.lora_B["default"].weight.detach()
+            total = total.to(a.device) + layer.scaling["default"] ** 2 * ((b.T @ b).double() * (a @ a.T).double()).sum()
+    return float(total.clamp(min=0).sqrt())
+
+
 def _not_finite(model: torch.nn.Module, tensor_of: Callable[[torch.nn.Parameter], torch.Tensor | None]) -> str:
     """Return the name of the first trained parameter of which a tensor holds NaN or infinity; empty for none."""
     for name, parameter in model.named_parameters():
@@ -168,6 +183,8 @@ def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[st
         trainer.checkpoint_folder, trainer.schedule_steps, trainer.run = folder, job.schedule_steps, job.run
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(StopAndReport(trainer, agree))
+        if folder:
+            trainer.add_callback(KeepSnapshots(job, folder.path))
         checkpoint = folder.latest() if folder else None
         path = [str(checkpoint.path / f"checkpoint-{checkpoint.step}") if checkpoint else None]
         broadcast_object_list(path)
@@ -179,4 +196,6 @@ def train_resumably(trainer: ResumableTrainer, job: TrainingJob) -> list[dict[st
             if job.rank:
                 raise Stopped
             trainer.stop.leave(f"step {trainer.state.global_step} of {job.training.steps}")
+        if folder:
+            publish_snapshots(job, folder.path)
     return [entry for entry in trainer.state.log_history if "loss" in entry]

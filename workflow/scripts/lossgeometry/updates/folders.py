@@ -10,6 +10,7 @@ from lossgeometry.errors import ConfigError, InputError
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 MODEL_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
+CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 HUB_ID = re.compile(r"(?P<repository>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)(@(?P<revision>[A-Za-z0-9_./-]+))?")
 
 
@@ -26,6 +27,44 @@ def require_source(source: str) -> None:
         raise InputError(
             f"{source} does not exist ({meant}); correct it, or write {source}@main for an adapter of the hub"
         )
+
+
+def checkpoints_in(folder: str | Path) -> dict[int, Path]:
+    """Return the checkpoints in the folder of a training run, `checkpoint-<step>`, by their steps and in order.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two, or they are not of one base and one set of modules.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; name the one that a training run wrote its checkpoints to")
+    found = {int(match[1]): entry for entry in folder.iterdir() if (match := CHECKPOINT.fullmatch(entry.name))}
+    if len(found) < 2:
+        raise InputError(f"{folder} holds {len(found)} folders named checkpoint-N; a path takes two or more")
+    ordered = {step: found[step] for step in sorted(found)}
+    first, *others = ordered.values()
+    for other in others:
+        for (what, one), (_, two) in zip(_trained_on(first), _trained_on(other), strict=True):
+            if one != two:
+                raise InputError(
+                    f"{folder}: {first.name} has the {what} {one} and {other.name} has {two}; a path takes checkpoints of one run"
+                )
+    return ordered
+
+
+def _trained_on(folder: Path) -> list[tuple[str, str]]:
+    """Return what all checkpoints of one run have in common, with its name."""
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        config = None  # a whole model, or the reader says what is wrong with it
+    if not isinstance(config, dict):
+        return [("base", "none"), ("target modules", "none")]
+    targets = config.get("target_modules")
+    targets = ", ".join(sorted(map(str, targets))) if isinstance(targets, list) else str(targets)
+    return [("base", str(config.get("base_model_name_or_path"))), ("target modules", targets)]
 
 
 def require_folders(adapters: Mapping[str, str]) -> None:

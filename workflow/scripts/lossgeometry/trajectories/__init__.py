@@ -1,0 +1,1 @@
+"""How updates move through training, alone and in pairs: at equal step, equal size and equal effect."""
