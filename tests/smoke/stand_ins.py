@@ -77,8 +77,11 @@ def solution(problem: Problem) -> str:
 
 
 def write_data(folder: Path) -> dict[str, str]:
-    """Write 50 rows each with the columns and the known defects of DeepScaleR, GSM8K and AIME 2026; return their paths."""
-    rows: dict[str, list[dict[str, Any]]] = {"train": [], "gsm8k": [], "aime26": []}
+    """Write 50 rows each with the columns and the known defects of DeepScaleR, GSM8K, AIME 2026 and ARC; return their paths."""
+    rows: dict[str, list[dict[str, Any]]] = {"train": [], "gsm8k": [], "aime26": [], "arc": []}
+    for number, problem in enumerate(problems(ROWS, seed=8)):
+        choices = {"text": [str(problem.answer), str(problem.answer + 1)], "label": ["1", "2"]}
+        rows["arc"].append({"id": f"Q{number}", "question": problem.text, "choices": choices, "answerKey": "1"})
     for number, problem in enumerate(problems(3 * ROWS)):
         answer, place = str(problem.answer), number // 3
         if number % 3 == 0:

@@ -88,6 +88,9 @@ class Seeds(Block):
     """Seed of the LoRA initialisation; methods that share it start from the same adapter."""
     order: int = Field(ge=0)
     """Seed of the order of the data, and of on-policy sampling."""
+    half: Literal["", "A", "B"] = Field("", json_schema_extra={"neutral": ""})
+    """Train on half of the prompts: `A` and `B`, told apart by a hash of their ids, have none in common. Such a run says what the
+    sample does to an update; it stands in `tables/replicates.csv`, is compared where it is named, and answers no benchmark."""
 
 
 class Method(Block):
