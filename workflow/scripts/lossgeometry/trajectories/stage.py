@@ -100,5 +100,6 @@ STAGE = Stage(
     tables=(TRAJECTORIES, STEP_PAIRS, MATCHED),
     figures=_figures,
     section="trajectories.section",
+    statements="trajectories.statements",
     charts="trajectories.charts",
 )
