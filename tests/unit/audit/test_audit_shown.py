@@ -13,7 +13,7 @@ from lossgeometry.audit.stage import STAGE
 from lossgeometry.audit.tables import tabulate
 from lossgeometry.charts.figures import draw_figures
 from lossgeometry.explorer.bundle import gather
-from lossgeometry.explorer.page import panels_of, write_page
+from lossgeometry.explorer.page import held_bundle, panels_of, write_page
 from lossgeometry.files.csv_rows import read_frame, write_frame
 from lossgeometry.stage import Figure
 
