@@ -7,7 +7,7 @@ import altair as alt
 from lossgeometry.charts.chart import Chart, Panel
 from lossgeometry.charts.maps import map_chart
 from lossgeometry.charts.parts import BAND, ROWS, SOFT, Frame, expression, finish, line_colour, param
-from lossgeometry.charts.transforms import PAIR_COLOURS, Pipeline, among, filtered, formulas, kept, of_runs
+from lossgeometry.charts.transforms import PAIR_COLOURS, Pipeline, filtered, formulas, kept
 
 LOOK = {"type": "lookup", "from": "pairs", "key": "id", "fields": ["pair"], "values": ["name", "line", "dot", "order"]}
 RESHUFFLED = "the same loss, data in another order"
@@ -59,38 +59,6 @@ def steps_chart(frame: Frame) -> dict[str, Any]:
     return finish(alt.layer(noise, lines).add_params(param("focus", "")).properties(title=frame.title), frame)
 
 
-def size_and_effect() -> Pipeline:
-    """How far every run has moved in weights and in what it writes, wherever both are measured."""
-    return Pipeline(
-        "trajectories",
-        (
-            filtered("isValid(datum.kl) && datum.kl > 0"),
-            among("shown", "run"),
-            *of_runs("indexof(shown, datum.run)"),
-            kept("id", "name", "line", "order", "step", "norm", "kl"),
-        ),
-        ("runs",),
-        along=("norm", "kl"),
-    )
-
-
-def plane_chart(frame: Frame) -> dict[str, Any]:
-    """Return the plane of norm and KL; rows hold `name, id, line, step, norm, kl`."""
-    axis = alt.Axis(tickCount=5, format="~g")
-    base = alt.Chart(ROWS)
-    x = alt.X("norm:Q", title="norm of the update", scale=alt.Scale(type="log", padding=14), axis=axis)
-    y = alt.Y("kl:Q", title=None, scale=alt.Scale(type="log", padding=14), axis=axis)
-    lines = base.mark_line(strokeWidth=1.7, point=alt.OverlayMarkDef(size=70)).encode(
-        x=x,
-        y=y,
-        color=line_colour(frame),
-        detail="id:N",
-        order=alt.Order("step:Q"),
-        tooltip=[alt.Tooltip(field) for field in ("name:N", "step:Q", "norm:Q", "kl:Q")],
-    )
-    return finish(alt.layer(lines).add_params(param("focus", "")).properties(title=frame.title), frame)
-
-
 def every_step() -> Pipeline:
     """The pair that is followed, each step of one with each of the other."""
     return Pipeline(
@@ -122,11 +90,7 @@ def every_step() -> Pipeline:
     )
 
 
-CHARTS = {
-    "cosine_by_step": Chart(steps_chart, along_training()),
-    "step_map": Chart(map_chart, every_step()),
-    "size_and_effect": Chart(plane_chart, size_and_effect()),
-}
+CHARTS = {"cosine_by_step": Chart(steps_chart, along_training()), "step_map": Chart(map_chart, every_step())}
 PANELS = (
     Panel(
         "cosine_by_step",
@@ -144,14 +108,5 @@ PANELS = (
         table="step_pairs",
         chart="step_map",
         caption="cosine of the two updates",
-    ),
-    Panel(
-        "size_and_effect",
-        "Size is not effect",
-        "Two updates of one [[norm]] may move what is written by far from one distance: [[kl]] from the base, in nats per token,"
-        " over the norm, of every run and of those snapshots that answered.",
-        table="trajectories",
-        chart="size_and_effect",
-        caption="KL from the base over the norm; lines join the snapshots of a run",
     ),
 )

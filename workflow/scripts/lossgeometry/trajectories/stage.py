@@ -25,9 +25,6 @@ def _compared(config: "Config") -> bool:
 
 
 def _figures(config: "Config") -> Iterator[Figure]:
-    if _asked(config) and config.behaving:
-        title = "KL from the base, nats per token"
-        yield Figure("size_and_effect", "size_and_effect", "Trajectories", "size_and_effect", title)
     if not _compared(config):
         return
     yield Figure("cosine_by_step", "cosine_by_step", "Trajectories", "cosine_by_step", "cosine after as many steps")
