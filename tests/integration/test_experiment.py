@@ -18,7 +18,7 @@ from lossgeometry.updates.loading import load
 
 CONFIG = load_config(yaml.safe_load(Path(__file__).with_name("config.yaml").read_text()))
 RUNS = [run.id for run in CONFIG.trained]
-CONTROLS, PAIRS = ["control.untrained", "control.random"], [f"{a}--{b}" for a, b in CONFIG.pairs]
+PAIRS = [f"{a}--{b}" for a, b in CONFIG.pairs]
 SFT, DPO = "sft.lr0.001.s1", "dpo.lr0.0001.s1"
 
 CONTRACT = [
@@ -35,10 +35,16 @@ CONTRACT = [
     *[f"pairs/{pair}/geometry.parquet" for pair in PAIRS],
     f"pairs/{SFT}--{DPO}/connectivity.csv",
     f"pairs/{SFT}--{DPO}/cka.csv",
-    *[f"evaluation/{run}/reachable.jsonl" for run in ["base", *RUNS, *CONTROLS]],
+    *[f"evaluation/{run}/reachable.jsonl" for run in CONFIG.evaluated],
     *[f"tables/{name}.csv" for name in ("runs", "geometry", "layers", "connectivity", "cka", "accuracy", "mcnemar")],
     "tables/modules.parquet",
     *[f"audit/{point}.safetensors" for point in ("initialisation", SFT)],
+    *[
+        f"adapters/{SFT}.t{step}/{name}"
+        for step in (2, 4)
+        for name in ("adapter_model.safetensors", "adapter_config.json")
+    ],
+    *[f"tables/{name}.csv" for name in ("trajectories", "step_pairs", "matched", "replicates", "components")],
     *[f"tables/{name}.csv" for name in ("audit", "noise", "regime", "predictions", "agreement")],
 ]
 
