@@ -12,7 +12,7 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all quick demo environment test test-quick test-slow browser slurm preflight plan resources accept verify audit conformance lint reference lock clean
+.PHONY: all quick demo environment test test-quick test-slow browser slurm preflight rehearse plan resources accept verify audit conformance lint reference lock clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
@@ -32,6 +32,11 @@ environment: $(VENV)/installed
 # What the experiment needs of this machine (GPU memory, disk, revisions, versions, endpoint), and what it would cost.
 preflight: $(VENV)/installed
 	$(BIN)/python workflow/scripts/check_setup.py $(CONFIGFILE)
+
+# A real step of every method on its longest rows, in the engine and batch it will have: memory, speed, hours, before the days are spent.
+rehearse: $(VENV)/installed
+	$(BIN)/snakemake --cores $(CORES) prepared $(CONFIGFILE)
+	$(BIN)/python workflow/scripts/rehearse.py $(CONFIGFILE)
 
 # Jobs that a change would run, and what they are expected to cost.
 plan: $(VENV)/installed

@@ -40,6 +40,14 @@ rule models:
         model_manifests(),
 
 
+# What training starts from, all but the rollouts: `make rehearse` needs it.
+rule prepared:
+    input:
+        model_manifests(),
+        results("prompts/train.jsonl"),
+        [initialisation(run, "adapter_model.safetensors") for run in TRAINED],
+
+
 rule rollouts:
     input:
         results("rollouts/rollouts.parquet"),

@@ -1,7 +1,7 @@
 // What is read first: what was run, what was found, the losses, and how to read the rest.
-function goTo(view, section) {
+function goTo(view, place) {
   const asked = new URLSearchParams(view);
-  if (section) asked.set("section", section);
+  if (place) asked.set("section", place);
   if (state.theme) asked.set("theme", state.theme);
   history.pushState(null, "", `#${asked.toString().replaceAll("%2C", ",")}`);
   readHash();
@@ -80,7 +80,7 @@ function buildObjectives() {
 }
 
 function buildReading() {
-  const tools = bundle.told.reading.filter(([key]) => bundle.definitions[key]);
-  addSection("reading", "How to read it", [], el("div", { class: "cards" }, tools.map(([key, title, text]) =>
+  const read = bundle.told.reading.filter(([key]) => bundle.definitions[key]);
+  addSection("reading", "How to read it", [], el("div", { class: "cards" }, read.map(([key, title, text]) =>
     el("article", { class: "loss" }, el("h3", {}, term(key, title)), el("p", {}, text)))));
 }

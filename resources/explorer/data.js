@@ -77,11 +77,11 @@ const short = (value) => {
 };
 
 // Sentences of tables/findings.json on a section: what it says over all, and of the pair in focus.
-function findingsOf(section) {
+function findingsOf(place) {
   const focus = pairs.get(state.focus);
   const labels = focus && [focus.a, focus.b].map((id) => runs.get(id).label);
   const about = (finding) => finding.pair === state.focus || (labels && finding.pair.split("--").sort().join() === [...labels].sort().join());
-  const here = bundle.findings.filter((finding) => finding.section === section
+  const here = bundle.findings.filter((finding) => finding.section === place
     && [["loss", state.loss]].every(([key, value]) => (new URLSearchParams(finding.view).get(key) ?? value) === value));
   const first = here.filter((finding) => finding.rank);
   return [...new Set([...(first.length ? first : here.filter((finding) => !finding.pair).slice(0, 1)), ...here.filter((finding) => finding.pair && about(finding))])].filter(Boolean).slice(0, 4);

@@ -5,8 +5,8 @@ function refresh() {
 }
 
 // The order of the article; a section that is not named, such as that of a new stage, comes before what the models wrote.
-const ORDER = ["takeaways", "objectives", "reading", "predicted", "regimes", "composition", "pair", "map", "where", "layers", "trajectories", "plane", "outputs", "angles", "sizes",
-  "connectivity", "representations", "behaviour", "accuracy", "forgetting", "law", "edits", "robustness", "training", "", "texts", "rollouts", "numbers", "claims", "definitions", "methods"];
+const ORDER = ["takeaways", "objectives", "reading", "predicted", "regimes", "composition", "pair", "map", "where", "layers", "cosine_by_step", "step_map", "plane", "outputs", "angles", "sizes",
+  "connectivity", "representations", "behaviour", "accuracy", "forgetting", "edits", "robustness", "training", "", "texts", "rollouts", "numbers", "claims", "beside", "definitions", "methods"];
 const placeOf = (id) => (ORDER.includes(id) ? ORDER.indexOf(id) : ORDER.indexOf(""));
 
 function build() {
@@ -34,6 +34,7 @@ function build() {
   buildTexts();
   buildRollouts();
   buildClaims();
+  buildBeside();
   buildFoot();
   sections.sort((one, other) => placeOf(one.id) - placeOf(other.id));
   main.append(...sections.map((part) => document.getElementById(part.id)));

@@ -22,9 +22,9 @@ function buildFoot() {
     el("dl", { class: "glossary" }, Object.entries(bundle.definitions).map(([key, [title, text]]) => el("div", { id: `def-${key}` }, el("dt", {}, title), el("dd", {}, text)))));
   main.append(glossary);
   sections.push({ id: "definitions", title: "Definitions", update: () => {} });
-  const digest = Object.values(bundle.digests)[0]?.slice(0, 16) ?? "";
+  const made = Object.values(bundle.digests)[0]?.slice(0, 16) ?? "";
   const cite = [`@software{lossgeometry,`, `  title = {lossgeometry: what the choice of training loss does to the weights},`, `  author = {{The lossgeometry authors}},`,
-    `  version = {${bundle.version}},`, `  note = {experiment ${bundle.experiment}, tables from ${digest}}`, `}`, `@article{weightspacegeometry,`,
+    `  version = {${bundle.version}},`, `  note = {experiment ${bundle.experiment}, tables from ${made}}`, `}`, `@article{weightspacegeometry,`,
     `  title = {Weight-Space Geometry of Offline Reasoning Training},`, `  author = {Nikolich, Aleksandr and Kiselev, Igor and Platonov, Vladimir and Romanova, Karina},`,
     `  journal = {arXiv:2606.23740},`, `  year = {2026}`, `}`].join("\n");
   addSection("methods", "Methods, provenance, how to cite", [el("p", {}, `Made by lossgeometry ${bundle.version}. What each number is and where it ends is told under “How to read each measurement”; columns and units in docs/tables.md; the settings of this experiment are below.`)],

@@ -24,7 +24,8 @@ function buildPaths() {
 const idsOf = (plot) => [...new Set(plot.current.map((row) => row.id))];
 
 // A sentence with terms, written as [[key]] or [[key|text]].
-const worded = (text) => text.split(/\[\[(.*?)\]\]/).map((part, index) => (index % 2 ? term(...part.split("|")) : part));
+const worded = (text) => text.split(/\[\[(.*?)\]\]/).flatMap((part, index) => (index % 2 ? term(...part.split("|"))
+  : part.split("`").map((piece, place) => (place % 2 ? el("code", {}, piece) : piece))));
 
 // Names and colours of lines that no table beside the chart names.
 function keyOf(plot) {

@@ -46,6 +46,7 @@ METHODS: dict[str, Callable[[np.ndarray], tuple[float, float]]] = {
     "normal": normal,
     "clustered Wilson": lambda counts: intervals.clustered(counts / SAMPLES),
     "beta-binomial": lambda counts: intervals.beta_binomial(counts, SAMPLES),
+    "and others": lambda counts: intervals.few_problems(counts, SAMPLES),
 }
 
 

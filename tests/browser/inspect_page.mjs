@@ -11,7 +11,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const PATIENCE = 180000;
 
 async function inspect(browser, { page: file, width, theme: colorScheme, fragment: hash, use }) {
-  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, reducedMotion: "reduce" });
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const found = { requests: [], messages: [], steps: {} };
@@ -125,7 +125,7 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
   // A cell of the map that is clicked, or tapped, is the pair in focus everywhere.
   if (await page.locator("#map").count()) {
     await page.evaluate(() => document.querySelector("#map").scrollIntoView());
-    await page.locator("[data-chart=map] svg .mark-rect path").nth(3).click();
+    await page.locator("[data-chart=map] svg .mark-rect path").nth(3).click({ position: { x: 4, y: 4 } });
     await settle();
     found.focus = await page.evaluate(() => [document.querySelector("a.focus").textContent.trim(), document.querySelector("[data-chart=where] figcaption strong").textContent]);
   }
@@ -135,6 +135,26 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
     const [drawn] = await Promise.all([page.waitForEvent("download"), page.locator("#map .tools button", { hasText: "SVG" }).click()]);
     found.svg = readFileSync(await drawn.path(), "utf8").slice(0, 400);
     found.cite = await page.locator(".cite").textContent();
+  }
+
+  // On paper: every term, caption and finding stays; what only works on a screen goes.
+  await page.emulateMedia({ media: "print" });
+  found.print = await page.evaluate(() => {
+    const seen = (selector) => [...document.querySelectorAll(selector)].filter((node) => node.closest("details:not([open])") === null).map((node) => node.getClientRects().length > 0);
+    return { kept: [...seen("main button.term"), ...seen("figcaption"), ...seen(".finding"), ...seen(".glossary dd")], gone: [...seen("#bar"), ...seen(".tools button"), ...seen(".takeaways button")] };
+  });
+  await page.emulateMedia({ media: "screen" });
+
+  // A second experiment is set beside this one; what is none is refused in a sentence.
+  if (await page.locator("#other").count()) {
+    const held = await page.evaluate(() => document.querySelector(".takeaways li").dataset.finding);
+    const finding = { id: held, value: 0.5, low: 0.25, high: 0.75, unit: "cosine", verdict: "<b>theirs</b>" };
+    const give = async (text) => {
+      await page.locator("#other").setInputFiles({ name: "explorer.json", mimeType: "application/json", buffer: Buffer.from(text) });
+      await settle();
+      return page.locator("#beside").innerText();
+    };
+    found.beside = [await give("not json"), await give(JSON.stringify({ experiment: "another", findings: [finding] }))];
   }
 
   // One problem side by side, by what a run changed.

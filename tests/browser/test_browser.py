@@ -173,7 +173,7 @@ def test_the_brief_says_how_similar_and_what_it_cost(inspect):
 
 def test_the_page_adapts_to_what_ran(inspect):
     weights = {"pair", "map", "where", "layers", "outputs", "angles", "sizes"}
-    assert set(inspect("own")["sections"]) == {"takeaways", "reading", *weights, "definitions", "methods"}
+    assert set(inspect("own")["sections"]) == {"takeaways", "reading", *weights, "beside", "definitions", "methods"}
     assert "accuracy" not in inspect("two")["sections"] and "training" in inspect("two")["sections"]
     assert "map" not in inspect("one")["sections"] and "accuracy" in inspect("one")["sections"]
 
@@ -206,3 +206,15 @@ def test_a_figure_is_saved_and_the_citation_names_the_version(inspect):
 def test_answers_stand_side_by_side_by_what_a_run_changed(inspect):
     gained = inspect("paper")["gained"]
     assert gained and all(marks == ["wrong", "right"] for marks in gained)
+
+
+def test_a_second_experiment_stands_beside_this_one(inspect):
+    refused, shown = inspect("paper")["beside"]
+    assert "no explorer.json" in refused and "1 findings are in both" in shown
+    assert "0.5 (0.25 to 0.75) cosine <b>theirs</b>" in shown and "another" in shown
+
+
+def test_print_keeps_every_term_and_caption(inspect):
+    printed = inspect("paper")["print"]
+    assert len(printed["kept"]) > 40 and all(printed["kept"])
+    assert printed["gone"] and not any(printed["gone"])

@@ -71,3 +71,17 @@ def test_without_benchmarks_what_was_kept_is_tabulated_alone(tmp_path):
     assert plan["tabulate_edits"] == [""] and plan["derive_adapter"] == ["edit.half", "edit.rest"]
     project.finish()
     assert not (project.root / "results/plan/tables/edit_effects.csv").exists()
+
+
+def test_scaling_to_a_divergence_asks_the_model_and_the_bases_answers_alone(finished, tmp_path):
+    project = finished.clone(tmp_path / "project")
+    project.set("behaviour", {"problems": 4, "benchmark": "hard"})
+    project.finish()
+    project.set("edits.moved", {"of": run("sft"), "to_kl": 0.003, "random_control": False})
+    plan = project.plan()
+    assert plan["scale_adapter"] == ["edit.moved"] and "derive_adapter" not in plan
+    assert plan["measure_behaviour"] == ["edit.moved"]
+    assert plan["generate_answers"] == sorted(on_benchmarks(["edit.moved"]))
+    project.finish()
+    project.module("behaviour/scaling.py").open("a").write("\nADDED = 1\n")
+    assert "scale_adapter" in project.plan() and not project.plan().keys() & {"train_adapter", "derive_adapter"}

@@ -20,15 +20,16 @@ def train(run: str, threads: int = 8, gpus: int = 1) -> PlannedJob:
     return PlannedJob("train_adapter", (run,), (run,), threads, gpus, BENCHMARKS / f"train_adapter/{run}.tsv")
 
 
-def record(project: Path, name: str, *seconds: float) -> None:
+def record(project: Path, name: str, *seconds: float, cpu: str = "NA") -> None:
     path = project / BENCHMARKS / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("s\th:m:s\n" + "".join(f"{value}\t0:00:01\n" for value in seconds), encoding="utf-8")
+    rows = "".join(f"{value}\t0:00:01\t-\t{cpu}\n" for value in seconds)
+    path.write_text(f"s\th:m:s\tmax_rss\tcpu_time\n{rows}", encoding="utf-8")
 
 
 def test_a_job_costs_what_it_took_before_and_a_new_one_the_mean_of_its_rule(tmp_path):
     record(tmp_path, "train_adapter/a.tsv", 3600)
-    record(tmp_path, "train_adapter/b.tsv", 7000, 7400)  # two repeats count with their mean
+    record(tmp_path, "train_adapter/b.tsv", 7200)
     record(tmp_path, "train_adapter/killed.tsv")
     assert costs([train("a"), train("new")], tmp_path) == [Cost("train_adapter", 2, 0, 8 * (1 + 1.5), 1 + 1.5)]
 
@@ -41,6 +42,23 @@ def test_a_rule_without_a_record_is_unknown_and_not_free(tmp_path):
     assert re.search(r"^train_adapter +1 +\? +\?$", text, re.M)
     assert re.search(r"^total +2 +0\.02 +0\.00$", text, re.M)
     assert text.endswith("Not in the total: 1 jobs of rules that were never run here.")
+
+
+def test_cores_are_counted_by_the_time_that_they_worked(tmp_path):
+    record(tmp_path, "train_adapter/a.tsv", 3600, cpu="1800")
+    assert costs([train("a"), train("new")], tmp_path) == [Cost("train_adapter", 2, 0, 1.0, 2.0)]
+
+
+def test_nothing_known_is_a_question_mark_and_little_is_not_zero(tmp_path):
+    assert re.search(r"^total +1 +\? +\?$", format_plan([train("a")], tmp_path), re.M)
+    record(tmp_path, "train_adapter/a.tsv", 3, cpu="1")
+    assert re.search(r"^total +1 +<0\.01 +<0\.01$", format_plan([train("a")], tmp_path), re.M)
+
+
+def test_what_was_rehearsed_counts_until_a_run_was_trained(tmp_path):
+    assert costs([train("a"), train("b")], tmp_path, {"a": 7200.0}) == [Cost("train_adapter", 2, 1, 2.0, 2.0)]
+    record(tmp_path, "train_adapter/b.tsv", 3600, cpu="3600")
+    assert costs([train("a"), train("b")], tmp_path, {"a": 7200.0}) == [Cost("train_adapter", 2, 0, 2.0, 2.0)]
 
 
 def test_the_command_prints_the_jobs_of_the_default_experiment(tmp_path):

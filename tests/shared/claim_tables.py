@@ -118,6 +118,30 @@ def behaviour_table():
     return pd.DataFrame(rows, columns=["run", "text", "part", "measure", "value"])
 
 
+def matched_table():
+    """Cosines where the shorter run of a pair ends, and one that must never be read for it."""
+    pairs = [(a, b) for (a, b) in COSINES if b in ("dpo", "online_grpo", "online_dapo") and a != "online_grpo"]
+    rows = [
+        (run_id(a, seed), run_id(b, seed), at, at != "step", COSINES[a, b], 0.01)
+        for seed in SEEDS
+        for a, b in pairs
+        for at in ("step", "norm", "KL")
+    ]
+    table = pd.DataFrame(rows, columns=["run_a", "run_b", "at", "end", "cosine", "cosine_sd"])
+    return pd.concat([table, table.assign(end=False, cosine=0.99)], ignore_index=True)
+
+
+def replicates_table():
+    rows = [
+        (kind, a, b, 0.1, 0.0, 0.2, "apart beyond noise")
+        for kind in ("order", "half")
+        for a in ("sft", "rft", "dpo")
+        for b in ("dpo", "online_grpo", "online_dapo")
+        if a != b
+    ]
+    return pd.DataFrame(rows, columns=["kind", "method_a", "method_b", "corrected", "low", "high", "verdict"])
+
+
 def outcomes(generator, accuracy, samples, problems=1319):
     chance = np.clip(np.linspace(accuracy - 0.06, accuracy + 0.06, problems), 0, 1)
     return with_answers(generator.random((problems, samples)) < chance[:, None])
@@ -156,4 +180,6 @@ def paper_tables():
         "cka": cka_table(),
         "behaviour": behaviour_table(),
         "differences": DIFFERENCES.copy(),
+        "matched": matched_table(),
+        "replicates": replicates_table(),
     }

@@ -1,4 +1,4 @@
-"""Stand-ins for what config/paper.yaml fetches: a random Qwen3, data sets with the columns of the real ones, an endpoint."""
+"""Stand-ins for what the full-size configurations fetch: a random model, data with the columns of the real sets, an endpoint."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import AutoModelForCausalLM, GenerationConfig, PretrainedConfig, PreTrainedTokenizerFast
 
 from lossgeometry.problems.generated import Problem, draw_problems, write_solution
 
@@ -27,8 +27,8 @@ CHAT_TEMPLATE = (
 )
 
 
-def save_student(folder: Path) -> None:
-    """Save a Qwen3 of 3.6 million random parameters in bfloat16, grouped-query attention and two end tokens included."""
+def save_student(folder: Path, kind: type[PretrainedConfig]) -> None:
+    """Save a model of 3.6 million random parameters in bfloat16, grouped-query attention and two end tokens included."""
     texts = [problem.text + "\n" + solution(problem) for problem in problems(400)]
     tokenizer = Tokenizer(models.BPE())
     split = pre_tokenizers.Split(Regex(r"\p{N}| ?[^\s\p{N}]+|\s+"), behavior="isolated")
@@ -43,7 +43,7 @@ def save_student(folder: Path) -> None:
     fast.chat_template = CHAT_TEMPLATE
     ends = [fast.eos_token_id, fast.pad_token_id]
     torch.manual_seed(0)
-    config = Qwen3Config(
+    config = kind(
         vocab_size=1280,  # more rows than tokens, as in the real one
         hidden_size=256,
         intermediate_size=768,
@@ -58,7 +58,7 @@ def save_student(folder: Path) -> None:
         pad_token_id=fast.pad_token_id,
         dtype="bfloat16",
     )
-    model = Qwen3ForCausalLM(config).to(torch.bfloat16)
+    model = AutoModelForCausalLM.from_config(config).to(torch.bfloat16)
     model.generation_config = GenerationConfig(
         eos_token_id=ends, pad_token_id=fast.pad_token_id, do_sample=True, top_k=20
     )
@@ -77,8 +77,11 @@ def solution(problem: Problem) -> str:
 
 
 def write_data(folder: Path) -> dict[str, str]:
-    """Write 50 rows each with the columns and the known defects of DeepScaleR, GSM8K and AIME 2026; return their paths."""
-    rows: dict[str, list[dict[str, Any]]] = {"train": [], "gsm8k": [], "aime26": []}
+    """Write 50 rows each with the columns and the known defects of DeepScaleR, GSM8K, AIME 2026 and ARC; return their paths."""
+    rows: dict[str, list[dict[str, Any]]] = {"train": [], "gsm8k": [], "aime26": [], "arc": []}
+    for number, problem in enumerate(problems(ROWS, seed=8)):
+        choices = {"text": [str(problem.answer), str(problem.answer + 1)], "label": ["1", "2"]}
+        rows["arc"].append({"id": f"Q{number}", "question": problem.text, "choices": choices, "answerKey": "1"})
     for number, problem in enumerate(problems(3 * ROWS)):
         answer, place = str(problem.answer), number // 3
         if number % 3 == 0:

@@ -2,7 +2,7 @@
 
 
 # `external.<name>`, `control.random` and `edit.<name>` are also possible run ids in the eyes of the rule that trains.
-ruleorder: fetch_adapter > derive_adapter > train_adapter
+ruleorder: fetch_adapter > scale_adapter > derive_adapter > train_adapter
 
 
 rule fetch_adapter:
@@ -51,6 +51,40 @@ rule derive_adapter:
         "Computing {wildcards.run} from other updates"
     script:
         "../scripts/derive_adapter.py"
+
+
+rule scale_adapter:
+    input:
+        **model("student", student_folder()),
+        weights=lambda wildcards: [adapter_inputs(run)[0] for run in CONFIG.runs[wildcards.run].sources],
+        configs=lambda wildcards: [adapter_inputs(run)[1] for run in CONFIG.runs[wildcards.run].sources],
+        base=results(f"evaluation/{BASE}/{CONFIG.measured_benchmark}.jsonl"),
+        prompts=results(f"prompts/{CONFIG.measured_benchmark}.jsonl"),
+    output:
+        weights=results("adapters/{run}/adapter_model.safetensors"),
+        config=results("adapters/{run}/adapter_config.json"),
+        record=results("adapters/{run}/edit.json"),
+    log:
+        log_of("scale_adapter/{run}"),
+    benchmark:
+        benchmark_of("scale_adapter/{run}")
+    wildcard_constraints:
+        run=one_of(jobs.weights.scaled_to_kl(CONFIG)),
+    conda:
+        CPU if CONFIG.behaviour.precision == "float32" else GPU
+    threads: CONFIG.behaviour.threads
+    resources:
+        gpu=int(CONFIG.behaviour.precision != "float32"),
+    params:
+        cfg=lambda wildcards: {
+            **jobs.weights.derived(CONFIG, wildcards.run),
+            "divergence": jobs.function_space.divergences(CONFIG),
+        },
+        code=planned_code("scale_adapter.py"),
+    message:
+        "Scaling {wildcards.run} to its divergence from the base"
+    script:
+        "../scripts/scale_adapter.py"
 
 
 rule reduce_adapter:
@@ -142,3 +176,27 @@ rule tabulate_relations:
         "Tabulating the relations to the base weights"
     script:
         "../scripts/tabulate_relations.py"
+
+
+rule overlap_changes:
+    input:
+        **model("student", student_folder()),
+        deltas=[
+            results(f"deltas/{run}.safetensors") for run in dict.fromkeys(run for pair in CONFIG.pairs for run in pair)
+        ],
+    output:
+        results("tables/changed_entries.csv"),
+    log:
+        log_of("overlap_changes"),
+    benchmark:
+        benchmark_of("overlap_changes")
+    conda:
+        CPU
+    threads: CONFIG.training.threads
+    params:
+        cfg={"pairs": [list(pair) for pair in CONFIG.pairs]},
+        code=planned_code("overlap_changes.py"),
+    message:
+        "Counting the entries of the base that pairs of updates change together"
+    script:
+        "../scripts/overlap_changes.py"

@@ -56,6 +56,8 @@ rule compare_sweeps:
     output:
         seeds=results("tables/seeds.csv"),
         decomposition=results("tables/decomposition.csv"),
+        replicates=reported("replicates"),
+        components=results("tables/components.csv"),
         rates=results("tables/rates.csv"),
     log:
         log_of("compare_sweeps"),

@@ -15,18 +15,16 @@ from lossgeometry.errors import ConfigError
 from lossgeometry.experiment.config import Config
 from lossgeometry.experiment.layers import given_values
 from lossgeometry.experiment.loading import load_config
-from lossgeometry.files.jsonl import read_lines
 from lossgeometry.files.text import printable
 from lossgeometry.gpus import list_gpus
 from lossgeometry.planning import preflight
 from lossgeometry.planning.audit_memory import check_audit
-from lossgeometry.planning.budget import budget, format_budget
+from lossgeometry.planning.budget import budget, format_budget, problems_in
 from lossgeometry.planning.estimates import REFERENCE_DEVICE, Work
 from lossgeometry.planning.plan import format_plan, plan
+from lossgeometry.planning.rehearsed import read_rehearsal, rehearsed_seconds
 
 PROJECT = Path(__file__).resolve().parents[2]
-SIZES = {"openai/gsm8k": 1319, "MathArena/aime_2026": 30, "HuggingFaceH4/MATH-500": 500}
-SIZES["agentica-org/DeepScaleR-Preview-Dataset"] = 40315
 
 
 def main() -> None:
@@ -48,12 +46,18 @@ def main() -> None:
     environment = PROJECT / "envs" / ("gpu.yaml" if gpu else "cpu.yaml")
     findings = [preflight.check_versions(preflight.pinned_versions(environment))]
     gpus = list_gpus()
-    findings += [*preflight.check_gpus(config, shape, gpus), *check_audit(config, shape, gpus), *hub]
+    findings += [
+        *preflight.check_gpus(config, shape, gpus, read_rehearsal(results)),
+        *check_audit(config, shape, gpus),
+        *hub,
+    ]
     if config.teacher.source == "endpoint" and not config.rollouts.file:
         findings.append(preflight.check_lengths(config))
         if not offline:
             findings.append(preflight.check_endpoint(config.teacher, config.rollouts.engine))
-    stages = budget(config, Work(shape, lambda name: size_of(config, results, name))) if shape and gpu else []
+    measured = read_rehearsal(results)
+    work = Work(shape, lambda name: problems_in(config, results, name), rehearsed=measured) if shape and gpu else None
+    stages = budget(config, work) if work else []
     if stages:
         findings.append(preflight.check_disk(results, sum(stage.disk_bytes for stage in stages)))
     for finding in findings:
@@ -61,7 +65,7 @@ def main() -> None:
     if stages:
         print(f"\n{format_budget(stages, REFERENCE_DEVICE)}\n")
     print("Jobs that would run, and what the same jobs took here before:")
-    print(format_plan(plan(PROJECT, arguments), PROJECT))
+    print(format_plan(plan(PROJECT, arguments), PROJECT, rehearsed_seconds(config, results)))
     sys.exit(int(any(finding.state == preflight.MISSING for finding in findings)))
 
 
@@ -77,17 +81,6 @@ def student_shape(config: Config, results: Path, hub: bool) -> Shape | None:
 
         path = Path(hf_hub_download(config.student.name, "config.json", revision=config.student.revision))
     return shape_of(json.loads(path.read_text(encoding="utf-8"))) if path else None
-
-
-def size_of(config: Config, results: Path, name: str) -> int:
-    """Return the problems of a set: what the configuration asks for, what lies there, or the published size of the data set."""
-    problems = config.prompts if name == "train" else config.evaluation.benchmarks[name]
-    written = results / "prompts" / f"{name}.jsonl"
-    if problems is None or not problems.count:
-        if written.is_file():
-            return sum(1 for _ in read_lines(written))
-        return SIZES.get(problems.name, 1000) if problems else 0
-    return problems.count
 
 
 if __name__ == "__main__":

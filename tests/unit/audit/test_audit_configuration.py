@@ -36,6 +36,7 @@ def test_losses_that_train_on_the_rollouts_are_audited_once():
             "audit.points: there is no nowhere; choose among initialisation, sft.lr0.001",
         ),
         ({"methods": {"online_grpo": {"learning_rate": 1e-3}}}, "audit.points: no method trains on the rollouts"),
+        ({"training": {"mean_over": "rows"}}, "training.mean_over: the audit knows the mean over tokens alone"),
         ({"audit": {"shares": [0.0, 0.5]}}, "audit.shares: give shares strictly between 0 and 1"),
         (
             {"methods": {"sft": {"learning_rate": 1e-3, "composition": "half"}}},

@@ -75,6 +75,34 @@ def test_the_beta_binomial_interval_covers_at_the_size_of_aime():
     assert normal / repeats < 0.90
 
 
+def test_a_kind_of_problems_that_the_sample_lacks_is_allowed_for():
+    """By brute force over its share and the mean of the rest, with scipy's likelihood."""
+    counts = np.random.default_rng(3).binomial(16, 0.05, 30)
+    means = np.linspace(0.01, 0.2, 96)
+    likelihood = np.array([betabinom_profile(counts, 16, mean) for mean in means])
+    shares = np.linspace(0, 0.1, 201)[:, None]
+    kept = likelihood + 30 * np.log1p(-shares) >= likelihood.max() - F
+    low, high = intervals.few_problems(counts, 16)
+    assert low == pytest.approx(((1 - shares) * means)[kept].min(), abs=0.002)
+    assert high == pytest.approx((shares + (1 - shares) * means)[kept].max(), abs=0.002)
+    assert intervals.few_problems(np.zeros(30, int), 16) == pytest.approx(
+        intervals.beta_binomial(np.zeros(30, int), 16)
+    )
+
+
+@pytest.mark.slow
+def test_a_few_problems_that_carry_the_accuracy_are_covered():
+    """6 % of problems at 90 %: one sample of thirty in six holds none of them."""
+    generator, repeats, mean = np.random.default_rng(0), 150, 0.0742
+    held = {intervals.beta_binomial: 0, intervals.few_problems: 0}
+    for _ in range(repeats):
+        counts = generator.binomial(16, generator.choice([0.01, 0.1, 0.9], p=[0.82, 0.12, 0.06], size=30))
+        for interval in held:
+            low, high = interval(counts, 16)
+            held[interval] += low <= mean <= high
+    assert held[intervals.few_problems] / repeats > 0.92 > 0.87 > held[intervals.beta_binomial] / repeats
+
+
 def test_the_clustered_interval_is_wilsons_for_the_trials_that_give_its_error():
     values = np.random.default_rng(1).choice([0, 0.25, 0.5, 1.0], size=200)
     mean, error = values.mean(), stats.sem(values)

@@ -82,7 +82,7 @@ BAD = [
         for key, value, below, first, last in (
             ("evaluation.engine", {"name": "magic"}, r"\.name", "'transformers'", "openai"),
             ("rollouts.engine", {"name": "magic"}, r"\.name", "'transformers'", "openai"),
-            ("prompts.schema", "magic", "", "'plain'", "deepscaler"),
+            ("prompts.schema", "magic", "", "'plain'", "arc"),
             ("prompts.source", "magic", "", "'generated'", "file"),
             ("student.source", "magic", "", "'tiny'", "endpoint"),
             ("representations.estimators", ["magic"], r"\.0", "'debiased'", "shift_cosine"),

@@ -29,9 +29,33 @@ def test_an_edit_is_a_run_with_its_random_directions_and_no_pair_of_its_own():
         ({"a": {"of": "b", "scale": 2}, "b": {"sum": {SFT: 1, "a": 1}}}, r"edits\.a: it is computed from itself"),
         ({"../a": {"of": SFT, "scale": 2}}, r"edits\.'\.\./a': the name is also a folder's"),
         ({"a": {"of": SFT, "truncate": 0}}, r"edits\.a\.truncate: .*greater than or equal to 1"),
+        ({"a": {"of": SFT, "to_kl": 0.003}}, r"edits\.a\.to_kl: .*set behaviour\.problems"),
+        ({"a": {"of": SFT, "to_kl": -1}}, r"edits\.a\.to_kl: .*greater than 0"),
         ({"a": {"of": SFT, "grow": 2}}, r"edits\.a\.grow: there is no such key"),
     ],
 )
 def test_what_cannot_be_computed_is_one_sentence(edits, sentence):
     with pytest.raises(ConfigError, match=sentence):
         config(**edits)
+
+
+@pytest.mark.parametrize(
+    ("forgetting", "sentence"),
+    [
+        ({"benchmark": "other"}, r"forgetting\.benchmark: there is no other"),
+        ({"benchmark": "easy"}, r"forgetting\.benchmark: .*name that one in behaviour\.benchmark"),
+        ({"benchmark": "hard", "passage_tokens": 1}, r"forgetting\.passage_tokens: .*greater than or equal to 2"),
+    ],
+)
+def test_forgetting_is_of_another_benchmark_than_behaviour(forgetting, sentence):
+    problems = {"source": "generated", "count": 8}
+    experiment = {
+        "experiment": "x",
+        "methods": {"sft": {"learning_rate": 1e-3}},
+        "prompts": problems,
+        "evaluation": {"benchmarks": {"easy": problems, "hard": problems}},
+        "behaviour": {"problems": 4, "benchmark": "easy"},
+    }
+    assert load_config(experiment | {"forgetting": {"benchmark": "hard"}}).forgets
+    with pytest.raises(ConfigError, match=sentence):
+        load_config(experiment | {"forgetting": forgetting})

@@ -52,6 +52,20 @@ def test_a_snapshot_that_a_stage_names_is_a_run():
     assert made.evaluated == ["base", SFT, DPO, early]
 
 
+def test_half_of_the_prompts_makes_a_run_that_is_told_so_and_compared_nowhere_else():
+    halves = [{"init": 1, "order": 1, "half": half} for half in "AB"]
+    method = {"learning_rate": 1e-3, "further_seeds": halves}
+    benchmarks = {"easy": {"source": "generated", "count": 8}}
+    made = config((), methods={"sft": method, "dpo": method}, evaluation={"benchmarks": benchmarks, "controls": False})
+    assert list(made.runs) == [
+        f"{name}.lr0.001.s1{half}" for name in ("sft", "dpo") for half in ("", "-halfA", "-halfB")
+    ]
+    assert made.pairs == [(SFT, DPO)] and made.evaluated == ["base", SFT, DPO]
+    told = {run: jobs.training.adapter(made, run) for run in made.runs}
+    assert [told[run].get("half") for run in made.runs] == [None, "A", "B"] * 2
+    assert {run["half"] for run in jobs.weights.sweeps(made)["runs"]} == {"", "A", "B"}
+
+
 def test_checkpoints_of_a_given_run_are_its_snapshots(tmp_path):
     same = {"base_model_name_or_path": "b", "target_modules": ["q", "v"]}
     given = checkpoints(tmp_path, checkpoint_10=same, checkpoint_20=same, checkpoint_5=same)

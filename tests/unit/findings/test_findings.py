@@ -85,8 +85,31 @@ def decomposition() -> pd.DataFrame:
     return frame.assign(measure="cosine", chance=0.25, methods=3, seeds=2)
 
 
+def step_pairs() -> pd.DataFrame:
+    cosines = {8: (0.5, 0.6), 64: (0.05, 0.09)}
+    rows = [
+        (run("sft", seed), run("dpo", seed), "", step, step, value)
+        for step, values in cosines.items()
+        for seed, value in zip(SEEDS, values, strict=True)
+    ]
+    rows += [
+        (run("sft", "42"), run("dpo", "42"), "", 8, 64, 0.99),
+        (run("sft", "42"), run("sft", "42-o1"), "order", 8, 8, 0.95),
+    ]
+    return pd.DataFrame(rows, columns=["run_a", "run_b", "replicate", "step_a", "step_b", "cosine"]).assign(
+        cosine_sd=0.02
+    )
+
+
+def matched() -> pd.DataFrame:
+    rows = [("norm", 0.43, True, 0.2), ("KL", 0.003, True, 0.3), ("norm", 0.2, False, 0.9), ("step", 8, True, 0.5)]
+    frame = pd.DataFrame(rows, columns=["at", "level", "end", "cosine"])
+    frame = frame.assign(run_a=run("sft", "42"), run_b=run("dpo", "42"), replicate="", cosine_sd=0.02, verdict=ABOVE)
+    return frame
+
+
 def frames() -> dict[str, pd.DataFrame]:
-    made = (runs, geometry, modules, differences, barriers, decomposition)
+    made = (runs, geometry, modules, differences, barriers, decomposition, step_pairs, matched)
     return {one.__name__: one() for one in made}
 
 
@@ -144,7 +167,17 @@ def test_seed_and_loss_are_compared_by_their_shares(all_found):
     assert one["verdict"] == "of the updates, more goes with the seed"
 
 
+def test_the_way_is_told_from_its_first_steps_to_its_end(all_found):
+    text = all_found["forms.sft--dpo"]["statement"]
+    assert "After 8 of 64 steps SFT and DPO have cosine 0.550 (0.500 to 0.600 over 2 seeds), at the end 0.070" in text
+    assert "in another order has 0.950 after 8 steps" in text
+    equal = all_found["matched.sft--dpo"]["statement"]
+    assert "at equal norm (0.43) 0.200, and at equal KL (0.003) 0.300" in equal
+
+
 CHANGES = {
+    "step_pairs": ("forms.sft--dpo", "cosine", lambda column: -column),
+    "matched": ("matched.sft--dpo", "cosine", lambda column: -column),
     "geometry": ("direction.sft--rft", "value", lambda column: column - 0.5),
     "modules": ("place.sft--rft", "value", lambda column: -column),
     "differences": ("accuracy.hard", "verdict", lambda column: column.map(lambda _: "equal")),

@@ -47,15 +47,14 @@ def test_cosine_and_outputs_are_calibrated_whatever_a_is(case):
 
 
 def test_inputs_are_calibrated_or_compared_with_shifted_layers(case):
-    """A common A has a spectrum of its own, which moves single modules by less than half a standard deviation."""
+    """A common A has a spectrum of its own, to which unrelated updates lean."""
     name, modules, pooled = case
     for key, scores in modules.items():
         if key[1] == "input":
             mean, spread, shifted = moments(scores)
-            assert abs(mean) < (0.5 if name in ("shared", "moved") else 0.25) and 0.75 < spread < 1.3, key
+            assert abs(mean) < 0.25 and 0.75 < spread < 1.3, key
             assert shifted == (name == "leaning"), key
-            if name in ("independent", "leaning"):
-                assert all(abs(z) < 4 for z, _ in pooled[key]), key
+            assert all(abs(z) < 3.5 for z, _ in pooled[key]), key
 
 
 def test_every_similarity_has_a_chance_level(case):

@@ -11,8 +11,14 @@ def gauge(rng, b, a):
     return b @ turn, np.linalg.solve(turn, a)
 
 
+def rotation(rng, b, a):
+    turn = np.linalg.qr(rng.standard_normal((len(a), len(a))))[0]
+    return b @ turn, turn.T @ a
+
+
 EQUAL_UPDATES = {
     "gauge": gauge,
+    "rotation": rotation,
     "sign of both factors": lambda rng, b, a: (-b, -a),
     "permuted rank": lambda rng, b, a: (b[:, ::-1], a[::-1]),
     "zero columns added": lambda rng, b, a: (np.hstack([b, 0 * b]), np.vstack([a, a])),
@@ -29,7 +35,9 @@ def test_only_the_update_counts(tmp_path, case):
     assert before.keys() == after.keys()
     for key, row in before.items():
         assert after[key].value == pytest.approx(row.value, abs=1e-10), key
-        assert after[key].null_mean == pytest.approx(row.null_mean, abs=1e-10, nan_ok=True), key
+        # Chance on the input side turns B inside A as found: that is the A which was trained, and not any that gives dW.
+        if case != "gauge" or row.side != "input":
+            assert after[key].null_mean == pytest.approx(row.null_mean, abs=1e-10, nan_ok=True), key
 
 
 SCALED = ("norm_b",)

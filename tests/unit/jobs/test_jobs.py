@@ -141,7 +141,8 @@ def test_what_changes_the_speed_alone_stands_apart_and_completes_the_block():
     config = config_with(training={"precision": "bfloat16"})
     run = config.trained[0].id
     block, speed = jobs.training.adapter(config, run)["training"], jobs.training.speed(config, run)
-    assert not block.keys() & speed.keys() and Training(**block, **speed) == config.training
+    resolved = config.training.model_copy(update={"snapshots": config.snapshot_steps})
+    assert not block.keys() & speed.keys() and Training(**block, **speed) == resolved
     # In a local engine even the batch size changes rounding.
     config = config_with(rollouts={"engine": {"name": "transformers", "batch_size": 3}})
     block, speed = jobs.rollouts.sampled(config), jobs.rollouts.sampling_speed(config)
@@ -234,3 +235,31 @@ def test_what_has_no_low_rank_is_read_beside_the_student_and_the_page_names_it(t
     assert jobs.report.page(config, {}, [])["facts"] == {"base": "models/base"}
     config = load_config({"experiment": "own", "adapters": {"plain": adapters["plain"]}})
     assert jobs.report.page(config, {}, [])["facts"] == {}
+
+
+def test_runs_are_left_out_with_the_method_that_their_update_comes_from():
+    problems = {"source": "generated", "count": 8}
+    config = load_config(
+        {
+            "experiment": "x",
+            "methods": {"sft": {"learning_rate": 1e-3}, "dpo": {"learning_rate": 1e-4}},
+            "prompts": problems,
+            "edits": {
+                "half": {"of": "dpo", "scale": 0.5},
+                "less": {"of": "half", "reject": "sft", "random_control": False},
+            },
+            "evaluation": {"benchmarks": {"easy": problems, "other": problems}},
+            "behaviour": {"problems": 4},
+            "forgetting": {"benchmark": "other"},
+        }
+    )
+    told = jobs.function_space.forgetting(config)
+    assert {run: entry["method"] for run, entry in told["runs"].items()} == {
+        "sft.lr0.001.s42": "sft",
+        "dpo.lr0.0001.s42": "dpo",
+        "control.untrained": "control: untrained",
+        "control.random": "random directions",
+        "edit.half": "dpo",
+        "edit.half.random": "random directions",
+        "edit.less": "dpo",
+    }

@@ -202,6 +202,7 @@ def test_one_token_that_the_sampler_sees_otherwise_leaves_the_direction(mismatch
 def test_clip_higher_is_wider_than_the_lower_clip():
     options = method_module("online_dapo").Options()
     assert (options.epsilon_low, options.epsilon_high) == (0.2, 0.28)
+    assert options.updates_per_generation > 1, "at one update per generation no clip can act"
 
 
 def test_overlong_penalty_is_equation_13():

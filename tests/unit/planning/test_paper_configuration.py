@@ -36,7 +36,7 @@ def test_the_protocol_of_the_paper():
     assert (paper.methods["online_grpo"].steps, paper.methods["online_grpo"].options["generations"]) == (600, 8)
     assert {"sft.lr5e-06.s42", "sft.lr5e-06.s123", "sft.lr5e-07.s42", "sft.lr5e-05.s42"} <= set(paper.runs)
     assert paper.prompts.count * paper.rollouts.samples_per_prompt == 75_000
-    assert list(paper.evaluation.benchmarks) == ["gsm8k", "aime26"] and paper.evaluation.greedy
+    assert list(paper.evaluation.benchmarks) == ["gsm8k", "aime26", "arc"] and paper.evaluation.greedy
     assert paper.geometry.k == 10 and paper.representations.prompts == 100
 
 
@@ -77,13 +77,13 @@ def test_a_smoke_run_keeps_every_method_stage_and_engine_and_mixes_with_no_resul
 
 
 def test_the_budget_follows_the_runs():
-    sizes = {"train": 18750, "gsm8k": 1319, "aime26": 30}
+    sizes = {"train": 18750, "gsm8k": 1319, "aime26": 30, "arc": 1172}
     paper = {stage.name: stage for stage in budget(load("paper"), Work(QWEN3_4B, sizes.__getitem__))}
     smoke = {stage.name: stage for stage in budget(load("paper", smoke=True), Work(QWEN3_4B, lambda name: 8))}
     assert paper.keys() == smoke.keys()
-    assert paper["training"].jobs == 20 and paper["evaluation"].jobs == 23
+    assert paper["training"].jobs == 27 and paper["evaluation"].jobs == 26
     assert paper["training"].gpu_hours > 10 * smoke["training"].gpu_hours
-    assert "| training | 20 |" in format_budget(list(paper.values()), REFERENCE_DEVICE)
+    assert "| training | 27 |" in format_budget(list(paper.values()), REFERENCE_DEVICE)
 
 
 def test_decoding_together_is_cheaper_but_never_free():

@@ -72,6 +72,7 @@ def test_revisions_are_asked_for_and_only_what_is_still_to_be_fetched(tmp_path):
         ("dataset", "agentica-org/DeepScaleR-Preview-Dataset"),
         ("dataset", "openai/gsm8k"),
         ("dataset", "MathArena/aime_2026"),
+        ("dataset", "allenai/ai2_arc"),
     }
     (tmp_path / "models" / "student").mkdir(parents=True)
     (tmp_path / "prompts").mkdir()

@@ -38,6 +38,35 @@ SETS = {
             ("Halve.", r"\frac{1}{2}"),
         ),
     ],
+    "arc": [
+        (
+            {
+                "id": "Mercury_1",
+                "question": "Which melts?",
+                "choices": {"text": ["iron", "ice"], "label": ["A", "B"]},
+                "answerKey": "B",
+            },
+            ("Which melts?\n(A) iron\n(B) ice", "B"),
+        ),
+        (
+            {
+                "id": "NYSED_2",
+                "question": "Which flies?",
+                "choices": {"text": ["a bird", "a cow", "a pine"], "label": ["1", "2", "3"]},
+                "answerKey": "1",
+            },
+            ("Which flies?\n(A) a bird\n(B) a cow\n(C) a pine", "A"),
+        ),
+        (
+            {
+                "id": "Broken_3",
+                "question": "Which?",
+                "choices": {"text": ["this", ""], "label": ["A", "B"]},
+                "answerKey": "A",
+            },
+            None,
+        ),
+    ],
     "deepscaler": [
         ({"problem": "Root?", "answer": r"\sqrt{2}", "solution": "s"}, ("Root?", r"\sqrt{2}")),
         ({"problem": "Root?", "answer": r"\sqrt{2}", "solution": "again"}, None),
@@ -66,7 +95,8 @@ def test_a_data_set_of_each_schema_is_read_as_the_hub_serves_it(tmp_path, schema
     )
     front = {"configs": [{"config_name": "main", "data_files": [{"split": "test", "path": "main/test-*"}]}]}
     (folder / "README.md").write_text(f"---\n{json.dumps(front)}\n---\n")
-    block = Problems(source="hub", name=str(folder), subset="main", split="test", revision=REVISION, schema=schema)
+    read = {"schema": schema, "grader": "choice" if schema == "arc" else "math_verify"}
+    block = Problems(source="hub", name=str(folder), subset="main", split="test", revision=REVISION, **read)
     expected = sorted(answer for _, answer in SETS[schema] if answer)
     assert found(block) == expected
     dropped = len(SETS[schema]) - len(expected)
@@ -75,7 +105,7 @@ def test_a_data_set_of_each_schema_is_read_as_the_hub_serves_it(tmp_path, schema
     # The same rows from a file.
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row, _ in SETS[schema]))
-    assert found(Problems(source="file", name=str(file), schema=schema)) == expected
+    assert found(Problems(source="file", name=str(file), **read)) == expected
 
 
 @pytest.fixture

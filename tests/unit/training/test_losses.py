@@ -7,6 +7,7 @@ from training_tools import ByHand, build_world, disturb
 from trl import SFTConfig, SFTTrainer
 
 from lossgeometry.experiment.config import method_module
+from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.training import preference, reference_free, token_loss, unpaired
 from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.setup import common_arguments, load_trainable_model
@@ -77,11 +78,11 @@ TOKEN_LOSSES = [
 ]  # fmt: skip
 
 
-def token_trainer(world, name, options, splits=1, needs_reference=False):
+def token_trainer(world, name, options, splits=1, needs_reference=False, **settings):
     method = method_module(name)
     checked = method.Options(**options)
     size = len(method.select(world.frame, checked, world.job()))
-    job = world.job(batch_size=size, micro_batch_size=size // splits)
+    job = world.job(batch_size=size, micro_batch_size=size // splits, **settings)
     rows = tokenize_rows(method.select(read_rollouts(job), checked, job), world.tokenizer, job)
     ordered = in_training_order(rows, job)
     return token_loss.make_trainer(job, checked, ordered, world.tokenizer, method.token_loss, needs_reference), job
@@ -114,6 +115,36 @@ def test_token_losses_of_a_batch_in_one_piece(world, by_hand):
     name, options, row_loss = TOKEN_LOSSES[-4]
     trainer, job = token_trainer(world, name, options)
     agrees(trainer, job, by_hand, token_loss_by_hand(world, by_hand, name, options, row_loss))
+
+
+@pytest.mark.parametrize("splits", [1, 4])
+def test_a_mean_over_rows_is_a_mean_of_means(world, by_hand, splits):
+    trainer, job = token_trainer(world, "sft", {}, splits, mean_over="rows")
+    means = [
+        -by_hand.log_probs(row.prompt_id, row.completion, row.finish_reason == "stop").mean()
+        for row in world.frame.itertuples()
+    ]
+    agrees(trainer, job, by_hand, torch.stack(means).mean())
+
+
+def test_a_step_is_logged_with_its_tokens_their_entropy_and_the_norm_of_the_update(world, by_hand):
+    trainer, job = token_trainer(world, "sft", {}, splits=4, learning_rate=0.0)
+    disturb(trainer.model)
+    (entry,) = train_resumably(trainer, job)
+    entropies = []
+    for row in world.frame.itertuples():
+        prompt = prompt_token_ids(world.tokenizer, by_hand.problems[row.prompt_id], "")
+        ids = completion_token_ids(world.tokenizer, row.completion, row.finish_reason == "stop")
+        log_p = by_hand.model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+        entropies.append(-(log_p.exp() * log_p).sum(-1).detach())
+    assert entry["completion_tokens"] == len(torch.cat(entropies))
+    assert entry["entropy"] == pytest.approx(torch.cat(entropies).mean().item(), rel=1e-5)
+    squares = 0.0
+    for name, b in trainer.model.named_parameters():
+        if ".lora_B.default" in name:
+            a = dict(trainer.model.named_parameters())[name.replace("lora_B", "lora_A")]
+            squares += ((8 / 4) * b.detach().double() @ a.detach().double()).square().sum().item()
+    assert entry["update_norm"] == pytest.approx(squares**0.5, rel=1e-6)
 
 
 def test_offline_grpo_with_a_penalty(world, by_hand):

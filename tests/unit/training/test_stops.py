@@ -11,6 +11,7 @@ from transformers import TrainerCallback
 from lossgeometry.errors import InputError
 from lossgeometry.files.resuming import CheckpointFolder
 from lossgeometry.training import trainer as trainer_module
+from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.trainer import train_resumably
 
 
@@ -93,3 +94,16 @@ def test_a_checkpoint_is_saved_after_a_while_at_steps_that_can_be_continued(
         patch.setattr(trainer_module, "CHECKPOINT_SECONDS", -1.0)
         train_resumably(trainer, job)
     assert [step for step in saved if step < 5] == steps
+
+
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_a_continued_run_has_the_reference_s_log_probabilities(world, monkeypatch, method):
+    job = world.job(run=method)
+    first = at_step_zero(monkeypatch, job, method).train_dataset[:]
+    asked = []
+    monkeypatch.setattr(MicroBatchTrainer, "_reference_columns", lambda *arguments: asked.append(arguments))
+    assert at_step_zero(monkeypatch, job, method).train_dataset[:] == first and not asked
+    (kept,) = (job.checkpoints / job.digest).glob("reference/*.safetensors")
+    kept.write_bytes(kept.read_bytes()[:-1] + b"x")
+    monkeypatch.undo()
+    assert at_step_zero(monkeypatch, job, method).train_dataset[:] == first, "damage is found, and computed again"

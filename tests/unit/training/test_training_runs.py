@@ -23,7 +23,7 @@ from lossgeometry.settings.tasks import Reward, TrainedAdapter
 from lossgeometry.settings.training import Training
 from lossgeometry.training import preference, token_loss, unpaired
 from lossgeometry.training.examples import read_rollouts
-from lossgeometry.training.order import training_order
+from lossgeometry.training.order import half_of, training_order
 from lossgeometry.training.run import train
 
 
@@ -250,6 +250,24 @@ def test_run_json_has_no_clock_and_lists_what_was_left_out(world, tmp_path):
     assert record["skipped"] == {"longer than max_length 30": 16 - record["counted"]["rows"]}
     assert 0 < record["counted"]["rows"] < 16
     assert str(tmp_path) not in json.dumps(record)
+
+
+def test_halves_of_the_prompts_have_none_in_common_and_stay_what_they_are():
+    names = [f"p{number}" for number in range(400)]
+    halves = [half_of(name) for name in names]
+    assert set(halves) == {"A", "B"} and 150 < halves.count("A") < 250
+    assert [half_of(name) for name in names[::-1]] == halves[::-1]
+
+
+@pytest.mark.parametrize("half", ["A", "B"])
+def test_a_run_on_half_of_the_prompts_sees_no_other(world, tmp_path, half):
+    training = Training(steps=1, batch_size=4, micro_batch_size=4)
+    task = settings("rift", 1).model_copy(update={"training": training.model_dump(), "half": half})
+    train(task, {}, {}, world.student, world.initialisation, world.prompts, world.rollouts, tmp_path / "a", tmp_path)
+    record = json.loads((tmp_path / "a/run.json").read_text())
+    own = [row["id"] for row in PROBLEMS if half_of(row["id"]) == half]
+    assert record["counted"]["rows"] == 4 * len(own) > 0
+    assert record["skipped"] == {"in the other half of the prompts": 16 - 4 * len(own)}
 
 
 # --- rows that cannot be used ---

@@ -9,6 +9,7 @@ _ROOMS = {
     "load": "updates.loading",
     "compare": "geometry.comparison",
     "Update": "updates.update",
+    "behaviour_of": "behaviour.own_adapters",
     "audit_method": "audit.own_loss",
 }
 

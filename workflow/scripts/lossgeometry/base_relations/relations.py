@@ -68,7 +68,7 @@ def relate_module(weight: np.ndarray, spectrum: Spectrum, update: CompactSVD, k:
         ("relative_norm", "none", 0): Mean(relative, UNDEFINED),
         ("spectral_shift", "none", 0): Mean(float(np.linalg.norm(values - s)) / norm, _shift_null(relative, update)),
     }
-    chance = [_relations(weight, spectrum, masks, drawn, k) for drawn in _random_updates(update)]
+    chance = [_relations(weight, spectrum, masks, drawn, k) for drawn in random_updates(update)]
     for key, value in _relations(weight, spectrum, masks, update, k).items():
         draws = [draw[key] for draw in chance]
         found[key] = Mean(value, Null(float(np.mean(draws)), float(np.std(draws, ddof=1))))
@@ -127,7 +127,7 @@ def kept_in_bf16(weight: np.ndarray, dense: np.ndarray) -> np.ndarray:
     return after - before
 
 
-def _random_updates(update: CompactSVD) -> Iterator[CompactSVD]:
+def random_updates(update: CompactSVD) -> Iterator[CompactSVD]:
     """Return updates with the singular values of one update and random directions."""
     rng = np.random.default_rng(_SEED)
     for _ in range(_DRAWS):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -61,20 +61,21 @@ class Barrier(NamedTuple):
 class Evidence:
     """Look-ups in the tables of one experiment; each raises Missing where the table or the row is not there.
 
-    `tables` maps the contract's names (geometry, layers, barriers, cka, behaviour, differences, predictions) to data
-    frames. Controls and snapshots are no evidence for what a method does.
+    `tables` maps the contract's names (geometry, layers, barriers, cka, behaviour, differences, predictions, matched,
+    replicates) to data frames. Controls and snapshots are no evidence for what a method does.
     """
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], runs: Sequence[Run]) -> None:
         self.tables = tables
-        self.runs = [run for run in runs if not run.control and run.origin != "snapshot"]
+        self.runs = [run for run in runs if not (run.control or run.half or run.origin == "snapshot")]
 
     def groups(self, wanted: Sequence[str], matched: bool = False, required: Sequence[str] = ()) -> dict[str, Members]:
         """The runs of the wanted methods, by label, in every replicate that has all of the required ones.
 
         A replicate is a seed at the default learning rates; with `matched` a learning rate that methods share, and a seed.
         """
-        everywhere = matched_groups(self.runs) if matched else groups(self.runs)
+        runs = first_of_each_start(self.runs)
+        everywhere = matched_groups(runs) if matched else groups(runs)
         found = {
             group: {label: members[label] for label in wanted if label in members}
             for group, members in everywhere.items()
@@ -174,6 +175,18 @@ class Evidence:
         if rows.empty:
             raise Missing(f"the texts of {run} are not in behaviour")
         return float(rows.iloc[0].value)
+
+    def at_equal_size(self, a: str, b: str) -> dict[str, Value]:
+        """Cosines of a pair at equal norm, and where it was measured at equal KL: where the one that gets less far ends."""
+        rows = self._pair("matched", a, b, ("run_a", "run_b"))
+        rows = rows[rows.end.astype(bool) & rows["at"].isin(["norm", "KL"]) & rows.cosine.notna()]
+        return {row.at: Value(float(row.cosine), 0.0, float(row.cosine_sd)) for row in rows.itertuples()}
+
+    def corrected(self, a: str, b: str) -> list[Any]:
+        """Rows of two methods' cosines corrected for noise, one for every kind of replicate that both have."""
+        table = self.table("replicates")
+        ends = {a, b}
+        return [row for row in table.itertuples() if {row.method_a, row.method_b} == ends]
 
     def differences(self, question: str) -> pd.DataFrame:
         """The paired differences of accuracy that answer a question, in the most precise decoding.

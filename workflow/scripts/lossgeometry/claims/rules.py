@@ -27,6 +27,7 @@ from lossgeometry.claims.findings import (
     plain,
     reading,
 )
+from lossgeometry.claims.size_rules import apart_in_direction, divergence_ratio, ratio_of
 from lossgeometry.evaluation.questions import EQUAL_FAMILY, OFFLINE, ON_POLICY
 from lossgeometry.experiment.runs import Run
 from lossgeometry.geometry.beside import BEYOND
@@ -211,20 +212,6 @@ def rate_norm(evidence: Evidence, entry: Entry, matched: bool) -> Finding:
     return conclude(readings, ONE_PAIR)
 
 
-def ratio_of(metric: str) -> Callable[[Evidence, Entry, str, Run, Run], list[Reading]]:
-    def read(evidence: Evidence, entry: Entry, group: str, a: Run, b: Run) -> list[Reading]:
-        first, second = evidence.both(a.id, b.id, metric)
-        return [reading(group, first / second, entry, words=f"{first / second:.3f} ({first:.3g} / {second:.3g})")]
-
-    return read
-
-
-def divergence_ratio(evidence: Evidence, entry: Entry, group: str, a: Run, b: Run) -> list[Reading]:
-    first, second = evidence.divergence(a.id), evidence.divergence(b.id)
-    ratio = first / second if second > 0 else math.nan
-    return [reading(group, ratio, entry, words=f"{ratio:.3f} ({first:.3g} / {second:.3g} nats per token)")]
-
-
 RULES: dict[tuple[str, str], Rule] = {
     ("i", "colinear"): colinear,
     ("i", "accuracy"): equal_accuracy,
@@ -233,11 +220,13 @@ RULES: dict[tuple[str, str], Rule] = {
     ("iii", "depth"): of_two("sft", "offline_grpo", depth),
     ("iii", "basin"): of_two("sft", "offline_grpo", barrier),
     ("iv", "orthogonal"): of_two("sft", "dpo", orthogonal),
+    ("iv", "direction"): apart_in_direction([("sft", "dpo")]),
     ("iv", "barrier"): of_two("rift", "dpo", barrier),
     ("iv", "representations"): late_collapse,
     ("iv", "accuracy"): dpo_best,
     ("v", "offline"): on_policy_orthogonal,
     ("v", "each other"): of_two(*ON_POLICY, orthogonal),
+    ("v", "noise"): apart_in_direction(product(OFFLINE, ON_POLICY)),
     ("v", "accuracy"): on_policy_accuracy,
     ("vi", "cosine"): seed_cosine,
     ("vi", "direction"): seed_direction,

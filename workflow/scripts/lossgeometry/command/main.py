@@ -5,12 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lossgeometry.command import compare, path, show
+from lossgeometry.command import behaviour, compare, edit, path, show
 from lossgeometry.errors import CannotWrite, ConfigError, DamagedInput, InputError
 from lossgeometry.files.text import printable
 from lossgeometry.script import THREAD_VARIABLES
 
-SUBCOMMANDS = {"compare": compare, "show": show, "path": path}
+SUBCOMMANDS = {"compare": compare, "show": show, "path": path, "edit": edit, "behaviour": behaviour}
 INTERRUPTED, PIPE_CLOSED = 130, 141
 """Exit codes as shells give them for the signals INT and PIPE."""
 

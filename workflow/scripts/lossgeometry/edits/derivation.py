@@ -13,7 +13,9 @@ from lossgeometry.updates.loading import load
 RECORD = "edit.json"
 
 
-def derive(edit: Edit, sources: Mapping[str, str | Path], runs: Mapping[str, str], folder: Path) -> None:
+def derive(
+    edit: Edit, sources: Mapping[str, str | Path], runs: Mapping[str, str], folder: Path, factor: float | None = None
+) -> None:
     """Write the adapter of an edit, as PEFT loads it, and `edit.json`.
 
     Parameters
@@ -22,14 +24,17 @@ def derive(edit: Edit, sources: Mapping[str, str | Path], runs: Mapping[str, str
         The weights of every update in `edit.sources`.
     runs
         Their run ids.
+    factor
+        What `to_kl` was found to be a multiplication by; recorded.
     """
-    update = edited(edit, {name: load(path) for name, path in sources.items()})
+    exact = edit if factor is None else Edit(of=edit.of, scale=factor)
+    update = edited(exact, {name: load(path) for name, path in sources.items()})
     update.to_peft(folder)
     record = {
         "edit": edit.told(),
         "operation": edit.words(),
         "sources": {runs[name]: digest_of_file(path) for name, path in sources.items()},
         "left_out": dict(update.left_out),
-    }
+    } | ({} if factor is None else {"factor": factor})
     with atomic_file(folder / RECORD) as partial:
         partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

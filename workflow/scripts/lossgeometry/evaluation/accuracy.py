@@ -11,7 +11,7 @@ from lossgeometry.evaluation import statistics
 from lossgeometry.evaluation.across_seeds import across_seeds_table
 from lossgeometry.evaluation.contamination import overlapping_ids
 from lossgeometry.evaluation.differences import Graded, differences_table, mcnemar_table
-from lossgeometry.evaluation.intervals import beta_binomial, clustered, wilson
+from lossgeometry.evaluation.intervals import clustered, few_problems, wilson
 from lossgeometry.evaluation.outcomes import Outcomes, read_graded
 from lossgeometry.evaluation.pass_curves import pass_table
 from lossgeometry.evaluation.questions import questions
@@ -129,7 +129,7 @@ def _accuracy(correct: np.ndarray) -> dict[str, Any]:
     if correct.shape[1] == 1:
         name, (low, high) = "wilson", wilson(correct.mean(), correct.size)
     elif len(correct) < FEW_PROBLEMS:
-        name, (low, high) = "beta-binomial", beta_binomial(correct.sum(axis=1), correct.shape[1])
+        name, (low, high) = "beta-binomial", few_problems(correct.sum(axis=1), correct.shape[1])
     else:
         name, (low, high) = "clustered wilson", clustered(correct.mean(axis=1))
     return {"accuracy": mean, "low": low, "high": high, "interval": name, "standard_error": error}

@@ -3,6 +3,7 @@
 All are conditional on the trained weights, but `crossed_seeds`, which takes the seeds of training as drawn too.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -64,22 +65,47 @@ def beta_binomial(counts: ArrayLike, samples: int) -> tuple[float, float]:
     if len(counts) < 2:
         return UNDEFINED
     likelihood = _BetaBinomial(counts, samples)
-    grid = np.linspace(0.0, 1.0, 203)[1:-1]
-    best = grid[np.argmax([likelihood.coarse(mean).max() for mean in grid])]
-    near = {"bounds": (max(best - 0.005, 0.0), min(best + 0.005, 1.0)), "options": {"xatol": 1e-10}}
-    found = optimize.minimize_scalar(lambda mean: -likelihood.profile(mean), method="bounded", **near)
-    edges = [likelihood.profile(0.0), likelihood.profile(1.0)]
-    top = max(-found.fun, *edges)
+    best, top = likelihood.largest()
     level = top - stats.f.isf(ALPHA, 1, len(counts) - 1) / 2
 
     def root(outside: float) -> float:
         if likelihood.profile(outside) >= level:
             return outside
-        inside = found.x if -found.fun >= level else 1.0 - outside
+        inside = best if likelihood.profile(best) >= level else 1.0 - outside
         edge = outside + (1e-12 if outside == 0 else -1e-12)
         return optimize.brentq(lambda mean: likelihood.profile(mean) - level, edge, inside, xtol=1e-13)
 
     return float(root(0.0)), float(root(1.0))
+
+
+def few_problems(counts: ArrayLike, samples: int) -> tuple[float, float]:
+    """Interval of the mean over problems some of which may be of a kind that the sample does not hold.
+
+    `beta_binomial` takes one beta distribution for all problems. A share of others, all of them right or all of them wrong, stays
+    out of a sample with probability (1 - share)^problems; the limits are the furthest means, over all shares, at which this
+    and the likelihood of the rest together keep above the level of `beta_binomial`. NaN for fewer than two problems.
+    """
+    counts = np.asarray(counts, np.int64)
+    if len(counts) < 2:
+        return UNDEFINED
+    low, high = beta_binomial(counts, samples)
+    likelihood = _BetaBinomial(counts, samples)
+    best, top = likelihood.largest()
+    allowed = stats.f.isf(ALPHA, 1, len(counts) - 1) / 2
+
+    def rest(mean: float) -> float:
+        """Return the largest mean distance to 1 that others leave, as a factor: 1 - their share."""
+        return float(np.exp(-max(allowed - top + likelihood.profile(mean), 0.0) / len(counts)))
+
+    below = _least(lambda mean: rest(mean) * mean, low, best)
+    above = _least(lambda mean: rest(mean) * (1.0 - mean), best, high)
+    return below, 1.0 - above
+
+
+def _least(value: Callable[[float], float], start: float, end: float) -> float:
+    """Return the smallest value between two points, both included."""
+    found = optimize.minimize_scalar(value, bounds=(start, end), method="bounded", options={"xatol": 1e-6})
+    return float(min(found.fun, value(start), value(end)))
 
 
 class _BetaBinomial:
@@ -103,6 +129,14 @@ class _BetaBinomial:
     def coarse(self, mean: float) -> NDArray[np.float64]:
         """Log-likelihood over a grid of correlations."""
         return self.at(mean, CORRELATIONS)
+
+    def largest(self) -> tuple[float, float]:
+        """Return the mean of the largest likelihood, and that."""
+        grid = np.linspace(0.0, 1.0, 203)[1:-1]
+        best = grid[np.argmax([self.coarse(mean).max() for mean in grid])]
+        near = {"bounds": (max(best - 0.005, 0.0), min(best + 0.005, 1.0)), "options": {"xatol": 1e-10}}
+        found = optimize.minimize_scalar(lambda mean: -self.profile(mean), method="bounded", **near)
+        return max(((float(mean), self.profile(mean)) for mean in (found.x, 0.0, 1.0)), key=lambda pair: pair[1])
 
     def profile(self, mean: float) -> float:
         """Largest log-likelihood over the correlation, by a grid that closes in on it twentyfold each time."""

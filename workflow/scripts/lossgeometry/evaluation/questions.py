@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from lossgeometry.experiment.runs import BASE, Run
+from lossgeometry.experiment.runs import BASE, Run, first_of_each_start
 
 EQUAL_FAMILY = ("sft", "rft", "rift")
 OFFLINE = ("sft", "rft", "dft", "rift", "offline_grpo", "dpo")
@@ -41,7 +41,9 @@ def questions(runs: Iterable[Run], pairs: Iterable[Pair]) -> list[Question]:
     found: dict[tuple[str, str], dict[Pair, None]] = {}
     for pair in [*((BASE, run) for run in known), *((a, b) for a, b in pairs)]:
         found.setdefault(_asked(pair, known), {})[pair] = None
-    return [Question(*key, tuple(tested)) for key, tested in found.items()] + _of_the_paper(list(known.values()))
+    return [Question(*key, tuple(tested)) for key, tested in found.items()] + _of_the_paper(
+        first_of_each_start(known.values())
+    )
 
 
 def _asked(pair: Pair, runs: Mapping[str, Run]) -> tuple[str, str]:

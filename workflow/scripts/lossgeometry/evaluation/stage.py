@@ -25,6 +25,7 @@ def _on_gpu(config: "Config") -> bool:
 
 def _shrink(block: dict[str, Any]) -> dict[str, Any]:
     return cut(block, samples=1) | {
+        "snapshots": (),
         "benchmarks": {
             name: benchmark | {"count": min(benchmark["count"] or SMOKE_PROMPTS, SMOKE_PROMPTS)}
             for name, benchmark in block["benchmarks"].items()

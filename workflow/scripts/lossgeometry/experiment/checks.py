@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from lossgeometry.errors import ConfigError, InputError
-from lossgeometry.experiment.runs import Run
+from lossgeometry.experiment.runs import Run, expand_runs
+from lossgeometry.experiment.snapshots import check_snapshots
 from lossgeometry.grading.graders import grader_names
 from lossgeometry.methods import method_module, method_names
 from lossgeometry.settings.audit import INITIALISATION, Audit
@@ -27,6 +28,31 @@ LABEL = re.compile(r"[a-z][a-z0-9_]*(@[A-Za-z0-9_.=+]+(-[A-Za-z0-9_.=+]+)*)?")
 NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")
 """A name is part of paths: dots and hyphens only between other characters, so that none is `..`, hidden, or cut at its end."""
 NAME_RULE = "use letters, digits and underscores, with single dots or hyphens between them"
+
+
+def check_consistency(config: "Config") -> None:
+    """Raise ValueError where two blocks of a configuration contradict each other, or one lacks what it needs."""
+    if not config.methods and not config.adapters:
+        raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
+    for label, method in config.methods.items():
+        check_method(label, method, config.training, config.rollouts)
+    check_names("edits", config.edits)
+    for name, edit in config.edits.items():
+        if edit.to_kl and not (config.behaviour.problems and config.evaluation.benchmarks):
+            raise ValueError(
+                f"edits.{name}.to_kl: the divergence is that of the stage behaviour; set behaviour.problems"
+            )
+    check_adapters(config.adapters)
+    if config.rollouts.file and config.prompts is not None:
+        raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
+    if config.methods and config.prompts is None and not config.rollouts.file:
+        raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
+    check_models(config.student, config.teacher, config.prompts, config.rollouts)
+    if config.methods:
+        check_training(config.training, config.rollouts)
+    check_snapshots(config, expand_runs(config.methods, config.seeds, config.folders))
+    sets = {f"evaluation.benchmarks.{name}": one for name, one in config.evaluation.benchmarks.items()}
+    check_graders({"prompts": config.prompts, "probe": config.probe, **sets})
 
 
 def check_names(key: str, names: Iterable[str]) -> None:
@@ -119,8 +145,12 @@ def check_ids(ids: Sequence[str]) -> None:
             raise ValueError(f"methods.{label}: run {run_id} appears twice; remove the repeated seed or learning rate")
 
 
-def check_audit(audit: Audit, runs: Sequence[Run]) -> None:
-    """Raise ValueError unless gradients can be taken at every point."""
+def check_audit(audit: Audit, runs: Sequence[Run], training: Training) -> None:
+    """Raise ValueError unless gradients can be taken at every point, and are those of the losses that are trained."""
+    if audit.points and training.mean_over != "tokens":
+        raise ValueError(
+            "training.mean_over: the audit knows the mean over tokens alone; set it to tokens, or audit.points to []"
+        )
     known = {run.id: run for run in runs}
     for point in audit.points:
         if point not in (INITIALISATION, *known):

@@ -8,20 +8,14 @@ from pydantic import Field, field_validator, model_validator
 from lossgeometry.experiment.checks import (
     NAME,
     NAME_RULE,
-    check_adapters,
     check_audit,
+    check_consistency,
     check_function_space,
-    check_graders,
     check_ids,
-    check_method,
-    check_models,
-    check_names,
-    check_training,
 )
 from lossgeometry.experiment.runs import Run, control_runs, edit_runs, expand_pairs, expand_runs
 from lossgeometry.experiment.snapshots import (
     answering,
-    check_snapshots,
     checkpoints_of,
     expand_snapshots,
     folders_of,
@@ -212,22 +206,7 @@ class Config(Block):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Config":
-        if not self.methods and not self.adapters:
-            raise ValueError("methods: there is nothing to compare; name at least one method, or adapters of your own")
-        for label, method in self.methods.items():
-            check_method(label, method, self.training, self.rollouts)
-        check_names("edits", self.edits)
-        check_adapters(self.adapters)
-        if self.rollouts.file and self.prompts is not None:
-            raise ValueError("rollouts.file: the file brings the problems of its completions; remove prompts")
-        if self.methods and self.prompts is None and not self.rollouts.file:
-            raise ValueError("prompts: methods are trained on rollouts; say where the problems come from")
-        check_models(self.student, self.teacher, self.prompts, self.rollouts)
-        if self.methods:
-            check_training(self.training, self.rollouts)
-        check_snapshots(self, expand_runs(self.methods, self.seeds, self.folders))
-        sets = {f"evaluation.benchmarks.{name}": one for name, one in self.evaluation.benchmarks.items()}
-        check_graders({"prompts": self.prompts, "probe": self.probe, **sets})
+        check_consistency(self)
         self._check_runs()
         return self
 
@@ -246,7 +225,7 @@ class Config(Block):
                 raise ValueError(f"{key}comparisons: {error}") from None
             if key in stages and (pairs or key == "behaviour." and self.behaviour.problems):
                 check_function_space(self, key, stages[key])
-        check_audit(self.audit, runs)
+        check_audit(self.audit, runs, self.training)
         self._check_forgetting()
 
     def _check_forgetting(self) -> None:

@@ -38,7 +38,8 @@ The configuration is checked before any job starts. This page and `schema.json` 
 - A method runs at its `learning_rate` with each of its seeds, and at each of its further `learning_rates` with its first seed, or
   under `rates_at_all_seeds` with each.
 - A seed is a number, or `{init: 42, order: 123}` where the LoRA initialisation and the order of the data are to be told apart;
-  the run is then called `….s42-o123`.
+  the run is then called `….s42-o123`. `{init: 42, order: 42, half: A}` trains on half of the prompts: `….s42-halfA`.
+- A snapshot is called `<run>.t<step>`, such as `sft.lr5e-06.s42.t32`.
 """
 
 

@@ -45,11 +45,13 @@ class Run:
     """Runs that a derived update is computed from, its parent first; of a snapshot its run."""
     step: int = 0
     """Steps taken until a snapshot; 0 for a run that is none."""
+    half: str = ""
+    """Half of the prompts that it trains on, `A` or `B`; empty for all."""
 
     def told(self) -> dict[str, Any]:
         """Return the run as built-in types, from which `Run(**told)` makes it again; properties added later only where set."""
         told = {**asdict(self), "sources": list(self.sources)}
-        return {key: value for key, value in told.items() if value or key not in ("step",)}
+        return {key: value for key, value in told.items() if value or key not in ("step", "half")}
 
     @property
     def whole_model(self) -> bool:
@@ -64,7 +66,7 @@ class Run:
     @property
     def seed(self) -> str:
         """The seed as it is written in the run id."""
-        return _seed_name(self.init_seed, self.order_seed)
+        return _seed_name(self.init_seed, self.order_seed, self.half)
 
 
 def snapshot_id(run: str, step: int) -> str:
@@ -72,13 +74,13 @@ def snapshot_id(run: str, step: int) -> str:
     return f"{run}.t{step}"
 
 
-def _seed_name(init: int, order: int) -> str:
-    return f"{init}" if init == order else f"{init}-o{order}"
+def _seed_name(init: int, order: int, half: str) -> str:
+    return f"{init}" + (f"-o{order}" if init != order else "") + (f"-half{half}" if half else "")
 
 
 def _training_run(label: str, method: Method, learning_rate: float, seed: int | Seeds, default: bool) -> Run:
-    init, order = (seed.init, seed.order) if isinstance(seed, Seeds) else (seed, seed)
-    run_id = f"{label}.lr{learning_rate:g}.s{_seed_name(init, order)}"
+    init, order, half = (seed.init, seed.order, seed.half) if isinstance(seed, Seeds) else (seed, seed, "")
+    run_id = f"{label}.lr{learning_rate:g}.s{_seed_name(init, order, half)}"
     control = SHUFFLED if method.verdicts == "shuffled" else ""
     return Run(
         run_id,
@@ -90,6 +92,7 @@ def _training_run(label: str, method: Method, learning_rate: float, seed: int | 
         default,
         control=control,
         composition=method.composition,
+        half=half,
     )
 
 
@@ -170,12 +173,14 @@ def _check_nesting(name: str, edits: Mapping[str, Edit]) -> None:
 
 
 def first_of_each_start(runs: Iterable[Run]) -> list[Run]:
-    """Return the runs without order replicates: of one method at one rate from one initialisation, the first alone.
+    """Return the runs without replicates: of one method at one rate from one initialisation, the first alone.
 
-    A replicate shares its initialisation, and so is no further independent seed.
+    A replicate shares its initialisation, and so is no further independent seed; one on half of the prompts is none at all.
     """
     first: dict[tuple[str, float, int, str], Run] = {}
     for run in runs:
+        if run.half:
+            continue
         start = "" if run.origin == "trained" else run.id
         first.setdefault((run.label, run.learning_rate, run.init_seed, start), run)
     return list(first.values())
@@ -203,13 +208,8 @@ def expand_pairs(runs: list[Run], comparisons: Comparisons) -> list[tuple[str, s
 
 def _named(name: str, runs: list[Run]) -> list[Run]:
     """Return the runs that a name stands for: a label (at its default learning rate), `<label>.lr<rate>`, or a run id."""
-    found = [
-        run
-        for run in runs
-        if name == run.id
-        or (name == run.label and run.default)
-        or (name == run.id.rpartition(".s")[0] and run.origin == "trained")
-    ]
+    found = [run for run in runs if name == run.id or (name == run.label and run.default)]
+    found = found or [run for run in runs if run.origin == "trained" and name == run.id.rpartition(".s")[0]]
     if not found:
         labels = ", ".join(dict.fromkeys(run.label for run in runs))
         raise ValueError(f"there is no {name}; name one of {labels}, at another rate as <method>.lr<rate>, or a run id")
@@ -230,7 +230,7 @@ def _pair_of(names: tuple[str, str], runs: list[Run]) -> tuple[str, str]:
 
 
 def _compared(a: Run, b: Run, comparisons: Comparisons) -> bool:
-    if {a.origin, b.origin} & {"untrained", "derived", "snapshot"}:
+    if {a.origin, b.origin} & {"untrained", "derived", "snapshot"} or a.half or b.half:
         return False
     if "given" in (a.origin, b.origin):
         return comparisons.adapters and a.default and b.default

@@ -95,7 +95,7 @@ def answering(config: "Config") -> list[str]:
     edited = {source for run in config.runs.values() if run.origin == "derived" for source in run.sources}
     named = {*edited, *config.evaluation.snapshots}
     runs = [run for run in config.runs.values() if not run.whole_model]
-    return [BASE, *(run.id for run in runs if run.origin != "snapshot" or run.id in named)]
+    return [BASE, *(run.id for run in runs if not (run.half or run.origin == "snapshot") or run.id in named)]
 
 
 def check_snapshots(config: "Config", runs: Sequence[Run]) -> None:

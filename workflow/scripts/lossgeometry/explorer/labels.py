@@ -1,5 +1,6 @@
 """How runs and pairs are called and drawn: short names, colours, what sets a run apart from its method's first."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +16,9 @@ DASHES: dict[str, tuple[int, ...]] = {
     "snapshot": (4, 4),
 }
 """What sets a run apart from the first run of its method: nothing, its seed, its learning rate; or what it is; its dash."""
-OF_ORIGIN = {"derived": "edit", "snapshot": "snapshot"}
+OF_ORIGIN = {"derived": "edit"}
+STEP = re.compile(r"\.t(\d+)$")
+"""End of a snapshot's run id."""
 MOST_WITHOUT_REFERENCE = 8
 """Pairs drawn as lines at first where none of them is with the reference."""
 
@@ -89,6 +92,8 @@ def name_runs(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str], refe
             _, _, order = str(row["seed"]).partition("-o")
             name = f"{name}, data order {order}" if order else f"{name}, seed {row['seed']}"
             arm = "seed" if arm == "default" else arm
+        if step := STEP.search(row["run"]):
+            name, arm = f"{name} after {step[1]} steps", "snapshot"
         runs.append(Run(row["run"], label, title, name, arm, DASHES[arm], colours[label]))
     return runs
 

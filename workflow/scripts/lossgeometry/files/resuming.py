@@ -112,10 +112,7 @@ class CheckpointFolder:
             raise ValueError(f"A checkpoint's step must not be negative, got {step}.")
         self._lock.check()
         path = self.path / f"{_STEP}{step:08d}"
-        with atomic_folder(path) as partial:
-            write(partial)
-            manifest = {"digest": self.digest, "files": _hashes(partial), "step": step}
-            (partial / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+        write_verifiable(path, self.digest, write, step=step)
         steps = self._steps()
         spare = max((other for other, _ in steps if other < step), default=None)
         for other, old in steps:
@@ -134,6 +131,14 @@ class CheckpointFolder:
             return []
         names = [path for path in self.path.iterdir() if path.name.removeprefix(_STEP).isdigit() and path.is_dir()]
         return sorted((int(path.name.removeprefix(_STEP)), path) for path in names)
+
+
+def write_verifiable(path: Path, digest: str, write: Callable[[Path], None], **facts: int) -> None:
+    """Let ``write`` fill a folder that becomes visible only when complete, with the manifest that :func:`verify` reads."""
+    with atomic_folder(path) as partial:
+        write(partial)
+        manifest = {"digest": digest, "files": _hashes(partial)} | facts
+        (partial / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
 
 
 def verify(path: Path, digest: str) -> None:

@@ -40,8 +40,10 @@ FORGETTING = Table(
     "What one run forgot of a skill that no rollout is about, beside what of its update might have foretold it",
     (
         Column("run", "the run"),
-        Column("method", "its method; of an update computed from another run that run's method"),
-        Column("kind", "`trained`, `given`, `untrained` or `derived`"),
+        Column(
+            "method", "its method; of an update computed from another run that run's, but `random directions` for those"
+        ),
+        Column("kind", "`trained`, `given`, `untrained`, `derived` or `snapshot`"),
         Column("benchmark", "benchmark of the other skill"),
         Column("decoding", "how it was answered: the more precise of the decodings"),
         Column("accuracy", "share solved"),

@@ -43,12 +43,17 @@ def run_grams(deltas: Sequence[Update], names: Sequence[str]) -> RunGrams:
     InputError
         If no module is common to all runs in one shape.
     """
-    try:
-        return cross_grams({"": deltas}, [("", "")])["", ""]
-    except InputError:
-        raise InputError(
-            f"{', '.join(names)} have no module of equal shape in common; leave out the run that differs"
-        ) from None
+    return RunGrams.of(np.sum(list(run_sums(deltas, names).values()), axis=0))
+
+
+def run_sums(
+    deltas: Sequence[Update], names: Sequence[str], group: Callable[[str], Hashable] = lambda module: ""
+) -> dict[Hashable, Sums]:
+    """Return the same as sums over the modules of every group; errors alike."""
+    parts = gram_sums({"": deltas}, [("", "")], group)["", ""]
+    if not parts:
+        raise InputError(f"{', '.join(names)} have no module of equal shape in common; leave out the run that differs")
+    return parts
 
 
 def cross_grams(sets: Mapping[str, Sequence[Update]], pairs: Iterable[Pair]) -> dict[Pair, RunGrams]:

@@ -90,7 +90,8 @@ def shift_levels(measured: Sequence[Measured], leans: bool, read: Callable[[], I
         levels, sd, rest = _fit(np.array([[values[key] for values in row] for row in found]), shifts)
         turns = all(_spread(items[key]) for items in measured)
         turned = np.mean([_expected(items[key]) for items in measured])
-        if turns and (levels.mean() > turned if key[0].startswith("angle") else levels.mean() < turned):
+        # A shared A makes unrelated updates more alike than any shift shows.
+        if turns and (turned - levels.mean()) * (-1 if key[0].startswith("angle") else 1) > sd:
             continue
         for items, level in zip(measured, levels, strict=True):
             items[key] = _with_level(items[key], Null(float(level), sd), rest, SHIFTED if turns else COMPLETE)

@@ -23,8 +23,9 @@ import numpy as np
 
 from lossgeometry.geometry import nulls
 from lossgeometry.geometry.angles import principal_angles
+from lossgeometry.geometry.inside_a import input_space
 from lossgeometry.geometry.pooling import Angle, Mean, Measurement, Norm, Ratio, Residual
-from lossgeometry.geometry.row_spaces import RowSpaces, WholeSpace
+from lossgeometry.geometry.row_spaces import WholeSpace
 from lossgeometry.geometry.scopes import Key
 from lossgeometry.updates.factors import inner_product, triangle
 from lossgeometry.updates.svd import CompactSVD
@@ -76,7 +77,7 @@ def measure_module(
     zero = [name for name, svd in zip(setting.names, (a, b), strict=True) if svd.rank == 0]
     sides = (
         ("output", a.u, b.u, overlap_u, WholeSpace(a.shape[0])),
-        ("input", a.v, b.v, overlap_v, RowSpaces.of(overlap_v, index)),
+        ("input", a.v, b.v, overlap_v, input_space(a, b, overlap_v, index)),
     )
     for side, x, y, overlap, space in sides:
         gram = (a.s[:, None] * overlap * b.s) ** 2

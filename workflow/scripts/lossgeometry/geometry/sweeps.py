@@ -23,6 +23,10 @@ class RunLabel(NamedTuple):
     seed: str
     default: bool
     """Whether it runs at its method's default learning rate."""
+    order_seed: int = 0
+    half: str = ""
+    first: bool = True
+    """Whether it is its method's first run from its initialisation, and no replicate."""
 
 
 class CeilingRow(NamedTuple):
@@ -107,7 +111,7 @@ def compare_sweeps(grams: RunGrams, labels: Sequence[RunLabel]) -> Sweeps:
             "cosine": (cosine, np.zeros_like(cosine), grams.weights_sd / scale),
             "output_gram_alignment": (outputs, grams.outputs_mean / gram_scale, grams.outputs_sd / gram_scale),
         }
-    default = [index for index, label in enumerate(labels) if label.default]
+    default = [index for index, label in enumerate(labels) if label.default and label.first]
     seeded = [labels[index] for index in default]
     ceilings, shares = [], []
     for measure, matrices in measures.items():
@@ -179,9 +183,8 @@ def _chance(mean: np.ndarray, sd: np.ndarray, places: Sequence[tuple[int, int]])
 def decompose(measure: str, similarity: np.ndarray, labels: Sequence[RunLabel]) -> list[ShareRow]:
     """Return how much of the updates is common to all runs, due to the loss, to the seed, and to neither alone.
 
-    Two-way analysis of variance of the unit-length updates in their own (huge) space, balanced over the methods that
-    have
-    every seed; all sums of squares are traces of projected Gram matrices, so that the space itself is never visited.
+    Two-way analysis of variance of the unit-length updates in their own (huge) space, balanced over the methods that have every
+    seed; all sums of squares are traces of projected Gram matrices, so that the space itself is never visited.
 
     Parameters
     ----------
@@ -235,7 +238,7 @@ def rotations(weights: np.ndarray, output_alignment: np.ndarray, labels: Sequenc
     order = sorted(range(len(labels)), key=lambda index: labels[index].learning_rate)
     for i, j in combinations(order, 2):
         a, b = labels[i], labels[j]
-        if (a.method, a.seed) != (b.method, b.seed) or a.learning_rate == b.learning_rate:
+        if (a.method, a.seed) != (b.method, b.seed) or a.learning_rate == b.learning_rate or a.half or b.half:
             continue
         live = norms[i] > 0 and norms[j] > 0
         cosine = float(weights[i, j] / norms[i] / norms[j]) if live else math.nan

@@ -17,6 +17,10 @@ def _swept(config: "Config") -> bool:
     return len(set(labels)) < len(labels)
 
 
+def _overlaps(config: "Config") -> bool:
+    return bool(config.geometry.relation_to_base and config.pairs)
+
+
 def _relations(config: "Config") -> bool:
     return config.geometry.relation_to_base
 
@@ -149,6 +153,51 @@ TABLES = (
         None,
     ),
     Table(
+        "replicates",
+        "Two methods beside their own replicates of one kind; a method beside itself has `within_a` alone",
+        (
+            Column(
+                "kind",
+                "what alone replicates differ in: `order` of the data, `half` of the prompts, `initialisation`, or `both`"
+                " initialisation and order",
+            ),
+            Column("method_a", "first method"),
+            Column("method_b", "second method"),
+            Column("conditions", "pairs of conditions that both methods were trained under"),
+            Column("within_a", "mean cosine of the first with its replicate"),
+            Column("within_b", "mean cosine of the second with its replicate"),
+            Column("uncrossed", "mean cosine of the two in one condition, which shares what is drawn"),
+            Column("crossed", "mean cosine of the two in different conditions"),
+            Column("crossed_sd", "its standard deviation between unrelated updates, whose mean is 0"),
+            Column("corrected", "crossed / sqrt(within_a within_b): 1 where only what is drawn sets the two apart"),
+            Column("standard_error", "of `corrected`, leaving out one block of the network at a time"),
+            Column("low", "lower end of its 95 % interval"),
+            Column("high", "upper end"),
+            Column(
+                "verdict",
+                "`one direction` where the interval lies above 0.95, `apart beyond noise` where it lies below, else `cannot"
+                " tell`",
+            ),
+            Column("note", "why a value is undefined"),
+        ),
+        _swept,
+        None,
+    ),
+    Table(
+        "components",
+        "What one factor adds to an update of unit length, the others held fixed",
+        (
+            Column("factor", "`initialisation`, `order`, `data` (halves of the prompts) or `loss`"),
+            Column("pairs", "pairs of runs that differ in it alone"),
+            Column("share", "half their squared distance: 1 less their mean cosine", "share"),
+            Column("low", "lower end of the 95 % interval, leaving out one block of the network at a time", "share"),
+            Column("high", "upper end", "share"),
+            Column("note", "what to beware of"),
+        ),
+        _swept,
+        None,
+    ),
+    Table(
         "decomposition",
         "Share of the squared norm of the unit-length updates that one factor explains (two-way analysis of variance)",
         (
@@ -191,5 +240,20 @@ TABLES = (
             NOTE,
         ),
         _relations,
+    ),
+    Table(
+        "changed_entries",
+        "Whether two updates change the same entries of the base, by the rule of a thousandth of the entry",
+        (
+            *RUN_PAIR,
+            Column("at_norm", "`own`: as they are; `equal`: every module at a thousandth of the norm of its weight"),
+            Column("overlap", "entries that both change over those that either changes"),
+            Column(
+                "null_mean", "the same with the second update's singular values in random directions, mean of the draws"
+            ),
+            Column("null_sd", "its standard deviation"),
+            Column("note", "why it is undefined"),
+        ),
+        _overlaps,
     ),
 )

@@ -38,7 +38,8 @@ def parse_row(schema: str, row: Mapping[str, Any], index: int) -> tuple[dict[str
             f"Row {index} lacks the column {missing[0]} of the schema {schema} (it has {', '.join(sorted(row))}); "
             "choose another `schema`, or rename the columns."
         )
-    problem, answer = _text(row[columns.PROBLEM]), columns.clean(_text(row[columns.ANSWER]))
+    problem = columns.compose(row) if hasattr(columns, "compose") else _text(row[columns.PROBLEM])
+    answer = columns.clean(_text(row[columns.ANSWER]))
     identity = _text(row[columns.ID]) if columns.ID else f"{index:05d}"
     reason = NO_PROBLEM if not problem else NO_ANSWER if not answer else ""
     return {"id": identity, "problem": problem, "answer": answer}, reason

@@ -1,7 +1,7 @@
 """What the jobs that run the base with updates attached are told."""
 
 from lossgeometry.experiment.config import Config
-from lossgeometry.experiment.runs import BASE
+from lossgeometry.experiment.runs import BASE, RANDOM
 from lossgeometry.jobs.blocks import Told, only
 from lossgeometry.jobs.grading import verdicts
 
@@ -70,6 +70,9 @@ def forgetting(config: Config) -> Told:
 
 
 def _method(config: Config, run_id: str) -> str:
-    """Return what a run is left out with: the label of the run that its update was computed from."""
+    """Return what a run is left out with: the label of the run that its update was computed from; random directions are of
+    no method."""
     run = config.runs[run_id]
+    if run.control == RANDOM:
+        return RANDOM
     return _method(config, run.sources[0]) if run.sources else run.label

@@ -37,6 +37,7 @@ def adapter(config: Config, run_id: str) -> Told:
         "reward": verdicts(config, "train"),
         **control,
         **composed(config, run),
+        **({"half": run.half} if run.half else {}),
     }
 
 

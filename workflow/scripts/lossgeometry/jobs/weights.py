@@ -1,7 +1,7 @@
 """What the jobs that compare weights are told."""
 
 from lossgeometry.experiment.config import Config
-from lossgeometry.experiment.runs import Run
+from lossgeometry.experiment.runs import Run, first_of_each_start
 from lossgeometry.jobs.blocks import Told
 from lossgeometry.jobs.pairs import rows
 from lossgeometry.settings.edits import Edit
@@ -57,10 +57,11 @@ def swept_runs(config: Config) -> list[Run]:
 
 def sweeps(config: Config) -> Told:
     """Return what the tables of seeds and learning rates depend on beside the updates."""
-    keys = ("learning_rate", "init_seed", "seed", "default")
+    keys = ("learning_rate", "init_seed", "seed", "default", "order_seed", "half")
+    first = {run.id for run in first_of_each_start(swept_runs(config))}
     return {
         "runs": [
-            {"run": run.id, "method": run.label} | {key: getattr(run, key) for key in keys}
+            {"run": run.id, "method": run.label, "first": run.id in first} | {key: getattr(run, key) for key in keys}
             for run in swept_runs(config)
         ]
     }
@@ -75,6 +76,11 @@ def derived(config: Config, run_id: str) -> Told:
         return {"edit": edit.told(), "names": [source], "sources": [source]}
     edit = config.edits[run_id.removeprefix("edit.")]
     return {"edit": edit.told(), "names": list(edit.sources), "sources": list(run.sources)}
+
+
+def scaled_to_kl(config: Config) -> list[str]:
+    """Return the run ids of the edits that are scaled to a divergence, for which the model runs."""
+    return [f"edit.{name}" for name, edit in config.edits.items() if edit.to_kl]
 
 
 def edits(config: Config) -> Told:

@@ -5,24 +5,22 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
-from trl.models.utils import disable_gradient_checkpointing
+from trl import GRPOConfig
 
 from lossgeometry.generation.requests import SAMPLED, Request, sample_seed
 from lossgeometry.generation.templating import prompt_token_ids
 from lossgeometry.grading.grader import Answer, Grader
 from lossgeometry.on_policy.dapo import Dapo
 from lossgeometry.on_policy.groups import Batch, Group, fill_batch, spare_prompts
-from lossgeometry.on_policy.mismatch import corrected, log_ratio, statistics
 from lossgeometry.on_policy.samplers import Sample, TransformersSampler, VllmSampler
+from lossgeometry.on_policy.trainer import OnPolicyTrainer
 from lossgeometry.settings.on_policy import OnPolicy
 from lossgeometry.settings.rollouts import Sampling
 from lossgeometry.training.order import training_order
 from lossgeometry.training.results import write_adapter, write_training_csv
 from lossgeometry.training.setup import accumulating_arguments, load_tokenizer, load_trainable_model
-from lossgeometry.training.trainer import ResumableTrainer, train_resumably
+from lossgeometry.training.trainer import train_resumably
 from lossgeometry.training.training_job import TrainingJob
 
 # Column of training.csv: key of TRL's log, or of `OnPolicyTrainer.log`. Sampling's are NaN on steps that reuse a batch.
@@ -35,7 +33,6 @@ SIGNALS = {
     "clipped_low": "clip_ratio/low_mean",
     "clipped_high": "clip_ratio/high_mean",
     "kl": "kl",
-    "entropy": "entropy",
     "groups_uniform": "groups_uniform",
     "groups_uniform_sampled": "groups_uniform_sampled",
     "refill_rate": "refill_rate",
@@ -66,7 +63,7 @@ class Rollouts:
         self.job, self.options, self.sampler, self.prompts, self.grader = job, options, sampler, prompts, grader
         self.dapo = dapo
 
-    def __call__(self, prompts: Sequence[str], trainer: "OnPolicyTrainer") -> dict[str, list]:
+    def __call__(self, prompts: Sequence[str], trainer: OnPolicyTrainer) -> dict[str, list]:
         """Return TRL's columns for a batch whose prompts, given by their ids, stand `generations` times each."""
         wanted = list(prompts)[:: self.options.generations]
         generation = trainer.state.global_step // self.options.updates_per_generation
@@ -121,57 +118,6 @@ class Rollouts:
         completion = self.sampler.tokens.completion(request, sample.completion_ids)
         gold = self.job.prompts[request.problem_id]["answer"]
         return Answer(gold, completion.completion, completion.finish_reason)
-
-
-class OnPolicyTrainer(ResumableTrainer, GRPOTrainer):
-    """TRL's GRPO trainer on batches that `Rollouts` makes."""
-
-    sampled_batch: Batch | None = None
-
-    def __init__(self, *args, options: OnPolicy, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.options, self.mismatch = options, dict[str, float]()
-
-    def _get_train_sampler(self, dataset=None):
-        """Let TRL repeat the prompts; their order is that of the dataset."""
-        return GRPOTrainer._get_train_sampler(self, dataset)
-
-    def _generate_and_score_completions(self, inputs):
-        """Give groups that are not mixed no advantage, whatever their lengths, and take account of the sampler's probabilities."""
-        output = super()._generate_and_score_completions(inputs)
-        assert self.sampled_batch, "TRL samples before it scores"
-        contrast = [group.mixed for group in self.sampled_batch.groups for _ in group.completion_ids]
-        output["advantages"] = output["advantages"] * torch.tensor(contrast, device=output["advantages"].device)
-        if "sampling_per_token_logps" in output:
-            own = output["old_per_token_logps"] if "old_per_token_logps" in output else self._own_log_probs(output)
-            ratio = log_ratio(own, output.pop("sampling_per_token_logps"))
-            self.mismatch = statistics(ratio, output["completion_mask"], self.options.mismatch_bound)
-            output["old_per_token_logps"], output["advantages"] = corrected(
-                own, output["advantages"], ratio, self.options.mismatch, self.options.mismatch_bound
-            )
-        return output
-
-    def _own_log_probs(self, output: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Return the log-probabilities of the completions under the policy as it is, (rows, length)."""
-        ids = torch.cat([output["prompt_ids"], output["completion_ids"]], dim=1)
-        mask = torch.cat([output["prompt_mask"], output["completion_mask"]], dim=1)
-        length = output["completion_ids"].shape[1]
-        with torch.no_grad(), disable_gradient_checkpointing(self.model, self.args.gradient_checkpointing_kwargs):
-            return self._get_per_token_logps_and_entropies(
-                self.model, ids, mask, length, self.args.per_device_train_batch_size
-            )[0]
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add what the sampling of this step's batch found."""
-        if "loss" in logs and self.sampled_batch is not None:
-            batch, self.sampled_batch = self.sampled_batch, None
-            correct = [right for group in batch.groups for right in group.correct]
-            logs["correct"] = sum(correct) / len(correct)
-            logs["groups_uniform"] = sum(not group.mixed for group in batch.groups) / len(batch.groups)
-            logs["groups_uniform_sampled"] = 1 - batch.sampled_mixed / batch.sampled
-            logs["refill_rate"] = batch.refill_rate
-            logs |= self.mismatch
-        super().log(logs, start_time)
 
 
 def graded_reward(completions: Sequence, graded: Sequence[float], **_: Any) -> list[float]:

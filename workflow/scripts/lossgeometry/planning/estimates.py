@@ -1,10 +1,14 @@
 """What work on a GPU takes by formula, with assumed efficiencies; stages put their costs together from it. Light."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from lossgeometry.costs import Shape
+
+if TYPE_CHECKING:
+    from lossgeometry.planning.rehearsed import Rehearsed
 
 TRAINING_MFU = 0.35
 FORWARD_MFU = 0.4
@@ -16,6 +20,8 @@ PROMPT_TOKENS = 150
 MEAN_SHARE = 0.35
 """Mean length of a completion as a share of its token budget, at most `LONGEST_MEAN`."""
 LONGEST_MEAN = 1500
+MIXED_SHARE = 0.2
+"""Share of on-policy groups with both right and wrong completions, of which dynamic sampling keeps these."""
 DECODED_TOGETHER = 256
 CHARACTER_BYTES = 4
 """Bytes of text per token, in each of the two files that hold a completion."""
@@ -42,6 +48,8 @@ class Cost(NamedTuple):
     jobs: int
     gpu_hours: float
     disk_bytes: float
+    source: str = "formula"
+    """Where the hours come from."""
 
 
 class Work(NamedTuple):
@@ -51,6 +59,8 @@ class Work(NamedTuple):
     problems: Callable[[str], int]
     """The number of problems of a benchmark, and of `train`."""
     device: Device = REFERENCE_DEVICE
+    rehearsed: "Mapping[str, Rehearsed]" = MappingProxyType({})
+    """What `make rehearse` measured, by the methods' labels."""
 
 
 def completion_tokens(sampling_budget: int) -> float:

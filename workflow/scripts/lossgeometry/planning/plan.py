@@ -1,15 +1,15 @@
 """What a call of Snakemake would run, and what it would cost going by the benchmarks that earlier jobs recorded."""
 
-import csv
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from lossgeometry.experiment.layers import parse_arguments, read_or_exit
 from lossgeometry.planning.reasons import shorten, why
+from lossgeometry.planning.taken import taken
 
 MANY_CORES = 1_000_000
 """Snakemake scales a job's threads down to the cores it is given; a plan shows what each job asks for."""
@@ -89,43 +89,72 @@ def _planned(job: Any) -> PlannedJob:
     )
 
 
-def costs(jobs: Iterable[PlannedJob], project: Path) -> list[Cost]:
+def costs(jobs: Iterable[PlannedJob], project: Path, rehearsed: Mapping[str, float] | None = None) -> list[Cost]:
     """Return the expected cost per rule.
 
-    A job that ran before is expected to take as long again; a new one as long as the mean of its rule's recorded jobs.
+    A job that ran before is expected to take as long again; a new one as long as the mean of its rule's recorded jobs. Where no
+    run was trained, what `make rehearse` measured counts.
+
+    Parameters
+    ----------
+    rehearsed
+        Seconds by run.
     """
     by_rule: dict[str, list[PlannedJob]] = {}
     for job in jobs:
         by_rule.setdefault(job.rule, []).append(job)
-    return [_cost(rule, rule_jobs, project) for rule, rule_jobs in by_rule.items()]
+    return [_cost(rule, rule_jobs, project, rehearsed or {}) for rule, rule_jobs in by_rule.items()]
 
 
-def _cost(rule: str, jobs: list[PlannedJob], project: Path) -> Cost:
-    recorded = _recorded_seconds(jobs, project)
-    mean = fmean(recorded.values()) if recorded else None
-    expected = [(job, recorded.get(job.benchmark, mean)) for job in jobs]
-    known = [(job, seconds / 3600) for job, seconds in expected if seconds is not None]
+def _cost(rule: str, jobs: list[PlannedJob], project: Path, rehearsed: Mapping[str, float]) -> Cost:
+    recorded = _recorded(jobs, project)
+    mean = Expected(*map(fmean, zip(*recorded.values(), strict=True))) if recorded else None
+    known: list[tuple[PlannedJob, Expected]] = []
+    for job in jobs:
+        expected = recorded.get(job.benchmark) or mean
+        if expected is None and rule == "train_adapter" and job.wildcards[0] in rehearsed:
+            seconds = rehearsed[job.wildcards[0]]
+            expected = Expected(seconds, seconds)
+        if expected is not None:
+            known.append((job, expected))
     return Cost(
         rule=rule,
         jobs=len(jobs),
         unknown=len(jobs) - len(known),
-        core_hours=sum(job.threads * hours for job, hours in known),
-        gpu_hours=sum(job.gpus * hours for job, hours in known),
+        core_hours=sum(expected.cpu_seconds for _, expected in known) / 3600,
+        gpu_hours=sum(job.gpus * expected.seconds for job, expected in known) / 3600,
     )
 
 
-def _recorded_seconds(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path | None, float]:
-    """Return the seconds in every benchmark file of the rule that these jobs belong to."""
+class Expected(NamedTuple):
+    """What a job is expected to take."""
+
+    seconds: float
+    """On the clock."""
+    cpu_seconds: float
+
+
+def _recorded(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path | None, Expected]:
+    """Return what every recorded job of the rule took that these jobs belong to; its cores where nobody counted its CPU time."""
+    jobs = [job for job in jobs if job.benchmark]
     folders = {_rule_folder(job.rule, job.benchmark) for job in jobs if job.benchmark}
     files = sorted({file for folder in folders for file in (project / folder).rglob("*.tsv")})
     files += [project / job.benchmark for job in jobs if job.benchmark and (project / job.benchmark).is_file()]
-    seconds: dict[Path | None, float] = {}
+    threads = {job.benchmark: job.threads for job in jobs}
+    found: dict[Path | None, Expected] = {}
     for file in files:
-        with file.open(newline="", encoding="utf-8") as lines:
-            repeats = [float(row["s"]) for row in csv.DictReader(lines, delimiter="\t")]
-        if repeats:  # empty where a job was killed
-            seconds[file.relative_to(project)] = fmean(repeats)
-    return seconds
+        results = next(parent.parent for parent in file.parents if parent.name == "benchmarks")
+        job = taken(file, results)
+        if job is not None:  # None where one was killed
+            path = file.relative_to(project)
+            cores = threads.get(path, max(threads.values()))
+            found[path] = Expected(job.seconds, job.cpu_seconds or cores * job.seconds)
+    return found
+
+
+def _hours(hours: float, unknown: bool = False) -> str:
+    """Return hours as text; a question mark where nothing is known, and never zero for what is little."""
+    return "?" if unknown else "<0.01" if 0 < hours < 0.005 else f"{hours:.2f}"
 
 
 def _rule_folder(rule: str, benchmark: Path) -> Path:
@@ -134,21 +163,22 @@ def _rule_folder(rule: str, benchmark: Path) -> Path:
     return Path(*parts[: parts.index(rule) + 1]) if rule in parts else benchmark.parent / rule
 
 
-def format_plan(jobs: Sequence[PlannedJob], project: Path) -> str:
+def format_plan(jobs: Sequence[PlannedJob], project: Path, rehearsed: Mapping[str, float] | None = None) -> str:
     """Return the plan as text: one line per rule with the reason, and what all of it would cost."""
     if not jobs:
         return "Nothing to do: every result is up to date."
-    table = costs(jobs, project)
+    table = costs(jobs, project, rehearsed)
     maker = {output: job.rule for job in jobs for output in job.outputs}
     width = max(len(cost.rule) for cost in table)
     lines = [f"{'rule':<{width}}  {'jobs':>5}  {'core-hours':>10}  {'GPU-hours':>9}  why"]
     for cost in table:
-        hours = ("?", "?") if cost.unknown else (f"{cost.core_hours:.2f}", f"{cost.gpu_hours:.2f}")
+        hours = ("?", "?") if cost.unknown else (_hours(cost.core_hours), _hours(cost.gpu_hours))
         reason = why((job.reason for job in jobs if job.rule == cost.rule), maker)
         lines.append(f"{cost.rule:<{width}}  {cost.jobs:>5}  {hours[0]:>10}  {hours[1]:>9}  {reason}".rstrip())
-    totals = (sum(cost.core_hours for cost in table), sum(cost.gpu_hours for cost in table))
-    lines.append(f"{'total':<{width}}  {len(jobs):>5}  {totals[0]:>10.2f}  {totals[1]:>9.2f}")
     unknown = sum(cost.unknown for cost in table)
+    nothing = unknown == len(jobs)
+    totals = [_hours(sum(getattr(cost, kind) for cost in table), nothing) for kind in ("core_hours", "gpu_hours")]
+    lines.append(f"{'total':<{width}}  {len(jobs):>5}  {totals[0]:>10}  {totals[1]:>9}")
     if unknown:
         lines.append(f"Not in the total: {unknown} jobs of rules that were never run here.")
     return "\n".join(lines)

@@ -7,9 +7,10 @@ import re
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from lossgeometry.costs import GIB, Shape, micro_batch_tokens, training_bytes
 from lossgeometry.errors import InputError
@@ -17,6 +18,7 @@ from lossgeometry.experiment.config import Config
 from lossgeometry.generation.endpoint.access import mask_echoes, read_key
 from lossgeometry.gpus import Gpu
 from lossgeometry.methods import method_module
+from lossgeometry.planning.rehearsed import Rehearsed
 from lossgeometry.settings.models import Model
 from lossgeometry.settings.rollouts import Engine, address_problem
 from lossgeometry.stages import STAGES
@@ -41,8 +43,10 @@ def needs_gpu(config: Config) -> bool:
     return any(stage.on_gpu(config) for stage in STAGES)
 
 
-def check_gpus(config: Config, shape: Shape | None, gpus: list[Gpu]) -> Iterable[Finding]:
-    """Compare the memory of the smallest GPU with what training takes by the formula."""
+def check_gpus(
+    config: Config, shape: Shape | None, gpus: list[Gpu], rehearsed: Mapping[str, Rehearsed] = MappingProxyType({})
+) -> Iterable[Finding]:
+    """Compare the memory of the smallest GPU with what training took in a rehearsal, or takes by the formula."""
     if not needs_gpu(config):
         yield Finding(READY, "no stage asks for a GPU")
         return
@@ -54,6 +58,9 @@ def check_gpus(config: Config, shape: Shape | None, gpus: list[Gpu]) -> Iterable
     if gpus and len(gpus) < processes:
         yield Finding(MISSING, f"training.processes is {processes}, but there are {len(gpus)} GPUs; lower it")
     if config.training.precision != "bfloat16" or not config.trained:
+        return
+    if gpus and {run.label for run in config.trained} <= rehearsed.keys():
+        yield _check_rehearsed(rehearsed, min(gpu.memory for gpu in gpus))
         return
     if shape is None:
         yield Finding(
@@ -76,6 +83,14 @@ def check_gpus(config: Config, shape: Shape | None, gpus: list[Gpu]) -> Iterable
     else:
         yield Finding(READY, f"{text}; the smallest GPU has {memory / GIB:.0f} GiB (formula)")
     yield from _check_on_policy(config, shape, memory)
+
+
+def _check_rehearsed(rehearsed: Mapping[str, Rehearsed], memory: int) -> Finding:
+    label, most = max(((label, one.peak_bytes) for label, one in rehearsed.items()), key=lambda pair: pair[1])
+    text = f"training took at most {most / GIB:.0f} GiB on the longest rows ({label}, measured)"
+    if most > memory:
+        return Finding(MISSING, f"{text}, and the smallest GPU has {memory / GIB:.0f} GiB; rehearse on that one")
+    return Finding(READY, f"{text}; the smallest GPU has {memory / GIB:.0f} GiB")
 
 
 def _check_on_policy(config: Config, shape: Shape, memory: int) -> Iterable[Finding]:

@@ -1,6 +1,7 @@
 """One line per run: what it saw, and how its training ended."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def tabulate_runs(runs: list[dict[str, Any]], training: list[Path], provenance: 
                 "tokens": int(last.tokens),
                 "epochs": last.epoch,
                 "learning_rate_sum": curve.learning_rate.sum(),
+                "clipped": (curve.clipped_low + curve.clipped_high).mean() if "clipped_low" in curve else math.nan,
                 "loss_first": curve.loss.iloc[0],
                 "loss_last": curve.loss.tail(10).mean(),
                 "rows_left_out": sum(record["skipped"].values()),

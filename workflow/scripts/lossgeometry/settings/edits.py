@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from lossgeometry.settings.block import Block
 
 OPERATIONS = (
-    *("scale", "to_norm_of", "project", "reject", "truncate", "layers", "projections", "randomise"),
+    *("scale", "to_norm_of", "to_kl", "project", "reject", "truncate", "layers", "projections", "randomise"),
     *("sum", "ties", "dare"),
 )
 MERGES = ("sum", "ties", "dare")
@@ -51,6 +51,8 @@ class Edit(Block):
     """Multiply by a factor; -1 negates."""
     to_norm_of: str = ""
     """Scale to the Frobenius norm of this run or edit."""
+    to_kl: float | None = Field(None, gt=0)
+    """Scale until KL(base || run) on the base's answers that `behaviour` measures is this, in nats per token."""
     project: str = ""
     """Keep what lies along this run, module by module."""
     reject: str = ""

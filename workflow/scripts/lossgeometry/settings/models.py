@@ -131,7 +131,7 @@ class Problems(Block):
     """Split of the hub dataset."""
     revision: str = ""
     """Commit of the hub dataset, 40 hexadecimal digits."""
-    schema_: Literal["plain", "gsm8k", "aime", "math500", "deepscaler"] = Field("plain", alias="schema")
+    schema_: Literal["plain", "gsm8k", "aime", "math500", "deepscaler", "arc"] = Field("plain", alias="schema")
     """How a row is read: which columns hold problem and answer, and how the gold answer is cleaned."""
     grader: str = Field("math_verify", json_schema_extra={"neutral": "math_verify"})
     """What compares an answer with the gold answer: `math_verify` (mathematical equality), `exact` (the same text, but for

@@ -94,6 +94,7 @@ class TrainedAdapter(Block):
     reward: Reward
     verdicts: Literal["graded", "shuffled"] = Field("graded", json_schema_extra={"neutral": "graded"})
     composition: Composition | None = COMPOSITION
+    half: Literal["", "A", "B"] = Field("", json_schema_extra={"neutral": ""})
 
 
 class Losses(Block):

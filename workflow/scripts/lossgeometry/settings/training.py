@@ -38,6 +38,15 @@ class Training(Block):
     """Share of the schedule spent in linear warm-up."""
     weight_decay: float = Field(0.01, ge=0)
     """Weight decay of AdamW."""
+    optimiser: Literal["adamw", "sgd"] = Field("adamw", json_schema_extra={"neutral": "adamw"})
+    """`adamw`, or `sgd` without momentum."""
+    betas: tuple[float, float] = Field((0.9, 0.999), json_schema_extra={"neutral": (0.9, 0.999)})  # type: ignore[dict-item]
+    """Decay of the two moments of AdamW."""
+    scheduler: Literal["cosine", "linear", "constant"] = Field("cosine", json_schema_extra={"neutral": "cosine"})
+    """What the learning rate does after the warm-up."""
+    mean_over: Literal["tokens", "rows"] = Field("tokens", json_schema_extra={"neutral": "tokens"})
+    """What the loss of SFT, RFT, DFT, RIFT and Offline GRPO is a mean over: all tokens of an optimiser batch, or each row's tokens
+    and then the rows, by which a long row counts no more than a short one. The audit knows the mean over tokens alone."""
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradient norm above which the gradient is scaled down."""
     max_length: int = Field(256, ge=8)
@@ -52,7 +61,7 @@ class Training(Block):
     """Processes, and on a GPU machine GPUs, of one training job: data parallel on one node; must divide `batch_size`. The
     result does not depend on it, up to rounding. On-policy methods take one."""
     checkpoint_every: int = Field(50, ge=1)
-    """Steps between checkpoints, from which a killed job resumes."""
+    """Most steps between checkpoints, from which a killed job resumes; they are also saved every ten minutes."""
     threads: int = Field(1, ge=1)
     """Cores of one training job."""
     snapshots: tuple[int, ...] | Literal["log"] = Field((), json_schema_extra={"neutral": ()})  # type: ignore[dict-item]
@@ -79,6 +88,9 @@ class Seeds(Block):
     """Seed of the LoRA initialisation; methods that share it start from the same adapter."""
     order: int = Field(ge=0)
     """Seed of the order of the data, and of on-policy sampling."""
+    half: Literal["", "A", "B"] = Field("", json_schema_extra={"neutral": ""})
+    """Train on half of the prompts: `A` and `B`, told apart by a hash of their ids, have none in common. Such a run says what the
+    sample does to an update; it stands in `tables/replicates.csv`, is compared where it is named, and answers no benchmark."""
 
 
 class Method(Block):

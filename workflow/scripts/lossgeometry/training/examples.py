@@ -31,6 +31,11 @@ def read_rollouts(job: TrainingJob) -> pd.DataFrame:
     job.require(
         len(rollouts), "every completion is empty; check what the teacher answers, and rollouts.engine.reasoning"
     )
+    if job.half:
+        before = len(rollouts)
+        rollouts = rollouts[rollouts.prompt_id.isin(job.prompts.keys())]
+        job.skip("in the other half of the prompts", before - len(rollouts))
+        job.require(len(rollouts), "there is no rollout in its half of the prompts; raise prompts.count")
     if job.composition is not None:
         before = len(rollouts)
         rollouts = compose(rollouts, job.composition)

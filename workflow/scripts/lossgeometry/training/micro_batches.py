@@ -9,6 +9,7 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from transformers import PreTrainedModel
 
+from lossgeometry.training.kept_columns import KeptColumns
 from lossgeometry.training.trainer import ResumableTrainer
 
 
@@ -80,9 +81,10 @@ class MicroBatchTrainer(ResumableTrainer):
     sides: int = 1
     """Rows of the model's input per row of the batch: 2 where the chosen ones are followed by the rejected ones."""
 
-    def __init__(self, *args, micro_batch: tuple[int, int], **kwargs):
+    def __init__(self, *args, micro_batch: tuple[int, int], reference: KeptColumns | None = None, **kwargs):
         # Before TRL's, which may already ask for the reference's log-probabilities.
         self.micro_batch_rows, self.micro_batch_tokens = micro_batch
+        self.reference = reference
         super().__init__(*args, **kwargs)
 
     def split(self, inputs: dict[str, torch.Tensor], name: str = "") -> list[dict[str, torch.Tensor]]:
@@ -114,7 +116,20 @@ class MicroBatchTrainer(ResumableTrainer):
         return len(part["input_ids"]) // self.sides
 
     def with_reference(self, dataset: Dataset, columns: Sequence[str]) -> Dataset:
-        """Return the rows with the base's log-probabilities, which TRL computes, each process on its share of the rows."""
+        """Return the rows with the base's log-probabilities, which TRL computes, each process on its share of the rows.
+
+        They are kept beside the checkpoints: a run that continues has them.
+        """
+        kept = self.reference.read(columns, len(dataset)) if self.reference else None
+        if kept is None:
+            kept = self._reference_columns(dataset, columns)
+            if self.reference and self.accelerator.is_main_process:
+                self.reference.write(kept)
+        for name, values in kept.items():
+            dataset = dataset.add_column(name, values)
+        return dataset
+
+    def _reference_columns(self, dataset: Dataset, columns: Sequence[str]) -> dict[str, list[float]]:
         lengths = [sum(len(value) for key, value in row.items() if key.endswith("_ids")) for row in dataset]
         places = by_length(lengths, self.micro_batch_rows, self.micro_batch_tokens)
         found: list[tuple] = []
@@ -123,9 +138,7 @@ class MicroBatchTrainer(ResumableTrainer):
             values = self.compute_ref_log_probs(self.model, batch)
             found += zip(part, *(column.tolist() for column in values), strict=True)
         found = sorted(gather_object(found))
-        for number, column in enumerate(columns, start=1):
-            dataset = dataset.add_column(column, [row[number] for row in found])
-        return dataset
+        return {column: [row[number] for row in found] for number, column in enumerate(columns, start=1)}
 
     def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
         """Return the loss of the process's share of the optimiser batch, with its gradient added up over micro-batches."""

@@ -1,4 +1,4 @@
-"""The order in which a run sees its data: a function of the seed and of the rows, not of the method."""
+"""The order in which a run sees its data, and which half of it: functions of the seed and of the rows, not of the method."""
 
 import hashlib
 from collections.abc import Sequence
@@ -24,6 +24,11 @@ def training_order(keys: Sequence[str], count: int, seed: int) -> list[int]:
         order += sorted(range(len(keys)), key=[_place(seed, epoch, key) for key in keys].__getitem__)
         epoch += 1
     return order[:count]
+
+
+def half_of(prompt_id: str) -> str:
+    """Return the half that a prompt is in, `A` or `B`, by a hash of its id: whatever other prompts there are."""
+    return "AB"[hashlib.sha256(f"half/{prompt_id}".encode()).digest()[0] & 1]
 
 
 def _place(seed: int, epoch: int, key: str) -> bytes:

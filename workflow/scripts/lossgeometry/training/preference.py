@@ -12,7 +12,7 @@ from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.order import training_order
 from lossgeometry.training.pairing import PairRule, preference_pairs
 from lossgeometry.training.results import finish
-from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
+from lossgeometry.training.setup import common_arguments, kept_reference, load_tokenizer, micro_batch, offline_model
 from lossgeometry.training.trainer import train_resumably
 from lossgeometry.training.training_job import TrainingJob
 
@@ -55,6 +55,7 @@ class PreferenceTrainer(MicroBatchTrainer, DPOTrainer):
             batch = self.train_dataset[last - size : last]
             for side in ("chosen", "rejected"):
                 logs[f"length_{side}"] = sum(map(len, batch[f"{side}_ids"])) / size
+            logs["completion_tokens"] = round(size * (logs["length_chosen"] + logs["length_rejected"]))
         super().log(logs, start_time)
 
 
@@ -107,6 +108,7 @@ def make_preference_trainer(
         processing_class=tokenizer,
         order=training_order(pairs["key"], job.row_count, job.order_seed),
         micro_batch=micro_batch(job),
+        reference=kept_reference(job),
     )
 
 

@@ -17,6 +17,8 @@ from lossgeometry.training.initialisation import write_adapter_config
 from lossgeometry.training.training_job import TrainingJob
 
 LEADING_COLUMNS = ("step", "tokens", "epoch", "loss", "learning_rate", "grad_norm")
+COMMON_SIGNALS = ("update_norm", "completion_tokens", "entropy")
+"""Of every method: the norm of dW after the step, the tokens that its loss was taken on, their mean entropy under the policy."""
 SPEED_COLUMNS = ("seconds", "flop")
 """What a step took, and its arithmetic by `costs.step_flops`."""
 
@@ -62,6 +64,7 @@ def write_training_csv(
     """
     if job.rank:
         return
+    keys = dict(signals) | {name: name for name in COMMON_SIGNALS}
     timed = job.training.precision == "bfloat16"
     flops = _flops(job, steps) if timed else []
     lines, total = [], 0
@@ -71,8 +74,8 @@ def write_training_csv(
         values += [entry["loss"], entry["learning_rate"], entry["grad_norm"]]
         if timed:
             values += [entry["seconds"], flops[entry["step"] - 1]]
-        lines.append([*values, *(entry.get(key, math.nan) for key in signals.values())])
-    columns = [*LEADING_COLUMNS, *(SPEED_COLUMNS if timed else ()), *signals]
+        lines.append([*values, *(entry.get(key, math.nan) for key in keys.values())])
+    columns = [*LEADING_COLUMNS, *(SPEED_COLUMNS if timed else ()), *keys]
     write_rows(job.output / "training.csv", columns, lines, digits=9)
 
 

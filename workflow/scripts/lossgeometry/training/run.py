@@ -16,6 +16,7 @@ from lossgeometry.settings.tasks import TrainedAdapter
 from lossgeometry.settings.training import Training
 from lossgeometry.training.data_parallel import launch
 from lossgeometry.training.device import device
+from lossgeometry.training.order import half_of
 from lossgeometry.training.training_job import TrainingJob
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "safetensors")
@@ -64,7 +65,7 @@ def train(
         prompt_suffix=task.prompt_suffix,
         student=student,
         initialisation=initialisation,
-        prompts={row["id"]: row for row in read_lines(prompts)},
+        prompts={row["id"]: row for row in read_lines(prompts) if task.half in ("", half_of(row["id"]))},
         rollouts=rollouts,
         output=output,
         checkpoints=checkpoint_root(results, "train", task.run),
@@ -73,6 +74,7 @@ def train(
         reward=task.reward.model_dump(),
         verdicts=task.verdicts,
         composition=task.composition,
+        half=task.half,
     )
     method.train(job, method.Options.from_told(options))
     if job.rank:

@@ -12,8 +12,12 @@ from transformers.utils import logging
 
 from lossgeometry.costs import micro_batch_tokens, shape_of, training_bytes
 from lossgeometry.settings.training import Lora
+from lossgeometry.training.kept_columns import KeptColumns
 from lossgeometry.training.micro_batches import without_padding_mask
 from lossgeometry.training.training_job import TrainingJob
+
+SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+"""Names of `training.scheduler`, as transformers calls them."""
 
 
 def load_tokenizer(job: TrainingJob) -> PreTrainedTokenizerBase:
@@ -42,6 +46,11 @@ def micro_batch(job: TrainingJob) -> tuple[int, int]:
     return job.training.micro_batch_size, job.training.tokens_per_micro_batch
 
 
+def kept_reference(job: TrainingJob) -> KeptColumns:
+    """Return where the reference's log-probabilities are kept until the run has ended."""
+    return KeptColumns(job.checkpoints / job.digest / "reference", job.digest)
+
+
 def common_arguments(job: TrainingJob) -> dict[str, Any]:
     """Return the arguments that every TRL configuration gets: the optimiser, its schedule, and silence.
 
@@ -54,7 +63,10 @@ def common_arguments(job: TrainingJob) -> dict[str, Any]:
         "per_device_train_batch_size": training.batch_size // training.processes,
         "gradient_accumulation_steps": 1,
         "learning_rate": job.learning_rate,
-        "lr_scheduler_type": "cosine",
+        **({"optim": "sgd"} if training.optimiser == "sgd" else {}),
+        "adam_beta1": training.betas[0],
+        "adam_beta2": training.betas[1],
+        "lr_scheduler_type": SCHEDULERS[training.scheduler],
         "warmup_steps": math.ceil(training.warmup_ratio * job.schedule_steps),
         "weight_decay": training.weight_decay,
         "max_grad_norm": training.max_grad_norm,

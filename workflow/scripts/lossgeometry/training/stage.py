@@ -8,6 +8,7 @@ from lossgeometry.costs import lora_parameters, step_flops
 from lossgeometry.methods import method_module
 from lossgeometry.planning.estimates import (
     LOAD_HOURS,
+    MIXED_SHARE,
     PROMPT_TOKENS,
     TRAINING_MFU,
     Cost,
@@ -15,6 +16,7 @@ from lossgeometry.planning.estimates import (
     completion_tokens,
     decode_hours,
 )
+from lossgeometry.planning.rehearsed import run_hours
 from lossgeometry.stage import SMOKE_PROMPTS, SMOKE_STEPS, Column, Figure, Stage, Table, always, cut
 
 if TYPE_CHECKING:
@@ -46,18 +48,28 @@ def _costs(config: "Config", work: Work) -> Sequence[Cost]:
     hours = sum(_hours(config, run, work) for run in runs)
     # Two checkpoints of factors and both moments stand beside the adapter while a run lasts; take one run at a time.
     kept = len(runs) * (1 + len(config.snapshot_steps)) * factors
-    return [Cost("training", len(runs), hours, kept + 2 * 3 * factors)]
+    known = sum(run.label in work.rehearsed for run in runs)
+    source = "formula" if not known else "measured" if known == len(runs) else "partly measured"
+    return [Cost("training", len(runs), hours, kept + 2 * 3 * factors, source)]
 
 
 def _hours(config: "Config", run: "Run", work: Work) -> float:
+    if run.label in work.rehearsed:
+        return run_hours(config, run, work.rehearsed[run.label])
     method, shape, device = config.methods[run.label], work.shape, work.device
     steps, rows = method.steps or config.training.steps, config.training.batch_size
     tokens = completion_tokens(config.rollouts.sampling.max_new_tokens)
     sampling = 0.0
     if not method_module(run.method).OFFLINE:
-        tokens = completion_tokens(config.options_of(run).max_new_tokens)
-        # The slowest completion of a batch keeps it waiting: decode at its budget, with the batch in flight.
-        sampling = steps * decode_hours(shape, rows, config.options_of(run).max_new_tokens, rows, device)
+        options = config.options_of(run)
+        tokens = completion_tokens(options.max_new_tokens)
+        # The slowest completion of a batch keeps it waiting: decode at its budget, with the batch in flight. Dynamic sampling
+        # asks for several times the batch, and again until enough of it is mixed.
+        at_once = getattr(options, "oversampling", 1.0)
+        calls = math.ceil(1 / (MIXED_SHARE * at_once)) if hasattr(options, "oversampling") else 1
+        batch = rows * options.updates_per_generation * at_once
+        generations = steps / options.updates_per_generation
+        sampling = generations * calls * decode_hours(shape, batch, options.max_new_tokens, batch, device)
     pairs = 2 if run.method in ("dpo", "ipo", "simpo") else 1
     arithmetic = steps * step_flops(shape, config.lora, [int(PROMPT_TOKENS + tokens)] * rows * pairs)
     return sampling + arithmetic / (TRAINING_MFU * device.tflops * 1e12) / 3600 + LOAD_HOURS
@@ -89,6 +101,10 @@ RUNS = Table(
         Column("tokens", "tokens trained on, counted each time they are seen", "tokens"),
         Column("epochs", "passes over the rows that the method takes from the rollouts"),
         Column("learning_rate_sum", "sum of the learning rates of all steps: how far they could lead"),
+        Column(
+            "clipped",
+            "share of tokens whose ratio the clip bounded, over all steps: at 0 it never acted; empty offline",
+        ),
         Column("loss_first", "loss at the first step; each method has a loss of its own"),
         Column("loss_last", "mean loss over the last 10 steps"),
         Column("rows_left_out", "rows of the rollouts that the method could not use"),

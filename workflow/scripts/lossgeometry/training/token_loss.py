@@ -30,6 +30,7 @@ SUMS = (
     "pull",
     "loss_negative",
     "loss",
+    "entropy",
 )
 
 
@@ -66,10 +67,12 @@ class TokenLossTrainer(MicroBatchTrainer, SFTTrainer):
 
     mean_over_rows = False
 
-    def __init__(self, *args, token_loss: TokenLoss, options: Any, needs_reference: bool, **kwargs):
+    def __init__(self, *args, token_loss: TokenLoss, options: Any, needs_reference: bool, mean_over: str, **kwargs):
         super().__init__(*args, **kwargs)
-        # The one that SFTTrainer adds computes entropies and accuracies as well.
-        add_fused_lm_head(self.model.get_base_model())
+        self.mean_over = mean_over
+        self.rows_in_batch = self.args.per_device_train_batch_size * self.accelerator.num_processes
+        # The one that SFTTrainer adds computes accuracies as well.
+        add_fused_lm_head(self.model.get_base_model(), outputs=("log_probs", "entropy"))
         self.token_loss, self.options, self.needs_reference = token_loss, options, needs_reference
         self._sums = torch.zeros(len(SUMS), dtype=torch.float64)
 
@@ -77,7 +80,8 @@ class TokenLossTrainer(MicroBatchTrainer, SFTTrainer):
         self._signature_columns = ["input_ids", "labels", "weight", "reward"]
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """Return the summed token losses over `num_items_in_batch`, the tokens of all micro-batches and processes."""
+        """Return the summed token losses over `num_items_in_batch`, the tokens of all micro-batches and processes; or the summed
+        means of rows over the rows of all of them."""
         weight, reward = inputs.pop("weight")[:, None], inputs.pop("reward")[:, None]
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         reference = None
@@ -87,12 +91,14 @@ class TokenLossTrainer(MicroBatchTrainer, SFTTrainer):
         mask = outputs.label_mask.float()
         tokens = Tokens(outputs.log_probs.float(), mask, weight.float(), reference)
         losses = self.token_loss(tokens, self.options) * mask
-        self._record(tokens, losses, reward)
+        self._record(tokens, losses, reward, outputs.entropy)
+        if self.mean_over == "rows":
+            losses, num_items_in_batch = losses / mask.sum(dim=1, keepdim=True), self.rows_in_batch
         loss = losses.sum() / num_items_in_batch
         # The trainer averages gradients over processes, while num_items_in_batch counts the tokens of all of them.
         return loss * self.accelerator.num_processes
 
-    def _record(self, tokens: Tokens, losses: torch.Tensor, reward: torch.Tensor) -> None:
+    def _record(self, tokens: Tokens, losses: torch.Tensor, reward: torch.Tensor, entropy: torch.Tensor) -> None:
         """Add this micro-batch to the sums behind the signals."""
         leaf = tokens.log_probs.detach().requires_grad_()
         with torch.enable_grad():
@@ -109,6 +115,7 @@ class TokenLossTrainer(MicroBatchTrainer, SFTTrainer):
             pull * tokens.mask,
             losses.abs() * negative,
             losses.abs(),
+            entropy * tokens.mask,
         )
         sums = torch.stack([value.detach().double().sum() for value in values])
         # They stay on the device, which need not wait for the host in every micro-batch.
@@ -127,6 +134,8 @@ class TokenLossTrainer(MicroBatchTrainer, SFTTrainer):
             logs["log_prob_negative"] = ratio("log_prob_negative", "tokens_negative")
             logs["gradient_share_negative"] = ratio("pull_negative", "pull")
             logs["loss_share_negative"] = ratio("loss_negative", "loss")
+            logs["completion_tokens"] = int(sums["tokens_positive"] + sums["tokens_negative"])
+            logs["entropy"] = sums["entropy"] / logs["completion_tokens"]
         super().log(logs, start_time)
 
 
@@ -161,5 +170,6 @@ def make_trainer(
         token_loss=token_loss,
         options=options,
         needs_reference=needs_reference,
+        mean_over=job.training.mean_over,
         micro_batch=micro_batch(job),
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
@@ -51,7 +53,9 @@ class ResumableTrainer(Mixed):
         return torch.utils.data.SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add how long the step took, all that came between it and the one before included."""
+        """Add the norm of the update, and how long the step took, all that came between it and the one before included."""
+        if "loss" in logs:
+            logs["update_norm"] = update_norm(self.accelerator.unwrap_model(self.model))
         if self.clock is not None and "loss" in logs:
             now = time.perf_counter()
             logs["seconds"], self.clock = now - self.clock, now
@@ -68,7 +72,7 @@ class ResumableTrainer(Mixed):
         norm = super()._get_grad_norm(model, grad_norm)
         loss = float(self._tr_loss)
         if not (math.isfinite(norm) and math.isfinite(loss)):
-            broken = _not_finite(model, lambda parameter: parameter.grad)
+            broken = _not_finite(model, lambda parameter: parameter.grad) or "the sum over modules"
             cause = (
                 f"its loss is {loss}"
                 if not math.isfinite(loss)
@@ -120,6 +124,16 @@ class ResumableTrainer(Mixed):
         finally:
             self.args.output_dir = output_dir
         self.saved_at = time.monotonic()
+
+
+def update_norm(model: PeftModel) -> float:
+    """Return the Frobenius norm of dW = scale B A over all modules, by |B A|^2 = <B^T B, A A^T>: no matrix is formed."""
+    total = torch.zeros((), dtype=torch.float64)
+    for layer in model.modules():
+        if isinstance(layer, LoraLayer) and "default" in layer.lora_A:
+            a, b = layer.lora_A["default"].weight.detach(), layer.lora_B["default"].weight.detach()
+            total = total.to(a.device) + layer.scaling["default"] ** 2 * ((b.T @ b).double() * (a @ a.T).double()).sum()
+    return float(total.clamp(min=0).sqrt())
 
 
 def _not_finite(model: torch.nn.Module, tensor_of: Callable[[torch.nn.Parameter], torch.Tensor | None]) -> str:

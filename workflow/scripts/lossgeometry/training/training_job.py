@@ -36,6 +36,8 @@ class TrainingJob:
     """`graded`, or `shuffled` for a control: see `Method.verdicts`."""
     composition: Composition | None = None
     """Which of the rollouts it trains on; None for all."""
+    half: str = ""
+    """Half of the prompts that it trains on; empty for all. `prompts` holds no others."""
     skipped: dict[str, int] = field(default_factory=dict)
     """Why rows were left out, and how many: each method adds to it, and run.json lists it."""
     counted: dict[str, int] = field(default_factory=dict)

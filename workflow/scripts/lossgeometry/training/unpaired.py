@@ -9,7 +9,7 @@ from trl import KTOConfig, KTOTrainer
 from lossgeometry.training.examples import IGNORED, in_training_order, read_rollouts, tokenize_rows
 from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.results import finish
-from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
+from lossgeometry.training.setup import common_arguments, kept_reference, load_tokenizer, micro_batch, offline_model
 from lossgeometry.training.trainer import train_resumably
 from lossgeometry.training.training_job import TrainingJob
 
@@ -45,7 +45,11 @@ class UnpairedTrainer(MicroBatchTrainer, KTOTrainer):
         return chosen if key.endswith("/chosen") else rows - chosen if key.endswith("/rejected") else rows
 
     def log(self, logs, start_time=None):
-        """Take the margin between the step's means: TRL has it only in micro-batches with rows of both kinds."""
+        """Add the step's tokens, and take the margin between its means: TRL has it only in micro-batches of rows of both kinds."""
+        if "loss" in logs:
+            size = self.args.per_device_train_batch_size * self.accelerator.num_processes
+            last = self.state.global_step * size
+            logs["completion_tokens"] = sum(map(len, self.train_dataset[last - size : last]["completion_ids"]))
         metrics = self._metrics["train"]
         sides = [metrics[f"rewards/{side}"] for side in ("chosen", "rejected") if metrics.get(f"rewards/{side}")]
         if len(sides) == 2:
@@ -107,6 +111,7 @@ def make_unpaired_trainer(job: TrainingJob, options: Any, rows: Dataset, tokeniz
         train_dataset=rows,
         processing_class=tokenizer,
         micro_batch=micro_batch(job),
+        reference=kept_reference(job),
     )
 
 

@@ -72,7 +72,7 @@ STEP_PAIRS = Table(
         Column("gram_alignment_sd", "and its standard deviation"),
     ),
     _compared,
-    ("pair", "replicate", "step_a", "step_b", "cosine", "gram_alignment"),
+    ("pair", "replicate", "step_a", "step_b", "cosine"),
 )
 MATCHED = Table(
     "matched",
@@ -100,5 +100,6 @@ STAGE = Stage(
     tables=(TRAJECTORIES, STEP_PAIRS, MATCHED),
     figures=_figures,
     section="trajectories.section",
+    statements="trajectories.statements",
     charts="trajectories.charts",
 )

@@ -37,6 +37,8 @@ def edited(edit: Edit, updates: Mapping[str, Update]) -> Update:
         if not update.norm:
             raise InputError(f"{edit.of} is zero, which has no direction to scale to a norm; edit another run")
         return (updates[edit.to_norm_of].norm / update.norm) * update
+    if edit.to_kl is not None:
+        raise InputError("to_kl needs a model to measure with; scale by the factor that `behaviour.scaling` finds")
     if edit.project:
         return update.project(updates[edit.project])
     if edit.reject:

@@ -164,7 +164,7 @@ class Adapter(Update):
 
     def _read_factors(self, module: str) -> Factors:
         if module in self._dense:
-            u, s, v = self._dense[module].svd
+            u, s, v = self._dense[module].svd[:3]
             return Factors(u * s, v.T, 1.0)
         return self._product(module)
 

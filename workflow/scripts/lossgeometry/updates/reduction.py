@@ -44,17 +44,20 @@ def _largest(update: Update) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         rank = min(update.adapter_rank(module), m, n)
         for part, shape in zip("USV", ((m, rank), (rank,), (n, rank)), strict=True):
             found |= dict.fromkeys((f"{module}.{part}", f"{module}.{part}_low"), (np.dtype(np.float32), shape))
+        found[f"{module}.gain"] = np.dtype(np.float16), (rank, rank)
     return found
 
 
 def split_precision(module: str, svd: CompactSVD) -> dict[str, np.ndarray]:
     """Return the tensors of one module: each factor in float32, and in float32 what that left over."""
     tensors = {}
-    for part, value in zip("USV", svd, strict=True):
+    for part, value in zip("USV", svd[:3], strict=True):
         high = value.astype(np.float32)
         tensors[f"{module}.{part}"] = high
         # Subtracted in float64, rounded once on the way out.
         tensors[f"{module}.{part}_low"] = np.subtract(value, high, out=np.empty_like(high), casting="same_kind")
+    if svd.gain is not None:
+        tensors[f"{module}.gain"] = (svd.gain * (svd.rank / max(np.trace(svd.gain), 1e-300))).astype(np.float16)
     return tensors
 
 

@@ -5,7 +5,9 @@ what float32 left over of the float64 value, again in float32. A reader who need
 three; their sums with the rest are the float64 factors to 48 bits, so that what is measured on a pair is exact for
 the adapters themselves, not for a rounded copy (float32 alone moves a cosine by 1e-8 and hides angles below 1e-5
 degrees). A file without the rest is accepted too: its float32 factors are then taken as they stand and made
-orthonormal again. U always holds outputs and V inputs, whichever way round the base stores the weight.
+orthonormal again. `<module>.gain` (k, k), float16, is V'A'A V over its mean diagonal: how strongly the A that was trained
+passes on each input direction, for chance levels alone; without it A is taken to pass on all alike. U always holds outputs
+and V inputs, whichever way round the base stores the weight.
 
 Metadata: `scale` and `rank` (one number, or JSON {module: number} where they differ), `source` (sha256 of what the
 file was made from), `kind` (`adapter` or `checkpoint`), `transposed` (whether the base stores the weight as (inputs, outputs), as
@@ -66,9 +68,11 @@ class Delta(Update):
         if all(f"{name}_low" in self._file.shapes for name in names):
             for name, value in zip(names, (u, s, v), strict=True):
                 value += self._file.read(f"{name}_low")
-            return CompactSVD(u, s, v)
+            gain = f"{module}.gain"
+            held = self._file.read(gain).astype(np.float64) if gain in self._file.shapes else None
+            return CompactSVD(u, s, v, held)
         return compact_svd(u * s, v.T)
 
     def _read_factors(self, module: str) -> Factors:
-        u, s, v = self.svd(module)
+        u, s, v = self.svd(module)[:3]
         return Factors(u * s, v.T, 1.0)

@@ -32,6 +32,8 @@ class CompactSVD(NamedTuple):
     """(k,), descending and positive."""
     v: np.ndarray
     """(n, k), orthonormal columns: input directions."""
+    gain: np.ndarray | None = None
+    """V'A'A V, (k, k): how strongly A passes on the input directions; None where no A is known."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -105,7 +107,9 @@ def compact_svd(b: np.ndarray, a: np.ndarray, scale: float = 1.0) -> CompactSVD:
     rank = int(np.sum(s > tolerance * s[0])) if s.size and s[0] > 0 else 0
     w, z = t_b @ w[:, :rank], t_a @ zt[:rank].T
     sign = np.where(y_b.sum(axis=0) @ w < 0, -1.0, 1.0)
-    return CompactSVD(y_b @ (w * sign), s[:rank], y_a @ (z * sign))
+    # A V = R_a' Q_a'Q_a Z, and Q_a is orthonormal.
+    passed = r_a.T @ (zt[:rank].T * sign)
+    return CompactSVD(y_b @ (w * sign), s[:rank], y_a @ (z * sign), passed.T @ passed)
 
 
 def haar(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:

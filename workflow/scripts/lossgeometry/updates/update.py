@@ -179,7 +179,7 @@ class Update:
             raise InputError(f"an update of rank {k} does not exist; truncate to 1 or more")
         svds, left_out = {}, {}
         for module in self.modules:
-            u, s, v = self.svd(module)
+            u, s, v = self.svd(module)[:3]
             svds[module] = CompactSVD(u[:, :k], s[:k], v[:, :k])
             here = float(s[k:] @ s[k:]) / float(s @ s) if s.size else 0.0
             left_out[module] = 1 - (1 - here) * (1 - self.left_out.get(module, 0.0))
@@ -220,7 +220,7 @@ class Update:
         for module in self.modules:
             digest = hashlib.sha256(module.encode()).digest()
             rng = np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
-            u, s, v = self.svd(module)
+            u, s, v = self.svd(module)[:3]
             svds[module] = CompactSVD(haar(rng, *u.shape), s, haar(rng, *v.shape))
         return Decomposed(svds, self.name, self.transposed, self.left_out)
 
@@ -246,5 +246,5 @@ class Decomposed(Update):
         return self._svds[module]
 
     def _product(self, module: str) -> Factors:
-        u, s, v = self._svds[module]
+        u, s, v = self._svds[module][:3]
         return Factors(u * s, v.T, 1.0)

@@ -1,6 +1,7 @@
 """Schemas by name, one module each: which columns of a data set hold what, and how the gold answer is cleaned.
 
-A module has ``ID`` (a column, or None: rows are numbered), ``PROBLEM``, ``ANSWER`` and ``clean(answer)``.
+A module has ``ID`` (a column, or None: rows are numbered), ``PROBLEM``, ``ANSWER`` and ``clean(answer)``; where the problem is
+made of several columns also ``compose(row)``.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""config/paper.yaml with `smoke=true`, end to end on a CPU: what is fetched is stood in for, everything else is the real thing.
+"""config/paper.yaml and config/llama.yaml with `smoke=true`, end to end on a CPU: what is fetched is stood in for, all else real.
 
 The engine is vLLM where it is installed (see tests/vllm/install.sh), else transformers.
 """
@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from stand_ins import endpoint, save_student, write_data
+from transformers import LlamaConfig, Qwen3Config
 from workflow_copy import WorkflowCopy
 
 from lossgeometry.experiment.config import Config
@@ -18,14 +19,19 @@ from lossgeometry.experiment.loading import load_config
 from lossgeometry.files.jsonl import read_lines
 from lossgeometry.planning import preflight
 
-PAPER = Path(__file__).parents[2] / "config" / "paper.yaml"
+CONFIG = Path(__file__).parents[2] / "config"
 VLLM = importlib.util.find_spec("vllm") is not None
 
 
-def with_stand_ins(folder: Path, address: str) -> dict:
-    """Return the paper's configuration with another student, other data and another address, and all else as it is."""
-    values = yaml.safe_load(PAPER.read_text(encoding="utf-8"))
-    save_student(folder / "student")
+def shipped(name: str) -> dict:
+    """Return the values of a configuration of this repository."""
+    return yaml.safe_load((CONFIG / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def with_stand_ins(name: str, folder: Path, address: str) -> dict:
+    """Return a configuration with another student, other data and another address, and all else as it is."""
+    values = shipped(name)
+    save_student(folder / "student", {"paper": Qwen3Config, "llama": LlamaConfig}[name])
     paths = write_data(folder)
     values["student"] = {"source": "folder", "name": str(folder / "student")}
     benchmarks = values["evaluation"]["benchmarks"]
@@ -35,24 +41,26 @@ def with_stand_ins(folder: Path, address: str) -> dict:
             block.pop(key, None)
     values["rollouts"]["engine"]["base_url"] = address
     values["grading"]["workers"] = 1
+    on_policy = [method["options"] for name, method in values["methods"].items() if name.startswith("online")]
     if not VLLM:
         values["evaluation"]["engine"]["name"] = "transformers"
-        for name in ("online_grpo", "online_dapo"):
-            values["methods"][name]["options"]["engine"] = "transformers"
+        for options in on_policy:
+            options["engine"] = "transformers"
     # A CPU takes minutes over what takes a GPU seconds: shorter completions, smaller batches of tokens.
-    for name in ("online_grpo", "online_dapo"):
-        values["methods"][name]["options"]["max_new_tokens"] = 24
-    values["methods"]["online_dapo"]["options"]["overlong_cache"] = 8
+    for options in on_policy:
+        options["max_new_tokens"] = 24
+        if "overlong_cache" in options:
+            options["overlong_cache"] = 8
     values["evaluation"]["sampling"]["max_new_tokens"] = 48
-    values["connectivity"]["tokens_per_batch"] = values["representations"]["tokens_per_batch"] = 1024
+    for stage in ("connectivity", "representations", "behaviour"):
+        values[stage]["tokens_per_batch"] = 1024
     return values | {"smoke": True}
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> WorkflowCopy:
-    folder = tmp_path_factory.mktemp("paper")
-    name = yaml.safe_load(PAPER.read_text(encoding="utf-8"))["teacher"]["name"]
-    with endpoint(name) as address, pytest.MonkeyPatch.context() as patch:
+@pytest.fixture(scope="module", params=["paper", "llama"])
+def finished(request, tmp_path_factory) -> WorkflowCopy:
+    folder = tmp_path_factory.mktemp(request.param)
+    with endpoint(shipped(request.param)["teacher"]["name"]) as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_KEY", "none")
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
@@ -60,7 +68,7 @@ def finished(tmp_path_factory) -> WorkflowCopy:
             "HF_ENDPOINT": "http://127.0.0.1:9",
             "VLLM_CPU_KVCACHE_SPACE": "1",
         }
-        values = with_stand_ins(folder, address)
+        values = with_stand_ins(request.param, folder, address)
         workflow = WorkflowCopy(folder / "project", values, environment)
         teacher, engine = workflow.config.teacher, workflow.config.rollouts.engine
         assert preflight.check_endpoint(teacher, engine).state == preflight.READY
@@ -71,7 +79,7 @@ def finished(tmp_path_factory) -> WorkflowCopy:
 
 def test_every_stage_leaves_what_it_promises(finished):
     config: Config = finished.config
-    assert finished.results.name == "paper-smoke"
+    assert finished.results.name in ("paper-smoke", "llama-smoke")
     for path in (
         "summary.md",
         "explorer.html",
@@ -84,9 +92,9 @@ def test_every_stage_leaves_what_it_promises(finished):
             assert len(list(read_lines(finished.results / f"evaluation/{run}/{benchmark}.jsonl"))) == 8
 
 
-def test_every_method_of_the_paper_took_its_steps_and_timed_them(finished):
-    paper = load_config(yaml.safe_load(PAPER.read_text(encoding="utf-8")))
-    assert {run.label for run in finished.config.trained} == set(paper.methods)
+def test_every_method_took_its_steps_and_timed_them(finished):
+    whole = load_config(shipped(finished.results.name.removesuffix("-smoke")))
+    assert {run.label for run in finished.config.trained} == set(whole.methods)
     for run in finished.config.trained:
         training = pd.read_csv(finished.results / f"adapters/{run.id}/training.csv")
         assert list(training.step) == [1, 2, 3, 4]

@@ -1,0 +1,1 @@
+"""One real step of every method, measured, before GPU-days are spent."""
