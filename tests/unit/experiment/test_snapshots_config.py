@@ -29,17 +29,17 @@ def checkpoints(folder, **configurations):
 
 def test_all_runs_are_kept_after_the_same_steps_before_the_first_end():
     made = config()
-    assert made.snapshot_steps == (1, 2, 4, 8, 16)
+    assert made.snapshot_steps == (2, 4, 8, 16)
     assert [run.id for run in made.snapshots[DPO]] == [f"{DPO}.t{step}" for step in made.snapshot_steps]
     assert set(made.runs) == {SFT, DPO} and made.pairs == [(SFT, DPO)], "no stage takes one that it does not name"
     assert config((8, 4, 4)).snapshot_steps == (4, 8) and config(()).snapshots == {}
-    assert [step for step, _ in jobs.trajectories.followed(made, DPO)] == [1, 2, 4, 8, 16, 20]
+    assert [step for step, _ in jobs.trajectories.followed(made, DPO)] == [2, 4, 8, 16, 20]
 
 
 def test_training_is_told_of_snapshots_as_of_what_changes_no_result():
     with_them, without = config(), config(())
     assert jobs.training.adapter(with_them, SFT) == jobs.training.adapter(without, SFT)
-    assert jobs.training.speed(with_them, SFT)["snapshots"] == [1, 2, 4, 8, 16]
+    assert jobs.training.speed(with_them, SFT)["snapshots"] == [2, 4, 8, 16]
     assert "snapshots" not in jobs.training.speed(without, SFT) and "snapshots" not in without.told()["training"]
 
 

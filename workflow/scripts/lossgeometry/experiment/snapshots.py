@@ -30,7 +30,8 @@ def snapshot_steps(training: Training, methods: Mapping[str, Method]) -> tuple[i
         return ()
     first = min(ends, key=ends.__getitem__)
     if training.snapshots == "log":
-        return tuple(2**power for power in range(ends[first].bit_length()) if 2**power < ends[first])
+        # Not after one: a warm-up's first step has a learning rate of 0.
+        return tuple(2**power for power in range(1, ends[first].bit_length()) if 2**power < ends[first])
     for step in training.snapshots:
         if not 0 < step < ends[first]:
             raise ValueError(

@@ -66,7 +66,7 @@ class Training(Block):
     """Cores of one training job."""
     snapshots: tuple[int, ...] | Literal["log"] = Field((), json_schema_extra={"neutral": ()})  # type: ignore[dict-item]
     """Steps after which every run's adapter is also kept, as the run `<run>.t<step>`: all before the last step of every method.
-    `log` takes 1, 2, 4, 8 and so on. `tables/trajectories.csv` follows all of them; any other stage takes those that it names.
+    `log` takes 2, 4, 8 and so on. `tables/trajectories.csv` follows all of them; any other stage takes those that it names.
     A step that is added trains again; one that is removed does not."""
 
     @property
