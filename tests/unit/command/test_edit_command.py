@@ -47,7 +47,7 @@ def test_it_writes_what_the_algebra_gives(two, capsys, arguments, expected):
     assert code == 0 and made.cosine(wanted) == pytest.approx(1, abs=1e-6)
     assert made.norm == pytest.approx(wanted.norm, rel=1e-6) and f"norm {made.norm:.4g}"[:8] in out
     record = json.loads((two / "made/edit.json").read_text())
-    assert str(two) not in json.dumps(record) and set(record["sources"]) <= {"grpo", "sft"}
+    assert str(two) not in json.dumps(record) and set(record["sources"]) <= {"grpo", "sft", "adapter"}
 
 
 def test_what_cannot_be_done_is_one_sentence(two, capsys):

@@ -1,12 +1,18 @@
 """What was forgotten is read from the other stages' tables as it stands there, and what was not measured is undefined."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+from explorer_results import write_results
 from geometry_tools import delta_of, name, random_factors
 
+from lossgeometry.charts.figures import draw_figures
+from lossgeometry.explorer.bundle import gather
 from lossgeometry.findings.names import Names
 from lossgeometry.forgetting.section import section
+from lossgeometry.forgetting.stage import STAGE
 from lossgeometry.forgetting.statements import statements
 from lossgeometry.forgetting.tabulation import foretold, forgotten
 from lossgeometry.updates.stored import Delta
@@ -97,3 +103,23 @@ def test_a_law_that_is_there_is_found_and_told(made):
     )
     worst = min(rows, key=lambda row: row.accuracy_change)
     assert f"{100 * worst.accuracy_change:+.1f}".replace("-", "−") in said["forgetting"]
+
+
+def test_every_run_is_a_point_of_the_figure(made, tmp_path):
+    folder, deltas = made
+    given = write_results(tmp_path / "page", methods=3, evaluation=False, function=False)
+    trained = pd.read_csv(given["tables"]["runs"]).run.tolist()
+    tables = (folder / "accuracy.csv", folder / "behaviour.csv", folder / "base.parquet")
+    found = forgotten(RUNS, "other", *tables, deltas, None, {})
+    rows = [row._replace(run=run) for row, run in zip(found, trained, strict=False)]
+    for table, written in (("forgetting", rows), ("forgetting_law", foretold(found))):
+        given["tables"][table] = tmp_path / f"{table}.csv"
+        pd.DataFrame(written).to_csv(given["tables"][table], index=False)
+    added = dict.fromkeys(("forgetting", "forgetting_law"))
+    given["page"] = given["page"].model_copy(update={"tables": {**given["page"].tables, **added}})
+    (figure,) = STAGE.figures(SimpleNamespace(forgets=True))
+    draw_figures(gather(**given), [figure], tmp_path)
+    drawn = (tmp_path / "forgetting.svg").read_text(encoding="utf-8")
+    assert "undefined in every run" not in drawn and figure.title in drawn
+    marks = drawn.partition("mark-symbol")[2].partition("</g>")[0]
+    assert marks.count("<path") == len(rows)

@@ -31,8 +31,10 @@ def _asked(config: "Config") -> bool:
 
 def _figures(config: "Config") -> Iterator[Figure]:
     if _asked(config):
-        title = OUTCOMES["accuracy_change"]
-        yield Figure("forgetting", "forgetting", "Function space", "forgetting", title, width=360, height=300)
+        title, state = "change of accuracy in the other skill, over KL(base, run)", {"predictor": "kl_base_run"}
+        yield Figure(
+            "forgetting", "forgetting", "Function space", "forgetting", title, "", state, width=360, height=300
+        )
 
 
 FORGETTING = Table(

@@ -141,7 +141,8 @@ def _change(moved: pd.DataFrame, run: str) -> tuple[float, float, float]:
     if key not in moved.index:
         return NAN, NAN, NAN
     row = moved.loc[key]
-    return -float(row["value"]), -float(row["high"]), -float(row["low"])
+    value, low, high = (0.0 - float(row[end]) for end in ("value", "high", "low"))  # of zero there is no minus
+    return value, low, high
 
 
 def _cross_entropy(base: pd.DataFrame) -> float:

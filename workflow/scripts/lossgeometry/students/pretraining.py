@@ -26,7 +26,8 @@ def _draw_texts(settings: TinyModel, count: int) -> list[tuple[str, str]]:
     streams = {name: draw_problems(settings.seed, name, "pretraining") for name in ("reachable", "hard")}
     texts = []
     for _ in range(count):
-        if rng.random() < settings.ordering_fraction:
+        # Without the second skill nothing is drawn for it, so that the texts are those of the first skill alone.
+        if settings.ordering_fraction and rng.random() < settings.ordering_fraction:
             ordering = next(orderings)
             texts.append((ordering.text, ordering.solution))
             continue
