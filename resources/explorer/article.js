@@ -15,6 +15,8 @@ function arrive() {
   const target = document.getElementById(state.section);
   if (!target) return;
   target.scrollIntoView();
+  // Charts above that are drawn anew in the next frame may have another height.
+  requestAnimationFrame(() => requestAnimationFrame(() => target.scrollIntoView()));
   const heading = target.querySelector("h2");
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });

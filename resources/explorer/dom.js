@@ -24,7 +24,7 @@ function swatch(line, dot) {
 }
 
 const runSwatch = (run) => swatch(tint(run.colour), tint(run.colour));
-const pairSwatch = (pair) => swatch(tint(pair.line), tint(pair.dot));
+const pairSwatch = (pair) => swatch(tint(pair.lines), tint(pair.dots));
 
 // A word with its definition, on hover and on focus.
 const tip = document.getElementById("tip");

@@ -137,6 +137,16 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
     found.cite = await page.locator(".cite").textContent();
   }
 
+  // What every section says of one pair, chosen by its second run.
+  const partner = await page.$$eval('#pair select[data-end="b"] option', (nodes) => nodes.find((node) => node.textContent === "DPO")?.value ?? null);
+  if (partner) {
+    await page.evaluate(() => { location.hash = "#theme=light&section=pair"; });
+    await settle();
+    await page.locator('#pair select[data-end="b"]').selectOption(partner);
+    await settle();
+    found.answers = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll("main > section")].map((node) => [node.id, [...node.querySelectorAll(".finding")].map((text) => text.textContent)])));
+  }
+
   // On paper: every term, caption and finding stays; what only works on a screen goes.
   await page.emulateMedia({ media: "print" });
   found.print = await page.evaluate(() => {

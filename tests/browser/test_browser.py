@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from explorer_results import HOSTILE, write_results
+from ten_questions import with_questions
 
 from lossgeometry.explorer.bundle import gather
 from lossgeometry.explorer.metrics import METRICS
@@ -72,11 +73,14 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     for name, size in EXPERIMENTS.items():
         write_page(gather(**write_results(folder / name, **size)), folder / f"{name}.html")
-    return {name: folder / f"{name}.html" for name in EXPERIMENTS}
+    given = with_questions(write_results(folder / "questions", **EXPERIMENTS["paper"]), folder / "questions")
+    write_page(gather(**given), folder / "questions.html")
+    return {name: folder / f"{name}.html" for name in (*EXPERIMENTS, "questions")}
 
 
 LARGE = "#arms=default,seed"
 USED = {("paper", 1400, "light", ""), ("paper", 390, "light", ""), ("large", 1400, "light", LARGE)}
+USED |= {("questions", 1400, "light", ""), ("questions", 390, "light", "")}
 """Views whose controls are turned; the others are only looked at."""
 EVERY_VIEW = [
     *sorted(USED),
@@ -218,3 +222,26 @@ def test_print_keeps_every_term_and_caption(inspect):
     printed = inspect("paper")["print"]
     assert len(printed["kept"]) > 40 and all(printed["kept"])
     assert printed["gone"] and not any(printed["gone"])
+
+
+QUESTIONS = {
+    "are two losses the same update": ("map", "direction.sft--dpo"),
+    "in which layers and projections do they part": ("where", "place.sft--dpo"),
+    "does the direction come from the rate": ("robustness", "rate.sft--dpo"),
+    "which differences in accuracy are real": ("accuracy", "accuracy.reachable"),
+    "does a seed matter more than a loss": ("robustness", "seed_or_loss"),
+    "what is between them": ("connectivity", "between.reference_solution"),
+    "what would harder rollouts change": ("regimes", "harder.sft--dpo"),
+    "how does the direction form": ("cosine_by_step", "forms.sft--dpo"),
+}
+"""Section and finding of eight of the ten questions; what was written, and how to cite and export, have tests of their own."""
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_is_answered_within_three_actions(inspect, pages, question, width):
+    """A pair is chosen, by one select; what the section says is the sentence of findings.json."""
+    section, key = QUESTIONS[question]
+    held = held_bundle(pages["questions"].read_text(encoding="utf-8"))["findings"]
+    statement = next(finding["statement"] for finding in held if finding["id"] == key)
+    assert statement in inspect("questions", width)["answers"][section]

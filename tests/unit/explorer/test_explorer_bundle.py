@@ -60,9 +60,9 @@ def test_the_pairs_shown_first_compare_methods_with_the_reference(bundle):
 def test_a_pair_is_drawn_in_the_colours_of_its_two_methods(bundle):
     colours = {run["id"]: run["colour"] for run in bundle["runs"]}
     for pair in bundle["pairs"]:
-        assert sorted([pair["line"], pair["dot"]]) == sorted([colours[pair["a"]], colours[pair["b"]]])
+        assert sorted([pair["lines"], pair["dots"]]) == sorted([colours[pair["a"]], colours[pair["b"]]])
     first = next(pair for pair in bundle["pairs"] if pair["id"] == bundle["chosen"][0])
-    assert first["line"] == colours["rft.lr0.001.s42"]
+    assert first["lines"] == colours["rft.lr0.001.s42"]
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path):

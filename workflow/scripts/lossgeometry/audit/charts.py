@@ -23,7 +23,7 @@ def predicted() -> Pipeline:
         "from": "pairs",
         "key": "id",
         "fields": ["pair"],
-        "values": ["name", "line", "dot", "order"],
+        "values": ["name", "lines", "dots", "order"],
     }
     return Pipeline(
         "predictions",

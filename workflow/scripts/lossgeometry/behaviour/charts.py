@@ -5,6 +5,7 @@ from lossgeometry.charts.chart import Chart, Panel
 from lossgeometry.charts.planes import moves_chart
 from lossgeometry.charts.spread import whisker_chart
 from lossgeometry.charts.transforms import (
+    BANDLESS,
     FREE_BOUNDS,
     NO_BAND,
     WHISKER,
@@ -28,7 +29,7 @@ def moved() -> Pipeline:
             *of_runs("indexof(shown, datum.run)"),
             *formulas(from_="datum.low", to="datum.high", dot="datum.line"),
             *NO_BAND,
-            kept("id", "name", "line", "dot", "order", "value", "low", "high", *WHISKER),
+            kept("id", "name", "line", "dot", "order", "value", *WHISKER, **BANDLESS),
         ),
         ("runs",),
         ("measure",),
@@ -56,16 +57,16 @@ def moves() -> Pipeline:
             },
             filtered("datum.norm > 0 && datum.value > 0 && indexof(off, datum.label) < 0"),
             *of_runs("indexof(arranged, datum.run)"),
-            *formulas(from_="datum.low", to="datum.high", x="log(datum.norm)", y="log(datum.value)"),
+            *formulas(from_="datum.low", to="datum.high", across="log(datum.norm)", up="log(datum.value)"),
             {
                 "type": "joinaggregate",
                 "ops": ["min", "max"] * 2,
-                "fields": ["x", "x", "y", "y"],
+                "fields": ["across", "across", "up", "up"],
                 "as": ["x0", "x1", "y0", "y1"],
             },
             *formulas(
-                x="(datum.x - datum.x0) / (datum.x1 - datum.x0 || 1)",
-                y="(datum.y - datum.y0) / (datum.y1 - datum.y0 || 1)",
+                x="(datum.across - datum.x0) / (datum.x1 - datum.x0 || 1)",
+                y="(datum.up - datum.y0) / (datum.y1 - datum.y0 || 1)",
                 on="datum.arm === 'default' || datum.arm === 'learning_rate'",
             ),
             *stacked("x", "y", LABEL_WIDTH, LABEL_GAP),

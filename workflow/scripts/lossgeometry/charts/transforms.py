@@ -48,8 +48,10 @@ def formulas(**expressions: str) -> list[Transform]:
     return [{"type": "formula", "as": name.rstrip("_"), "expr": text} for name, text in expressions.items()]
 
 
-def kept(*fields: str) -> Transform:
-    return {"type": "project", "fields": list(fields)}
+def kept(*fields: str, **renamed: str) -> Transform:
+    """Keep fields, some under another name. No formula may overwrite what it, or another one, reads: they run again when a
+    control is turned."""
+    return {"type": "project", "fields": [*fields, *renamed.values()], "as": [*fields, *renamed]}
 
 
 def flattened(field: str, expression: str) -> list[Transform]:
@@ -69,9 +71,11 @@ def measured(metric: str, layer: str = "where", projection: str = "projection", 
     return formulas(**dict(zip(as_, texts, strict=True)))
 
 
-PAIR_COLOURS = formulas(line="datum.line[dark ? 1 : 0]", dot="datum.dot[dark ? 1 : 0]")
+PAIR_COLOURS = formulas(line="datum.lines[dark ? 1 : 0]", dot="datum.dots[dark ? 1 : 0]")
 NO_WHISKER = formulas(from_="null", to="null")
-NO_BAND = formulas(low="null", high="null")
+NO_BAND = formulas(band="null")
+BANDLESS = {"low": "band", "high": "band"}
+"""For `kept`, of rows whose columns `low` and `high` are ends of a whisker."""
 
 
 def error_bars(value: str, error: str) -> list[Transform]:
@@ -84,7 +88,7 @@ def error_bars(value: str, error: str) -> list[Transform]:
 
 def of_pairs(stage_rows: str) -> list[Transform]:
     """Return what gives rows with a `pair` its look: those chosen, or all visible ones where none of them is measured."""
-    looked = ["name", "line", "dot", "dash", "order"]
+    looked = ["name", "lines", "dots", "dash", "order"]
     return [
         filtered(stage_rows),
         among("visible", "pair"),

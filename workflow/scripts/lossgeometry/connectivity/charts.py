@@ -29,11 +29,10 @@ def paths() -> Pipeline:
                 "fields": ["first", "last"],
                 "as": ["start", "end"],
             },
-            *formulas(measured="datum.value"),
             *formulas(
-                value="datum.measured - (1 - datum.t) * datum.start - datum.t * datum.end", from_="null", to="null"
+                excess="datum.value - (1 - datum.t) * datum.start - datum.t * datum.end", from_="null", to="null"
             ),
-            kept(*LOOK, "t", "measured", "value", *WHISKER),
+            kept(*LOOK, "t", *WHISKER, value="excess", measured="value"),
         ),
         ("pairs",),
     )

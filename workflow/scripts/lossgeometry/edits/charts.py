@@ -2,7 +2,17 @@
 
 from lossgeometry.charts.chart import Chart, Panel
 from lossgeometry.charts.spread import whisker_chart
-from lossgeometry.charts.transforms import FREE_BOUNDS, NO_BAND, WHISKER, Pipeline, filtered, formulas, kept, of_runs
+from lossgeometry.charts.transforms import (
+    BANDLESS,
+    FREE_BOUNDS,
+    NO_BAND,
+    WHISKER,
+    Pipeline,
+    filtered,
+    formulas,
+    kept,
+    of_runs,
+)
 
 
 def changes() -> Pipeline:
@@ -15,7 +25,7 @@ def changes() -> Pipeline:
             *of_runs("datum.run_b"),
             *formulas(value="datum.difference", from_="datum.low", to="datum.high", dot="datum.line"),
             *NO_BAND,
-            kept("id", "name", "line", "dot", "order", "value", "low", "high", *WHISKER),
+            kept("id", "name", "line", "dot", "order", "value", *WHISKER, **BANDLESS),
         ),
         ("runs",),
         bounds=FREE_BOUNDS,

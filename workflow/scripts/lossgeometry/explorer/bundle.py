@@ -159,7 +159,9 @@ def _run_entry(run: Run, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pair_entry(pair: Pair) -> dict[str, Any]:
-    return {**pair._asdict(), **{name: list(getattr(pair, name)) for name in ("line", "dot", "dash")}}
+    told = {name: value for name, value in pair._asdict().items() if name not in ("line", "dot")}
+    # Both colours, of which a chart takes the theme's.
+    return {**told, "lines": list(pair.line), "dots": list(pair.dot), "dash": list(pair.dash)}
 
 
 def _with_pair(row: Mapping[str, Any]) -> dict[str, Any]:

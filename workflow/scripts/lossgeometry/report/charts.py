@@ -20,8 +20,8 @@ def decomposed() -> Pipeline:
                 place=f"indexof({json.dumps(list(TERMS))}, datum.term)",
                 value="datum.share",
             ),
-            *formulas(term=f"({json.dumps(TERMS)})[datum.term]"),
-            kept("name", "term", "place", "value", "chance"),
+            *formulas(part=f"({json.dumps(TERMS)})[datum.term]"),
+            kept("name", "place", "value", "chance", term="part"),
         ),
         along=("value",),
     )

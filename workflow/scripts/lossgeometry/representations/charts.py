@@ -2,7 +2,17 @@
 
 from lossgeometry.charts.chart import Chart, Panel
 from lossgeometry.charts.depth import depth_chart
-from lossgeometry.charts.transforms import BAND, FREE_BOUNDS, LOOK, WHISKER, Pipeline, formulas, kept, of_pairs
+from lossgeometry.charts.transforms import (
+    BANDLESS,
+    FREE_BOUNDS,
+    LOOK,
+    NO_BAND,
+    WHISKER,
+    Pipeline,
+    formulas,
+    kept,
+    of_pairs,
+)
 from lossgeometry.representations.stage import ESTIMATORS
 
 
@@ -12,8 +22,9 @@ def hidden_states() -> Pipeline:
         "cka",
         (
             *of_pairs("datum.estimator === estimator"),
-            *formulas(from_="datum.low", to="datum.high", low="null", high="null"),
-            kept(*LOOK, "layer", *BAND, *WHISKER),
+            *formulas(from_="datum.low", to="datum.high"),
+            *NO_BAND,
+            kept(*LOOK, "layer", "value", *WHISKER, **BANDLESS),
         ),
         ("pairs",),
         ("estimator",),

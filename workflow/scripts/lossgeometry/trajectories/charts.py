@@ -9,7 +9,13 @@ from lossgeometry.charts.maps import map_chart
 from lossgeometry.charts.parts import BAND, ROWS, SOFT, Frame, expression, finish, line_colour, param
 from lossgeometry.charts.transforms import PAIR_COLOURS, Pipeline, filtered, formulas, kept
 
-LOOK = {"type": "lookup", "from": "pairs", "key": "id", "fields": ["pair"], "values": ["name", "line", "dot", "order"]}
+LOOK = {
+    "type": "lookup",
+    "from": "pairs",
+    "key": "id",
+    "fields": ["pair"],
+    "values": ["name", "lines", "dots", "order"],
+}
 RESHUFFLED = "the same loss, data in another order"
 
 
@@ -27,10 +33,10 @@ def along_training() -> Pipeline:
                 id="datum.pair",
                 step="datum.step_a",
                 value="datum.cosine",
-                name=f"datum.reshuffled ? '{RESHUFFLED}' : datum.name",
-                line=f"datum.reshuffled ? '{SOFT}' : datum.line",
+                called=f"datum.reshuffled ? '{RESHUFFLED}' : datum.name",
+                shade=f"datum.reshuffled ? '{SOFT}' : datum.line",
             ),
-            kept("id", "name", "line", "dot", "order", "step", "value", "reshuffled"),
+            kept("id", "dot", "order", "step", "value", "reshuffled", name="called", line="shade"),
         ),
         ("pairs",),
     )
