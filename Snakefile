@@ -84,6 +84,11 @@ for stage in STAGES:
                 [TABLES[table.name] for table in stage.tables if table.name in TABLES],
 
 
+rule trajectories:
+    input:
+        [TABLES[name] for name in ("trajectories", "step_pairs", "matched") if name in TABLES],
+
+
 rule tables:
     input:
         TABLES.values(),

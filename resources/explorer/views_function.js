@@ -29,7 +29,7 @@ const worded = (text) => text.split(/\[\[(.*?)\]\]/).flatMap((part, index) => (i
 
 // Names and colours of lines that no table beside the chart names.
 function keyOf(plot) {
-  const lines = new Map((plot.current ?? []).filter((row) => isNumber(row.share) || row.title).map((row) => [row.title ?? row.name, row.line]));
+  const lines = new Map((plot.current ?? []).filter((row) => isNumber(row.share) || isNumber(row.step) || row.title).map((row) => [row.title ?? row.name, row.line]));
   return lines.size ? [el("span", { class: "keys" }, [...lines].map(([name, line]) => el("span", { class: "row" }, swatch(line, line), name)))] : [];
 }
 
@@ -38,7 +38,7 @@ function buildPanel(panel) {
   const titled = panel.options.map(([value, text]) => [value, panel.select === "loss_a" ? bundle.methods[value]?.title ?? text : text]);
   const named = () => Object.fromEntries(titled)[state[panel.select]] ?? panel.title;
   const fixed = (value) => (isNumber(value) ? value.toFixed(4).replace("-", "−") : "–");
-  const plot = new Plot({ spec: panel.chart, title: () => [panel.select === "loss_a" ? `${named()} and every other loss` : named(), soft(" — ", ...worded(panel.caption)), ...keyOf(plot)] });
+  const plot = new Plot({ spec: panel.chart, own: panel.inked, title: () => [panel.select === "loss_a" ? `${named()} and every other loss` : named(), soft(" — ", ...worded(panel.caption)), ...keyOf(plot)] });
   const legend = panel.by_layer && pairLegend(`Pairs: ${panel.title}`, () => `${named()} at layer ${state.layer}`, () =>
     plot.current.filter((row) => row.layer === state.layer).map((row) => ({ pair: pairs.get(row.id), found: row, text: fixed(row.value), row })),
   [{ title: "95 %", number: true, show: ({ row }) => el("span", { class: "quiet" }, isNumber(row.from) ? `${fixed(row.from)} to ${fixed(row.to)}` : "–") }]);

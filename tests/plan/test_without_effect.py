@@ -51,7 +51,7 @@ def unused_engine(project):
 
 
 def a_schema(project):
-    replace(project, "settings/models.py", '"deepscaler"]', '"deepscaler", "another"]')
+    replace(project, "settings/models.py", '"arc"]', '"arc", "another"]')
     schemas = project.root / LIBRARY / "problems/schemas"
     shutil.copy(schemas / "plain.py", schemas / "another.py")
 
@@ -88,9 +88,8 @@ def the_wording_of_errors_in_a_shared_file(project):
 
 
 def what_is_printed(project):
-    replace(
-        project, "problems/problem_sets.py", 'print(f"{len(rows)} problems")', 'print(f"wrote {len(rows)} problems")'
-    )
+    old, new = 'print(f"{len(numbered)} problems")', 'print(f"wrote {len(numbered)} problems")'
+    replace(project, "problems/problem_sets.py", old, new)
 
 
 def a_reexport(project):

@@ -67,7 +67,7 @@ page = given["page"]
 given["page"] = page.model_copy(update={"tables": {**page.tables, "sparsity": None}})
 bundle = gather(**given)
 write_page(bundle, folder / "explorer.html")
-figures = [figure for figure in STAGES[-1].figures(config)]
+figures = [figure for stage in STAGES if stage.block == "sparsity" for figure in stage.figures(config)]
 draw_figures(bundle, figures, folder)
 sections = [stage.section for stage in STAGES if stage.section]
 tables = {name: given["tables"][name] for name in ("runs", "geometry", "sparsity")}

@@ -105,7 +105,7 @@ def test_everything_that_the_workflow_reports_is_written(three):
         path.name for path in out.iterdir()
     }
     tables = {path.stem for path in (out / "tables").iterdir()} - {"README"}
-    assert tables == {"runs", "geometry", "layers", "modules", "grassmann"}
+    assert tables == {"runs", "geometry", "layers", "modules", "grassmann", "findings"}
     dictionary = (out / "tables/README.md").read_text()
     assert set(re.findall(r"^## (\w+)\.", dictionary, re.M)) == tables
     figures = {path.stem for path in (out / "figures").iterdir()}

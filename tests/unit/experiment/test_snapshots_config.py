@@ -50,6 +50,11 @@ def test_a_snapshot_that_a_stage_names_is_a_run():
     benchmarks = {"easy": {"source": "generated", "count": 8}}
     made = config(evaluation={"benchmarks": benchmarks, "snapshots": [early], "controls": False})
     assert made.evaluated == ["base", SFT, DPO, early]
+    late = {"comparisons": {"pairs": [[f"{SFT}.t8", "dpo"]]}}
+    made = config(evaluation={"benchmarks": benchmarks, "snapshots": [early], "controls": False}, **late)
+    table = jobs.evaluation.accuracy_table(made)
+    assert [run["id"] for run in table["runs"]] == [SFT, DPO, early], "who answers, of all that is compared"
+    assert (DPO, f"{SFT}.t8") in made.pairs and [DPO, f"{SFT}.t8"] not in table["pairs"]
 
 
 def test_half_of_the_prompts_makes_a_run_that_is_told_so_and_compared_nowhere_else():
@@ -61,6 +66,7 @@ def test_half_of_the_prompts_makes_a_run_that_is_told_so_and_compared_nowhere_el
         f"{name}.lr0.001.s1{half}" for name in ("sft", "dpo") for half in ("", "-halfA", "-halfB")
     ]
     assert made.pairs == [(SFT, DPO)] and made.evaluated == ["base", SFT, DPO]
+    assert [run["id"] for run in jobs.evaluation.accuracy_table(made)["runs"]] == [SFT, DPO]
     told = {run: jobs.training.adapter(made, run) for run in made.runs}
     assert [told[run].get("half") for run in made.runs] == [None, "A", "B"] * 2
     assert {run["half"] for run in jobs.weights.sweeps(made)["runs"]} == {"", "A", "B"}

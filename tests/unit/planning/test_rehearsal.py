@@ -107,7 +107,7 @@ def test_plans_and_preflight_go_by_what_was_measured(paper, tmp_path):
 
 def test_what_is_not_known_is_never_shown_as_zero(paper):
     unknown = replace(STEP, mfu=math.nan)
-    failed = Rehearsed(*[math.nan] * 6, failed="CUDA out of memory")
+    failed = Rehearsed(failed="CUDA out of memory")
     text = format_rehearsal(paper, {"sft": unknown, "dpo": failed})
     sft, dpo = text.splitlines()[2:4]
     assert "nan" not in text and "| 0 |" not in text and "0.00" not in text

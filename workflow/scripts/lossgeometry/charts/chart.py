@@ -48,6 +48,8 @@ class Panel(NamedTuple):
     """Of these values."""
     first: str = ""
     """Of these values, the one that shows the effect; the page starts with it."""
+    inked: bool = False
+    """Whether what is written inside the chart has colours of its own, as numbers on coloured cells have."""
     by_layer: bool = False
     """Whether rows have a layer, so that a table beside the chart gives the values at the layer chosen."""
 

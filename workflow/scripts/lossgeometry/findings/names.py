@@ -24,7 +24,7 @@ class Names:
     def __init__(self, runs: pd.DataFrame, titles: Mapping[str, str], reference: str) -> None:
         self.runs = {run.id: run for run in name_runs(records(runs), titles, reference)}
         self.reference = reference
-        self.of_pairs = "pairs of methods" if titles else "pairs"
+        self.of_pairs, self.updates = ("pairs of methods", "losses") if titles else ("pairs", "updates")
         seeds = runs.seed.astype(str)
         self.seed = dict(zip(runs.run, seeds, strict=True))
 

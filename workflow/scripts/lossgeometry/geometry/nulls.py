@@ -6,8 +6,8 @@ turns one of them at random (Haar), keeps both spectra, and keeps what the other
 - the cosine turns the outputs and keeps the relation of the inputs, or the reverse, whichever is the wider: adapters of
   one base read alike inputs whatever their losses are, with or without a common initialisation;
 - output directions are uniform in all m dimensions;
-- input directions are turned inside the row space of each update (`row_spaces`), so that a common A, a common A that
-  moved and independent ones are one case.
+- on the input side each B is turned inside its A (`inside_a`), or where no A is known directions inside the row space of
+  each update (`row_spaces`), so that a common A, a common A that moved and independent ones are one case.
 
 Moments of the trace of a randomly turned matrix: for fixed M, E tr(P M)^2 = norm(M)^2 / m. For symmetric X and Y, E
 tr(X P Y P') = tr X tr Y / d, with variance 2 norm(X - tr X / d)^2 norm(Y - tr Y / d)^2 / ((d - 1)(d + 2)), since the

@@ -75,7 +75,7 @@ def _ends(pairs: dict[tuple[str, str], pd.DataFrame], names: Names) -> Finding:
     rows = pairs[near]
     return Finding(
         id="direction.ends",
-        question="Which losses end in one direction, and which do not?",
+        question=f"Which {names.updates} end in one direction, and which do not?",
         statement=f"Most alike of {len(pairs)} {names.of_pairs} are {said(near)}; furthest apart are {said(far)}."
         f" {inside} of the {len(pairs)} are within chance{' in some seed' * (len(rows) > 1)}.",
         value=rows.value.mean(),

@@ -21,10 +21,11 @@ def modules(config: Config) -> list[str]:
 
 
 def accuracy_table(config: Config) -> Told:
-    """Return what the tables of accuracies depend on beside the verdicts."""
+    """Return what the tables of accuracies depend on beside the verdicts: the runs that answer, and the pairs of those."""
+    answering = set(config.evaluated)
     return {
-        "runs": [run.told() for run in config.runs.values()],
+        "runs": [run.told() for run in config.runs.values() if run.id in answering],
         "benchmarks": list(config.evaluation.benchmarks),
-        "pairs": [list(pair) for pair in config.pairs],
+        "pairs": [list(pair) for pair in config.pairs if answering.issuperset(pair)],
         "margin": config.evaluation.margin,
     }

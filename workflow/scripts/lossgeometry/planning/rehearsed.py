@@ -22,14 +22,14 @@ FILE = "rehearsal.json"
 class Rehearsed:
     """One method's optimiser step; NaN is what could not be measured, or does not apply."""
 
-    seconds: float
+    seconds: float = math.nan
     """Of one step; on-policy with its share of the sampling."""
-    tokens: float
+    tokens: float = math.nan
     """Of the sequences of one step, prompts included."""
-    peak_bytes: float
-    mfu: float
-    mixed_share: float
-    mismatch: float
+    peak_bytes: float = math.nan
+    mfu: float = math.nan
+    mixed_share: float = math.nan
+    mismatch: float = math.nan
     """Mean |log ratio| of trainer to sampler per token."""
     failed: str = ""
     """Why the step could not be taken; empty where it was."""

@@ -67,8 +67,7 @@ def rehearse(config: Config, results: Path) -> Iterator[tuple[str, str, Rehearse
                 yield facts["device"], run.label, Rehearsed(**facts["measured"])
                 continue
         last = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()][-1:]
-        failed = f"{' '.join(last)[:200]} (see {log})"
-        yield "", run.label, Rehearsed(*(math.nan,) * 6, failed)
+        yield "", run.label, Rehearsed(failed=f"{' '.join(last)[:200]} (see {log})")
 
 
 def format_rehearsal(config: Config, measured: Mapping[str, Rehearsed]) -> str:

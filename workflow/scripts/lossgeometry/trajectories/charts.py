@@ -74,6 +74,7 @@ def every_step() -> Pipeline:
                 row_order="datum.step_a",
                 column_order="datum.step_b",
                 similarity="datum.cosine",
+                value="datum.cosine",
                 text="format(datum.cosine, '.2f')",
                 inside="false",
                 edge="datum.line",
@@ -82,7 +83,7 @@ def every_step() -> Pipeline:
             ),
             kept(
                 *("id", "name", "row", "column", "row_order", "column_order"),
-                *("text", "similarity", "inside", "edge", "chance", "control", "replicate"),
+                *("text", "value", "similarity", "inside", "edge", "chance", "control", "replicate"),
             ),
         ),
         ("pairs",),
@@ -108,5 +109,6 @@ PANELS = (
         table="step_pairs",
         chart="step_map",
         caption="cosine of the two updates",
+        inked=True,
     ),
 )

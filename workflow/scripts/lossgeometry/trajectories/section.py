@@ -55,7 +55,7 @@ def _matched(table: pd.DataFrame | None) -> list[str]:
 def _at(rows: pd.DataFrame, name: str) -> str:
     found = rows[(rows["at"] == name) & rows.end]
     if found.empty:
-        return "not measured"
+        return "they end after other steps" if name == "step" else "not measured"
     row = found.iloc[0]
     place = f"{row.level:.0f} steps" if name == "step" else f"{row.level:.3g}"
     return f"{_number(row.cosine)} ({place})"
