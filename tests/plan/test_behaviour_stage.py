@@ -11,13 +11,6 @@ BEHAVIOUR = {"problems": 4, "comparisons": {**KINDS, "pairs": [[run("sft"), run(
 ROW = run("dpo")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    project = Project.create(tmp_path_factory.mktemp("finished") / "project")
-    project.finish()
-    return project
-
-
 def chosen(plan):
     return {rule: names for rule, names in plan.items() if "behaviour" in rule}
 

@@ -19,13 +19,6 @@ def fresh(tmp_path_factory) -> Project:
     return Project.create(tmp_path_factory.mktemp("fresh") / "project")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("finished") / "project")
-    project.finish()
-    return project
-
-
 def say(project, *command):
     return subprocess.run([sys.executable, *command], cwd=project.root, capture_output=True, text=True, check=False)
 

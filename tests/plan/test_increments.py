@@ -34,13 +34,6 @@ from workflow_copy import REPOSITORY, SOURCES
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("finished") / "project")
-    project.finish()
-    return project
-
-
 @pytest.fixture
 def project(finished: Project, tmp_path: Path) -> Project:
     return finished.clone(tmp_path / "project")

@@ -56,13 +56,6 @@ def upgrade(project: Project, package: str) -> None:
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 99.0\n")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Project:
-    project = Project.create(tmp_path_factory.mktemp("finished") / "project")
-    project.finish()
-    return project
-
-
 @pytest.mark.parametrize(
     ("package", "expected"),
     [

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lossgeometry.geometry import chance
 from lossgeometry.geometry.beside import CANNOT_TELL
+from lossgeometry.geometry.replicates_section import replicates_section
 from lossgeometry.report.markdown import escape
 from lossgeometry.report.runs_table import controls_of
 
@@ -17,7 +18,8 @@ _ANGLE = "first angle, output side (degrees)"
 
 def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str:
     """Return the section; empty where the stage did not run."""
-    return _section(frames["geometry"], controls_of(frames["runs"])) if "geometry" in frames else ""
+    own = _section(frames["geometry"], controls_of(frames["runs"])) if "geometry" in frames else ""
+    return "\n\n".join(filter(None, (own.rstrip("\n"), replicates_section(frames))))
 
 
 def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:

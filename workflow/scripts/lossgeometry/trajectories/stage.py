@@ -72,7 +72,7 @@ STEP_PAIRS = Table(
         Column("gram_alignment_sd", "and its standard deviation"),
     ),
     _compared,
-    ("pair", "replicate", "step_a", "step_b", "cosine", "gram_alignment"),
+    ("pair", "replicate", "step_a", "step_b", "cosine"),
 )
 MATCHED = Table(
     "matched",
