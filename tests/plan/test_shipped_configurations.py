@@ -36,5 +36,7 @@ def test_a_shipped_configuration_can_be_planned(project, name, smoke):
     jobs = dict(re.findall(r"^(\w+) +(\d+) ", result.stdout, re.MULTILINE))
     config = load_config(values)
     assert int(jobs["train_adapter"]) == len(config.trained)
-    assert int(jobs.get("derive_adapter", 0)) == sum(run.origin == "derived" for run in config.runs.values())
+    assert sum(int(jobs.get(rule, 0)) for rule in ("derive_adapter", "scale_adapter")) == sum(
+        run.origin == "derived" for run in config.runs.values()
+    )
     assert int(jobs["compare_pairs"]) == len({later for _, later in config.pairs})
