@@ -4,16 +4,6 @@ MEASURED = CONFIG.measured_benchmark
 BEHAVING_ROWS = jobs.pairs.rows(CONFIG.behaviour_pairs)
 
 
-def other_text():
-    """Return the text of another skill: the user's passages, or problems with their solutions; none where there is neither."""
-    if not CONFIG.forgets:
-        return []
-    if CONFIG.forgetting.text:
-        return given(CONFIG.forgetting.text)
-    benchmark = CONFIG.forgetting.benchmark
-    return results(f"prompts/{benchmark}.jsonl") if CONFIG.evaluation.benchmarks[benchmark].has_solutions else []
-
-
 rule measure_behaviour:
     input:
         **model("student", student_folder()),

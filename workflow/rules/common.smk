@@ -227,6 +227,16 @@ def problem_file(name):
     return given(source.name) if source.source == "file" else []
 
 
+def other_text():
+    """Return the text of another skill: the user's passages, or problems with their solutions; none where there is neither."""
+    if not CONFIG.forgets:
+        return []
+    if CONFIG.forgetting.text:
+        return given(CONFIG.forgetting.text)
+    benchmark = CONFIG.forgetting.benchmark
+    return results(f"prompts/{benchmark}.jsonl") if CONFIG.evaluation.benchmarks[benchmark].has_solutions else []
+
+
 def initialisation(run, name):
     """Return a file of the adapter that a run starts from."""
     return results(f"initialisations/s{CONFIG.runs[run].init_seed}/{name}")

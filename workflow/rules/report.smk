@@ -105,7 +105,17 @@ rule tabulate_findings:
         "../scripts/tabulate_findings.py"
 
 
-CLAIM_TABLES = ("geometry", "layers", "barriers", "cka", "behaviour", "differences", "predictions", "matched", "replicates")
+CLAIM_TABLES = (
+    "geometry",
+    "layers",
+    "barriers",
+    "cka",
+    "behaviour",
+    "differences",
+    "predictions",
+    "matched",
+    "replicates",
+)
 
 
 rule tabulate_claims:
