@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from lossgeometry.devices import peak_flops
+from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.files.jsonl import read_lines
+from lossgeometry.files.parquet import write_parquet
 from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.methods import method_module
 from lossgeometry.planning.rehearsed import Rehearsed
@@ -65,7 +68,7 @@ def measure(
                 task.training["batch_size"],
             )
             rollouts = folder / "rollouts.parquet"
-            rows.to_parquet(rollouts)
+            write_parquet(rollouts, pa.Table.from_pandas(rows, preserve_index=False))
 
         def seconds_of(steps: int) -> float:
             start = time.perf_counter()
@@ -75,7 +78,7 @@ def measure(
 
         steps = task.training["steps"]
         wall = seconds_of(steps)
-        curve = pd.read_csv(folder / "adapter" / "training.csv")
+        curve = read_frame(folder / "adapter" / "training.csv")
         if (
             "seconds" not in curve
         ):  # float32 times no steps, and these are short: twice as many, less what loading takes
