@@ -67,7 +67,7 @@ def test_a_composition_trains_its_own_runs_alone(finished, tmp_path):
     """It is a property of a run: the rollouts, and what was trained on all of them, stay."""
     project = finished.clone(tmp_path / "project")
     project.set("rollouts.compose", {"half": {"rows": 64, "right": 0.5}})
-    assert project.plan() == single("write_config", *REPORT[2:])
+    assert project.plan() == single("write_config", *REPORT[3:])
     project.set("methods.sft@half", {"learning_rate": 1e-3, "composition": "half"})
     project.set("methods.dpo@half", {"learning_rate": 1e-4, "composition": "half"})
     plan = project.plan()
