@@ -122,10 +122,10 @@ async function inspect(browser, { page: file, width, theme: colorScheme, fragmen
     }) });
   }
 
-  // A cell of the map that is clicked, or tapped, is the pair in focus everywhere.
+  // A cell of the map that is clicked, or tapped, is the pair in focus everywhere. Not one that is so already: its box is larger.
   if (await page.locator("#map").count()) {
     await page.evaluate(() => document.querySelector("#map").scrollIntoView());
-    await page.locator("[data-chart=map] svg .mark-rect path").nth(3).click({ position: { x: 4, y: 4 } });
+    await page.locator('[data-chart=map] svg .mark-rect path[stroke-width="0"]').nth(3).click({ position: { x: 4, y: 4 } });
     await settle();
     found.focus = await page.evaluate(() => [document.querySelector("a.focus").textContent.trim(), document.querySelector("[data-chart=where] figcaption strong").textContent]);
   }

@@ -174,7 +174,8 @@ def test_after_a_killed_controller_a_second_trainer_is_refused_and_work_continue
     run = RUNS[0]
     target = workflow.path(f"adapters/{run}/adapter_model.safetensors")
     before = contents(workflow.results / "rollouts")
-    with workflow.running(*LOCAL, target) as controller:
+    # The process that writes is the job itself then, and no fork of another.
+    with workflow.running(*LOCAL, "--no-hooks", target) as controller:
         wait_for("a checkpoint", lambda: newest_step(workflow, run))
         (orphan,) = processes_of(workflow, "train_adapter.py")
         os.kill(orphan, signal.SIGSTOP)  # so that it surely outlives what follows
