@@ -17,6 +17,7 @@ from lossgeometry.generation.requests import rollout_requests
 from lossgeometry.grading.grader import Answer, grade
 from lossgeometry.problems.generated import draw_problems
 from lossgeometry.problems.reading import read_story
+from lossgeometry.problems.short import draw_short_problems
 from lossgeometry.rollouts import solutions
 from lossgeometry.rollouts.solutions import MISTAKES, STYLES, err, solve
 from lossgeometry.rollouts.writing import right_samples, write_completion, write_rollouts
@@ -25,7 +26,9 @@ from lossgeometry.settings.tasks import WrittenRollouts
 
 
 def drawn(count: int) -> list:
-    return list(islice(draw_problems(5, "mixed", "rollouts"), count))
+    """Problems of every difficulty."""
+    short = islice(draw_short_problems(5, "rollouts"), count // 2)
+    return [*short, *islice(draw_problems(5, "mixed", "rollouts"), count - count // 2)]
 
 
 def test_a_problem_is_read_back_from_its_text():
