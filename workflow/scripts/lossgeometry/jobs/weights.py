@@ -91,6 +91,7 @@ def edits(config: Config) -> Told:
                 "operation": edit.words(),
                 "parent": config.runs[f"edit.{name}"].sources[0],
                 "control": f"edit.{name}.random" if edit.random_control else "",
+                "norm_of": config.runs[f"edit.{name}"].sources[-1] if edit.to_norm_of else "",
             }
             for name, edit in config.edits.items()
         },
