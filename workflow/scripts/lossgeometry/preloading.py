@@ -1,8 +1,9 @@
 """Processes that have imported what jobs import, of which the jobs of one call of Snakemake are forks.
 
 torch and transformers take four CPU seconds to import, pandas and SciPy one, math-verify half of one: most of what a short job
-takes, and there are as many such jobs as runs and stages. To Snakemake jobs stay what they are: one process each, which waits for its fork, hands on SIGTERM and ends as the
-fork ends; when it is killed, so is the fork. Where no such process can be had, a job imports for itself, with the same result.
+takes, and there are as many such jobs as runs and stages. To Snakemake jobs stay what they are: one process each, which waits for
+its fork, hands on SIGTERM and ends as the fork ends; when it is killed, so is the fork. Where no such process can be had, a job
+imports for itself, with the same result.
 
 For jobs of one thread on Linux, where no accelerator is: the pools of a library and a driver do not survive a fork. Modules of
 this library are imported by each job, which compares their code with the plan.
