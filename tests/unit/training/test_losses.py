@@ -9,7 +9,7 @@ from trl import SFTConfig, SFTTrainer
 from lossgeometry.experiment.config import method_module
 from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.training import preference, reference_free, token_loss, unpaired
-from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.examples import in_training_order, labelled_rows, read_rollouts
 from lossgeometry.training.setup import common_arguments, load_trainable_model
 from lossgeometry.training.trainer import train_resumably
 
@@ -83,7 +83,7 @@ def token_trainer(world, name, options, splits=1, needs_reference=False, **setti
     checked = method.Options(**options)
     size = len(method.select(world.frame, checked, world.job()))
     job = world.job(batch_size=size, micro_batch_size=size // splits, **settings)
-    rows = tokenize_rows(method.select(read_rollouts(job), checked, job), world.tokenizer, job)
+    rows = labelled_rows(method.select(read_rollouts(job), checked, job), job)
     ordered = in_training_order(rows, job)
     return token_loss.make_trainer(job, checked, ordered, world.tokenizer, method.token_loss, needs_reference), job
 
@@ -199,7 +199,7 @@ def pairs_by_hand(world, by_hand, rule, base=False):
 def preference_trainer(world, rule, split, arguments, trainer_class=preference.PreferenceTrainer):
     size = {"one_per_prompt": 2, "all_cross": 6}[rule]
     job = world.job(batch_size=size, micro_batch_size=size // split)
-    pairs = preference.tokenize_pairs(job, rule, world.tokenizer)
+    pairs = preference.training_pairs(job, rule)
     assert len(pairs) == size
     return preference.make_preference_trainer(job, pairs, world.tokenizer, arguments, trainer_class), job
 
@@ -246,7 +246,7 @@ def test_simpo(world, by_hand, rule, split):
 def test_kto(world, by_hand, micro):
     job = world.job(micro_batch_size=micro)
     options = method_module("kto").Options(beta=0.3, desirable_weight=1.5, undesirable_weight=0.75)
-    rows = tokenize_rows(world.frame.assign(weight=1.0), world.tokenizer, job)
+    rows = labelled_rows(world.frame.assign(weight=1.0), job)
     ordered = in_training_order(rows, job)
     trainer = unpaired.make_unpaired_trainer(job, options, unpaired.unpaired_rows(ordered, 16), world.tokenizer)
 
