@@ -9,6 +9,7 @@ from trl import SFTConfig, SFTTrainer
 from lossgeometry.experiment.config import method_module
 from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.training import preference, reference_free, token_loss, unpaired
+from lossgeometry.training.divergence import is_due
 from lossgeometry.training.examples import in_training_order, labelled_rows, read_rollouts
 from lossgeometry.training.setup import common_arguments, load_trainable_model
 from lossgeometry.training.trainer import train_resumably
@@ -145,6 +146,32 @@ def test_a_step_is_logged_with_its_tokens_their_entropy_and_the_norm_of_the_upda
             a = dict(trainer.model.named_parameters())[name.replace("lora_B", "lora_A")]
             squares += ((8 / 4) * b.detach().double() @ a.detach().double()).square().sum().item()
     assert entry["update_norm"] == pytest.approx(squares**0.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sft", "dpo", "kto"])
+def test_the_last_step_tells_how_far_the_policy_is_from_the_base(world, by_hand, name):
+    job, kept = world.job(learning_rate=0.0, micro_batch_size=4), world.frame
+    rows = labelled_rows(read_rollouts(job).assign(weight=1.0), job)
+    if name == "sft":
+        trainer, job = token_trainer(world, "sft", {}, splits=4, learning_rate=0.0)
+    elif name == "kto":
+        ordered, options = in_training_order(rows, job), method_module("kto").Options()
+        trainer = unpaired.make_unpaired_trainer(job, options, unpaired.unpaired_rows(ordered, 16), world.tokenizer)
+    else:
+        job = world.job(learning_rate=0.0, batch_size=2, micro_batch_size=1)
+        pairs = preference.training_pairs(job, "one_per_prompt")
+        trainer = preference.make_preference_trainer(job, pairs, world.tokenizer, {"loss_type": "sigmoid"})
+        kept = kept[kept.prompt_id.isin(["p0", "p3"]) & (kept["sample"] < 2)]  # the two mixed groups
+    disturb(trainer.model)
+    (entry,) = train_resumably(trainer, job)
+    by_token = [
+        by_hand.divergences(row.prompt_id, row.completion, row.finish_reason == "stop") for row in kept.itertuples()
+    ]
+    assert entry["kl_to_base"] == pytest.approx(torch.cat(by_token).mean().item(), rel=1e-4)
+
+
+def test_the_distance_from_the_base_is_measured_after_few_steps():
+    assert [step for step in range(1, 301) if is_due(step, 300)] == [4, 16, 64, 256, 300]
 
 
 def test_offline_grpo_with_a_penalty(world, by_hand):
