@@ -23,14 +23,18 @@ from lossgeometry.findings.finding import (
     view,
 )
 from lossgeometry.findings.names import Names
-from lossgeometry.geometry import chance
+from lossgeometry.geometry import chance, replicate_statements
 from lossgeometry.geometry.beside import BEYOND, CANNOT_TELL, WITHIN
 
 NOT_A_FUNCTION = "that two updates of one direction do the same, or two of different directions something else"
 
 
 def statements(frames: Frames, names: Names) -> list[Finding]:
-    """Return the findings of `geometry` and `modules`."""
+    """Return the findings of `geometry` and `modules`, and of replicates."""
+    return _directions(frames, names) + replicate_statements.statements(frames, names)
+
+
+def _directions(frames: Frames, names: Names) -> list[Finding]:
     if "geometry" not in frames:
         return []
     geometry = frames["geometry"]
