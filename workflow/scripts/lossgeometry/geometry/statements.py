@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from lossgeometry.base_relations import statements as base_statements
 from lossgeometry.files.rows import pair_id
 from lossgeometry.findings.finding import (
     BOOTSTRAP,
@@ -30,8 +31,9 @@ NOT_A_FUNCTION = "that two updates of one direction do the same, or two of diffe
 
 
 def statements(frames: Frames, names: Names) -> list[Finding]:
-    """Return the findings of `geometry` and `modules`, and of replicates."""
-    return _directions(frames, names) + replicate_statements.statements(frames, names)
+    """Return the findings of `geometry` and `modules`, of replicates, and of updates beside the base."""
+    own = _directions(frames, names)
+    return own + replicate_statements.statements(frames, names) + base_statements.statements(frames, names)
 
 
 def _directions(frames: Frames, names: Names) -> list[Finding]:
