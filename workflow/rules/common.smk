@@ -17,6 +17,7 @@ from lossgeometry.experiment.loading import load_config, planned_config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.text import printable
 from lossgeometry.gpus import list_gpus
+from lossgeometry.planning.progress import follow
 from lossgeometry.planning.reasons import shorten_logged
 from lossgeometry.planned import freeze, search_first, thaw, variable_of
 from lossgeometry.students import sources
@@ -80,6 +81,7 @@ envvars:
 
 # Jobs on this machine start as forks of processes that have done their imports.
 onstart:
+    follow(workflow)
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:
         for kind, imported in preloading.IMPORTED.items():
             preloading.start(kind, imported)

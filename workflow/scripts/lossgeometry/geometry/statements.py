@@ -97,7 +97,6 @@ def _ends(pairs: dict[tuple[str, str], pd.DataFrame], names: Names) -> Finding:
         section="map",
         view=view(map="cosine", focus=pair_id(rows.run_a.iloc[0], rows.run_b.iloc[0])),
         rank=1,
-        pair=pair_id(*near),
     )
 
 
