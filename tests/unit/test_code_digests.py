@@ -23,6 +23,7 @@ def library(tmp_path, monkeypatch):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         module.parse.cache_clear()
+        module._file_of.cache_clear()
         code_digests.cache_clear()
         return code_digests("script.py")
 

@@ -141,6 +141,7 @@ def _is_bare_string(node: object) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
+@cache
 def _file_of(module: str) -> Path | None:
     """Return the file of a dotted module of this library, or None."""
     path = SCRIPTS.joinpath(*module.split("."))
