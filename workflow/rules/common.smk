@@ -79,11 +79,12 @@ envvars:
     VARIABLE,
 
 
-# Jobs on this machine that use a model start as forks of a process that has imported torch.
+# Jobs on this machine start as forks of processes that have done their imports.
 onstart:
     follow(workflow)
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:
-        preloading.start()
+        for kind, imported in preloading.IMPORTED.items():
+            preloading.start(kind, imported)
 
 
 # Where Snakemake installs the environments of jobs, their files are what it compares, and no package here is what a job uses.

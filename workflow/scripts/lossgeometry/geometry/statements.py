@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from lossgeometry.base_relations import statements as base_statements
 from lossgeometry.files.rows import pair_id
 from lossgeometry.findings.finding import (
     BOOTSTRAP,
@@ -23,7 +24,7 @@ from lossgeometry.findings.finding import (
     view,
 )
 from lossgeometry.findings.names import Names
-from lossgeometry.geometry import chance
+from lossgeometry.geometry import chance, replicate_statements
 from lossgeometry.geometry.beside import BEYOND, CANNOT_TELL, WITHIN
 from lossgeometry.geometry.shape_statements import of_layers, of_outputs, of_sizes, of_subspaces
 
@@ -31,7 +32,12 @@ NOT_A_FUNCTION = "that two updates of one direction do the same, or two of diffe
 
 
 def statements(frames: Frames, names: Names) -> list[Finding]:
-    """Return the findings of `geometry` and `modules`."""
+    """Return the findings of `geometry` and `modules`, of replicates, and of updates beside the base."""
+    own = _directions(frames, names)
+    return own + replicate_statements.statements(frames, names) + base_statements.statements(frames, names)
+
+
+def _directions(frames: Frames, names: Names) -> list[Finding]:
     if "geometry" not in frames:
         return []
     geometry = frames["geometry"]
