@@ -192,7 +192,8 @@ def fieller(numerator: ArrayLike, denominator: ArrayLike) -> tuple[float, float,
     Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x, with Student's quantile. All are NaN for fewer than two problems, and
     where the denominator's own interval holds zero: the ratio may then be anything.
     """
-    count = np.size(numerator)
+    numerator, denominator = (np.asarray(values, np.float64) for values in (numerator, denominator))
+    count = len(numerator)
     if count < 2:
         return float("nan"), *UNDEFINED
     top, bottom = float(np.mean(numerator)), float(np.mean(denominator))
