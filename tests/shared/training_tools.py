@@ -148,6 +148,17 @@ class ByHand:
         scores = torch.log_softmax(logits[len(prompt) - 1 : -1] / temperature, dim=-1)
         return scores.gather(1, torch.tensor(completion)[:, None])[:, 0]
 
+    def divergences(self, prompt_id: str, completion: str, finished: bool = True) -> torch.Tensor:
+        """Return KL(policy || base) before each token of a completion, (tokens,)."""
+        ids = completion_token_ids(self.world.tokenizer, completion, finished)
+        prompt = prompt_token_ids(self.world.tokenizer, self.problems[prompt_id], "")
+        tokens = torch.tensor([prompt + ids])
+        with torch.no_grad():
+            policy = self.model(tokens).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+            with self.model.disable_adapter():
+                base = self.model(tokens).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+        return (policy.exp() * (policy - base)).sum(-1)
+
     def gradient_norm(self, loss: torch.Tensor) -> float:
         """Return the norm of the gradient with respect to all A and B."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]

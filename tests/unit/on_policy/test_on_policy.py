@@ -136,6 +136,16 @@ def test_online_grpo(world, by_hand, grader, spread, micro):
     assert (entry["clip_ratio/region_mean"] > 0.1) == bool(spread)
 
 
+def test_the_last_step_tells_how_far_the_policy_is_from_the_base(world, by_hand, grader):
+    loss = {"loss_type": "grpo", "beta": 0.0}
+    trainer, job = make_trainer(world, by_hand, grader, "online_grpo", {}, loss, micro=4, learning_rate=0.0)
+    disturb(trainer.model)
+    (entry,) = train_resumably(trainer, job)
+    rows = world.frame.itertuples()
+    by_token = [by_hand.divergences(row.prompt_id, row.completion, row.finish_reason == "stop") for row in rows]
+    assert entry["kl_to_base"] == pytest.approx(torch.cat(by_token).mean().item(), rel=1e-4)
+
+
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("micro", [16, 4])
 def test_online_dapo(world, by_hand, grader, micro, masked):

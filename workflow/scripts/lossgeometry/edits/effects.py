@@ -27,6 +27,8 @@ class EditEntry(TypedDict):
     parent: str
     control: str
     """Its random directions; empty for none."""
+    norm_of: str
+    """Run that it was scaled to the norm of; empty for another operation."""
 
 
 class Kept(NamedTuple):
@@ -87,9 +89,9 @@ def _kl(behaviour: pd.DataFrame) -> dict[str, float]:
 
 
 def effects(edits: Mapping[str, EditEntry], benchmarks: Sequence[str], evaluation: Path, margin: float) -> pd.DataFrame:
-    """Return the paired differences of every edit to the base, its parent and its random directions.
+    """Return the paired differences of every edit to the base, its parent and its random directions, and of these to the base.
 
-    Each of the three is one family of Holm's correction per benchmark and decoding. Columns are those of
+    Each of the four is one family of Holm's correction per benchmark and decoding. Columns are those of
     `differences.COLUMNS` from `run_a`, and `kept_share`, `kept_low`, `kept_high` and `note` where the other run is the
     parent: the share of the parent's change of accuracy that the edit has, with Fieller's 95 % interval over problems.
 
@@ -98,14 +100,16 @@ def effects(edits: Mapping[str, EditEntry], benchmarks: Sequence[str], evaluatio
     evaluation
         Folder of the graded answers.
     """
-    against = {
-        "base": [(BASE, run) for run in edits],
-        "parent": [(entry["parent"], run) for run, entry in edits.items()],
-        "random directions": [(entry["control"], run) for run, entry in edits.items() if entry["control"]],
+    controls = {run: entry["control"] for run, entry in edits.items() if entry["control"]}
+    compared = {
+        "edits against base": [(BASE, run) for run in edits],
+        "edits against parent": [(entry["parent"], run) for run, entry in edits.items()],
+        "edits against random directions": [(control, run) for run, control in controls.items()],
+        "random directions against base": [(BASE, control) for control in controls.values()],
     }
-    runs = sorted({run for pairs in against.values() for pair in pairs for run in pair})
+    runs = sorted({run for pairs in compared.values() for pair in pairs for run in pair})
     graded = read_graded(evaluation, runs, benchmarks)
-    asked = [Question(f"edits against {name}", "", tuple(pairs)) for name, pairs in against.items() if pairs]
+    asked = [Question(name, "", tuple(pairs)) for name, pairs in compared.items() if pairs]
     table = differences_table(graded, asked, margin)
     shares = [
         _share(graded, row) if row.question == "edits against parent" else (NAN, NAN, NAN, "")

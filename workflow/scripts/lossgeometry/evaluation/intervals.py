@@ -186,13 +186,12 @@ def paired(differences: ArrayLike) -> Paired:
     return Paired(float(differences.mean()), float(limits[0]), float(limits[1]), float(error), float(p))
 
 
-def fieller(numerator: ArrayLike, denominator: ArrayLike) -> tuple[float, float, float]:
+def fieller(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> tuple[float, float, float]:
     """Return the ratio of two paired means, one value of each per problem, and its 95 % interval.
 
     Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x, with Student's quantile. All are NaN for fewer than two problems, and
     where the denominator's own interval holds zero: the ratio may then be anything.
     """
-    numerator, denominator = (np.asarray(values, np.float64) for values in (numerator, denominator))
     count = len(numerator)
     if count < 2:
         return float("nan"), *UNDEFINED
