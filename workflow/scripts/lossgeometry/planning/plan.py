@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lossgeometry.experiment.layers import parse_arguments, read_or_exit
 from lossgeometry.planning.reasons import shorten, why
-from lossgeometry.planning.taken import taken
+from lossgeometry.planning.usage import usage
 
 MANY_CORES = 1_000_000
 """Snakemake scales a job's threads down to the cores it is given; a plan shows what each job asks for."""
@@ -144,7 +144,7 @@ def _recorded(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path | None,
     found: dict[Path | None, Expected] = {}
     for file in files:
         results = next(parent.parent for parent in file.parents if parent.name == "benchmarks")
-        job = taken(file, results)
+        job = usage(file, results)
         if job is not None:  # None where one was killed
             path = file.relative_to(project)
             cores = threads.get(path, max(threads.values()))
