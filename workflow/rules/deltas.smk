@@ -182,7 +182,8 @@ rule overlap_changes:
     input:
         **model("student", student_folder()),
         deltas=[
-            results(f"deltas/{run}.safetensors") for run in dict.fromkeys(run for pair in CONFIG.pairs for run in pair)
+            results(f"deltas/{run}.safetensors")
+            for run in dict.fromkeys(run for pair in jobs.weights.overlapped(CONFIG) for run in pair)
         ],
     output:
         results("tables/changed_entries.csv"),
@@ -194,7 +195,7 @@ rule overlap_changes:
         CPU
     threads: CONFIG.training.threads
     params:
-        cfg={"pairs": [list(pair) for pair in CONFIG.pairs]},
+        cfg={"pairs": [list(pair) for pair in jobs.weights.overlapped(CONFIG)]},
         code=planned_code("overlap_changes.py"),
     message:
         "Counting the entries of the base that pairs of updates change together"

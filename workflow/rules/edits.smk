@@ -15,6 +15,11 @@ rule tabulate_edits:
     output:
         kept=reported("edits"),
         effects=reported("edit_effects") if CONFIG.evaluation.benchmarks else [],
+        crossed=(
+            reported("direction_by_norm")
+            if CONFIG.evaluation.benchmarks and any(one["norm_of"] for one in EDITS.values())
+            else []
+        ),
     log:
         log_of("tabulate_edits"),
     benchmark:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     from pathlib import Path
 
+    from lossgeometry.edits.crossed import crossed
     from lossgeometry.edits.effects import Kept, effects, kept_of_parents
     from lossgeometry.files.csv_rows import write_frame, write_rows
 
@@ -20,5 +21,7 @@ with job(snakemake):
     )
     write_rows(snakemake.output.kept, Kept._fields, kept)
     if snakemake.output.effects:  # an empty list where nothing is answered
-        answers = Path(inputs.answers[0]).parent.parent
-        write_frame(snakemake.output.effects, effects(cfg["edits"], cfg["benchmarks"], answers, cfg["margin"]))
+        asked = (cfg["edits"], cfg["benchmarks"], Path(inputs.answers[0]).parent.parent, cfg["margin"])
+        write_frame(snakemake.output.effects, effects(*asked))
+        if snakemake.output.crossed:  # likewise where nothing is scaled to a norm
+            write_frame(snakemake.output.crossed, crossed(*asked))

@@ -5,42 +5,14 @@ import json
 import numpy as np
 import pytest
 from geometry_tools import name, random_factors, write_adapter
+from graded_answers import write_answers
 
 from lossgeometry.edits.derivation import derive
-from lossgeometry.edits.effects import effects, fieller, kept_of_parents
+from lossgeometry.edits.effects import effects, kept_of_parents
 from lossgeometry.errors import InputError
 from lossgeometry.settings.edits import Edit
 from lossgeometry.updates.loading import load
 from lossgeometry.updates.reduction import write_delta
-
-
-def test_the_interval_of_a_share_covers_the_truth():
-    draw, inside = np.random.default_rng(0), 0
-    for _ in range(500):
-        gain = draw.normal(0.15, 0.3, size=300)
-        part = 0.4 * gain + draw.normal(0, 0.2, size=300)
-        ratio, low, high, note = fieller(part, gain)
-        assert low <= ratio <= high and not note
-        inside += low <= 0.4 <= high
-    assert 0.93 <= inside / 500 <= 0.975
-
-
-def test_a_share_of_nothing_is_undefined():
-    draw = np.random.default_rng(1)
-    *values, note = fieller(draw.normal(0.1, 0.3, 50), draw.normal(0.0, 0.3, 50))
-    assert np.isnan(values).all() and "not told from zero" in note
-    assert fieller(np.ones(1), np.ones(1))[3] == "fewer than two problems"
-
-
-def answers(folder, run, correct):
-    path = folder / run / "easy.jsonl"
-    path.parent.mkdir(parents=True)
-    common = {"sample": 0, "decoding": "sampled", "finish_reason": "stop", "n_tokens": 3, "extracted": "1"}
-    rows = [
-        {"problem_id": f"p{index}", **common, "correct": bool(right), "verdict": "correct" if right else "wrong"}
-        for index, right in enumerate(correct)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def test_an_edit_is_beside_the_base_its_parent_and_random_directions(tmp_path):
@@ -48,10 +20,12 @@ def test_an_edit_is_beside_the_base_its_parent_and_random_directions(tmp_path):
     base, gain, half = draw.random(400) < 0.4, draw.random(400) < 0.4, draw.random(400) < 0.5
     solved = {"base": base, "sft": base | gain, "edit.half": base | gain & half, "edit.half.random": base}
     for run, correct in solved.items():
-        answers(tmp_path, run, correct)
-    edits = {"edit.half": {"operation": "scale 0.5", "parent": "sft", "control": "edit.half.random"}}
+        write_answers(tmp_path, run, correct)
+    edits = {"edit.half": {"operation": "scale 0.5", "parent": "sft", "control": "edit.half.random", "norm_of": ""}}
     table = effects(edits, ["easy"], tmp_path, 0.02).set_index("question")
-    assert set(table.index) == {f"edits against {other}" for other in ("base", "parent", "random directions")}
+    against = {f"edits against {other}" for other in ("base", "parent", "random directions")}
+    assert set(table.index) == {*against, "random directions against base"}
+    assert table.loc["random directions against base", "difference"] == 0
     for other, run in (("base", "base"), ("parent", "sft"), ("random directions", "edit.half.random")):
         row = table.loc[f"edits against {other}"]
         assert row["run_a"] == run and row["verdict"] == "different"
@@ -63,10 +37,10 @@ def test_an_edit_is_beside_the_base_its_parent_and_random_directions(tmp_path):
 
 
 def test_answers_to_other_problems_are_refused(tmp_path):
-    answers(tmp_path, "base", [True, False, True])
-    answers(tmp_path, "sft", [True, False, True])
-    answers(tmp_path, "edit.half", [True, False])
-    edits = {"edit.half": {"operation": "scale 0.5", "parent": "sft", "control": ""}}
+    write_answers(tmp_path, "base", [True, False, True])
+    write_answers(tmp_path, "sft", [True, False, True])
+    write_answers(tmp_path, "edit.half", [True, False])
+    edits = {"edit.half": {"operation": "scale 0.5", "parent": "sft", "control": "", "norm_of": ""}}
     with pytest.raises(InputError, match="answered different problems of easy"):
         effects(edits, ["easy"], tmp_path, 0.02)
 
@@ -82,7 +56,7 @@ def test_what_was_kept_is_in_the_record_of_the_adapter(tmp_path):
     for run in ("sft", "edit.half", "edit.one"):
         deltas[run] = tmp_path / f"{run}.safetensors"
         write_delta(load(tmp_path / run), deltas[run])
-    edits = {run: {"operation": "", "parent": "sft", "control": ""} for run in ("edit.half", "edit.one")}
+    edits = {run: {"operation": "", "parent": "sft", "control": "", "norm_of": ""} for run in ("edit.half", "edit.one")}
     records = {run: tmp_path / run / "edit.json" for run in edits}
     half, one = kept_of_parents(edits, deltas, records, None)
     assert half.norm_share == pytest.approx(0.5) and half.cosine_to_parent == pytest.approx(1.0) and half.left_out == 0

@@ -50,8 +50,8 @@ def regimes() -> Pipeline:
             *OTHER_LOSS,
             *formulas(
                 value="datum.corrected",
-                from_=f"isValid(datum.corrected_se) ? max(-1, datum.corrected - {half}) : null",
-                to=f"isValid(datum.corrected_se) ? min(1, datum.corrected + {half}) : null",
+                from_=f"isValid(datum.corrected_se) ? max(min(-1, datum.corrected), datum.corrected - {half}) : null",
+                to=f"isValid(datum.corrected_se) ? min(max(1, datum.corrected), datum.corrected + {half}) : null",
             ),
             kept("id", "name", "line", "share", "value", *WHISKER),
         ),

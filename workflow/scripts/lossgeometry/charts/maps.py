@@ -83,3 +83,29 @@ def map_chart(frame: Frame) -> dict[str, Any]:
     ).encode(x=x, y=y, text="text:N")
     chart = alt.layer(cell, text).add_params(param("dark", False), param("focus", ""), param("shown", []))
     return finish(chart, frame, alt.Step(34))
+
+
+def effects_map(frame: Frame) -> dict[str, Any]:
+    """Return a map of effects with their intervals; rows hold `row, column, row_order, column_order, text, interval, similarity,
+    inside`.
+
+    `similarity` is the effect over the largest one shown, and `inside` whether it is not told from none.
+    """
+    base = alt.Chart(ROWS)
+    axis = alt.Axis(ticks=False, domain=False, grid=False, labelLimit=190, labelPadding=6, titleFontStyle="italic")
+    x = alt.X(
+        "column:N",
+        sort=alt.EncodingSortField("column_order", op="min"),
+        title="norm of",
+        axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False, titleFontStyle="italic"),
+    )
+    y = alt.Y("row:N", sort=alt.EncodingSortField("row_order", op="min"), title="direction of", axis=axis)
+    fields = ("row:N", "column:N", "text:N", "interval:N", "verdict:N")
+    tooltip = [alt.Tooltip(field) for field in fields]
+    cell = base.mark_rect(cornerRadius=2).encode(x=x, y=y, color=similarity_colour(), tooltip=tooltip)
+    ink = {"color": expression(INK_ON_CELL), "fontStyle": expression("datum.inside ? 'italic' : 'normal'")}
+    text = base.mark_text(dy=-6, **ink).encode(x=x, y=y, text="text:N")
+    narrow = expression("bandwidth('x') < 88 ? 0 : 1")
+    interval = base.mark_text(dy=8, fontSize=9, opacity=narrow, **ink).encode(x=x, y=y, text="interval:N")
+    layers = alt.layer(cell, text, interval).add_params(param("dark", False)).properties(title=frame.title)
+    return finish(layers, frame, alt.Step(40))

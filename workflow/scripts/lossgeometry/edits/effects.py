@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from lossgeometry.evaluation.differences import differences_table
+from lossgeometry.evaluation.intervals import fieller
 from lossgeometry.evaluation.outcomes import Outcomes, read_graded
 from lossgeometry.evaluation.questions import Question
-from lossgeometry.evaluation.statistics import student_quantile
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.updates.stored import Delta
@@ -27,6 +27,8 @@ class EditEntry(TypedDict):
     parent: str
     control: str
     """Its random directions; empty for none."""
+    norm_of: str
+    """Run that it was scaled to the norm of; empty for another operation."""
 
 
 class Kept(NamedTuple):
@@ -87,9 +89,9 @@ def _kl(behaviour: pd.DataFrame) -> dict[str, float]:
 
 
 def effects(edits: Mapping[str, EditEntry], benchmarks: Sequence[str], evaluation: Path, margin: float) -> pd.DataFrame:
-    """Return the paired differences of every edit to the base, its parent and its random directions.
+    """Return the paired differences of every edit to the base, its parent and its random directions, and of these to the base.
 
-    Each of the three is one family of Holm's correction per benchmark and decoding. Columns are those of
+    Each of the four is one family of Holm's correction per benchmark and decoding. Columns are those of
     `differences.COLUMNS` from `run_a`, and `kept_share`, `kept_low`, `kept_high` and `note` where the other run is the
     parent: the share of the parent's change of accuracy that the edit has, with Fieller's 95 % interval over problems.
 
@@ -98,14 +100,16 @@ def effects(edits: Mapping[str, EditEntry], benchmarks: Sequence[str], evaluatio
     evaluation
         Folder of the graded answers.
     """
-    against = {
-        "base": [(BASE, run) for run in edits],
-        "parent": [(entry["parent"], run) for run, entry in edits.items()],
-        "random directions": [(entry["control"], run) for run, entry in edits.items() if entry["control"]],
+    controls = {run: entry["control"] for run, entry in edits.items() if entry["control"]}
+    compared = {
+        "edits against base": [(BASE, run) for run in edits],
+        "edits against parent": [(entry["parent"], run) for run, entry in edits.items()],
+        "edits against random directions": [(control, run) for run, control in controls.items()],
+        "random directions against base": [(BASE, control) for control in controls.values()],
     }
-    runs = sorted({run for pairs in against.values() for pair in pairs for run in pair})
+    runs = sorted({run for pairs in compared.values() for pair in pairs for run in pair})
     graded = read_graded(evaluation, runs, benchmarks)
-    asked = [Question(f"edits against {name}", "", tuple(pairs)) for name, pairs in against.items() if pairs]
+    asked = [Question(name, "", tuple(pairs)) for name, pairs in compared.items() if pairs]
     table = differences_table(graded, asked, margin)
     shares = [
         _share(graded, row) if row.question == "edits against parent" else (NAN, NAN, NAN, "")
@@ -119,25 +123,6 @@ def _share(graded: Mapping[tuple[str, str, str], Outcomes], row) -> tuple[float,
     base, parent, edit = (
         graded[run, row.benchmark, row.decoding].correct.mean(axis=1) for run in (BASE, row.run_a, row.run_b)
     )
-    return fieller(edit - base, parent - base)
-
-
-def fieller(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float, float, str]:
-    """Return the ratio of two paired means, its 95 % interval, and why they are undefined.
-
-    Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x, with Student's quantile. Both are NaN where the denominator's own
-    interval holds zero: the ratio may then be anything.
-    """
-    count = len(numerator)
-    if count < 2:
-        return NAN, NAN, NAN, "fewer than two problems"
-    top, bottom = float(numerator.mean()), float(denominator.mean())
-    (top_variance, shared), (_, bottom_variance) = np.cov(numerator, denominator) / count
-    square = student_quantile(count) ** 2
-    spare = bottom**2 - square * bottom_variance
-    if spare <= 0:
-        return NAN, NAN, NAN, NO_GAIN
-    centre = (top * bottom - square * shared) / spare
-    root = (top * bottom - square * shared) ** 2 - spare * (top**2 - square * top_variance)
-    half = float(np.sqrt(max(root, 0.0))) / spare
-    return top / bottom, centre - half, centre + half, ""
+    share = fieller(edit - base, parent - base)
+    reason = NO_GAIN if len(edit) > 1 else "fewer than two problems"
+    return *share, reason if np.isnan(share).any() else ""

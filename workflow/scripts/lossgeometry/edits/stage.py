@@ -18,10 +18,16 @@ def _answered(config: "Config") -> bool:
     return bool(config.edits and config.evaluation.benchmarks)
 
 
+def _crossed(config: "Config") -> bool:
+    return _answered(config) and any(edit.to_norm_of for edit in config.edits.values())
+
+
 def _figures(config: "Config") -> Iterator[Figure]:
     if _answered(config):
         title = "accuracy less that of the base, on the same problems"
         yield Figure("edits", "edits", "Interventions", "edits", title)
+    if _crossed(config):
+        yield Figure("direction_by_norm", "direction_by_norm", "Interventions", "direction_by_norm", title)
 
 
 KEPT = Table(
@@ -57,9 +63,20 @@ EFFECTS = Table(
     _answered,
     None,
 )
+CROSSED = Table(
+    "direction_by_norm",
+    "One direction at one norm beside the base, or two of these that share one of both",
+    (
+        Column("direction", "run whose direction both have; empty where they differ in it"),
+        Column("norm_of", "run whose norm both have, likewise"),
+        *DIFFERENCES.columns,
+    ),
+    _crossed,
+    None,
+)
 STAGE = Stage(
     block="edits",
-    tables=(KEPT, EFFECTS),
+    tables=(KEPT, EFFECTS, CROSSED),
     figures=_figures,
     section="edits.section",
     statements="edits.statements",

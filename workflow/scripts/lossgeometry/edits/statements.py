@@ -1,16 +1,27 @@
 """Which part of an update does the work: what each edit does to the base's accuracy, beside its parent."""
 
+from lossgeometry.edits.contrasts import direction_or_size, parts_of_updates, random_directions
 from lossgeometry.files.rows import pair_id
 from lossgeometry.findings.finding import PROBLEMS, Finding, Frames, between, decimal, points, small, view
 from lossgeometry.findings.names import Names
 
 
 def statements(frames: Frames, names: Names) -> list[Finding]:
-    """Return one finding for each edit and benchmark, in the most precise decoding."""
+    """Return one finding for each edit and benchmark, in the most precise decoding, and what several edits say together.
+
+    On the first benchmark the latter and the largest of the former are takeaways.
+    """
     if "edit_effects" not in frames or "edits" not in frames:
         return []
     effects = frames["edit_effects"]
     effects = effects[effects.most_precise].dropna(subset="difference")
+    together = [
+        *direction_or_size(frames, names),
+        *parts_of_updates(effects, frames["edits"], names),
+        *random_directions(effects),
+    ]
+    first = "" if effects.empty else effects.benchmark.iloc[0]
+    together = [finding._replace(rank=11 * finding.id.startswith(f"edit.{first}.")) for finding in together]
     parents = effects[effects.question == "edits against parent"].set_index(["run_b", "benchmark"])
     made = frames["edits"].set_index("run")
     found = []
@@ -46,4 +57,4 @@ def statements(frames: Frames, names: Names) -> list[Finding]:
             )
         )
     largest = max(found, key=lambda finding: abs(finding.value), default=None)
-    return [finding._replace(rank=11 * (finding is largest)) for finding in found]
+    return [*together, *(finding._replace(rank=11 * (finding is largest)) for finding in found)]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from lossgeometry.base_relations import statements as base_statements
 from lossgeometry.files.rows import pair_id
 from lossgeometry.findings.finding import (
     BOOTSTRAP,
@@ -23,14 +24,19 @@ from lossgeometry.findings.finding import (
     view,
 )
 from lossgeometry.findings.names import Names
-from lossgeometry.geometry import chance
+from lossgeometry.geometry import chance, replicate_statements
 from lossgeometry.geometry.beside import BEYOND, CANNOT_TELL, WITHIN
 
 NOT_A_FUNCTION = "that two updates of one direction do the same, or two of different directions something else"
 
 
 def statements(frames: Frames, names: Names) -> list[Finding]:
-    """Return the findings of `geometry` and `modules`."""
+    """Return the findings of `geometry` and `modules`, of replicates, and of updates beside the base."""
+    own = _directions(frames, names)
+    return own + replicate_statements.statements(frames, names) + base_statements.statements(frames, names)
+
+
+def _directions(frames: Frames, names: Names) -> list[Finding]:
     if "geometry" not in frames:
         return []
     geometry = frames["geometry"]
@@ -91,7 +97,6 @@ def _ends(pairs: dict[tuple[str, str], pd.DataFrame], names: Names) -> Finding:
         section="map",
         view=view(map="cosine", focus=pair_id(rows.run_a.iloc[0], rows.run_b.iloc[0])),
         rank=1,
-        pair=pair_id(*near),
     )
 
 

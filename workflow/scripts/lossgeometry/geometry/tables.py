@@ -195,7 +195,8 @@ TABLES = (
     ),
     Table(
         "changed_entries",
-        "Whether two updates change the same entries of the base, by the rule of a thousandth of the entry",
+        "Whether two updates change the same entries of the base, by the rule of a thousandth of the entry; edits to one divergence"
+        " are compared with each other too",
         (
             *RUN_PAIR,
             Column("at_norm", "`own`: as they are; `equal`: every module at a thousandth of the norm of its weight"),

@@ -1,5 +1,7 @@
 """What the jobs that compare weights are told."""
 
+from itertools import combinations
+
 from lossgeometry.experiment.config import Config
 from lossgeometry.experiment.runs import Run, first_of_each_start
 from lossgeometry.jobs.blocks import Told
@@ -83,6 +85,16 @@ def scaled_to_kl(config: Config) -> list[str]:
     return [f"edit.{name}" for name, edit in config.edits.items() if edit.to_kl]
 
 
+def overlapped(config: Config) -> list[tuple[str, str]]:
+    """Return the pairs whose changed entries are compared: those of the geometry, and edits to one divergence."""
+    to_one = (
+        (f"edit.{a}", f"edit.{b}")
+        for (a, first), (b, second) in combinations(config.edits.items(), 2)
+        if first.to_kl and first.to_kl == second.to_kl
+    )
+    return list(dict.fromkeys([*config.pairs, *to_one]))
+
+
 def edits(config: Config) -> Told:
     """Return what the tables of the edits depend on beside their files."""
     return {
@@ -91,6 +103,7 @@ def edits(config: Config) -> Told:
                 "operation": edit.words(),
                 "parent": config.runs[f"edit.{name}"].sources[0],
                 "control": f"edit.{name}.random" if edit.random_control else "",
+                "norm_of": config.runs[f"edit.{name}"].sources[-1] if edit.to_norm_of else "",
             }
             for name, edit in config.edits.items()
         },
