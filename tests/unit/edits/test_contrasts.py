@@ -110,4 +110,4 @@ def test_random_directions_are_counted_beside_the_base(found):
     table, *_ = found
     (one,) = random_directions(table)
     row = table[table.question == "random directions against base"].iloc[0]
-    assert one.value == row.difference and f"1 {row.verdict}" in one.verdict and "of 1 edits" in one.statement
+    assert one.value == row.difference and f"1 {row.verdict}" in one.verdict and "of 1 edit change" in one.statement

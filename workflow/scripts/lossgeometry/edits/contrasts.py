@@ -126,9 +126,9 @@ def random_directions(effects: pd.DataFrame) -> Iterator[Finding]:
         yield Finding(
             id=f"edit.{benchmark}.random-directions",
             question="Does an update of the same size in random directions do anything?",
-            statement=f"Random directions with the singular values of {len(drawn)} edits change the base's accuracy on"
-            f" {benchmark} by at most {_change(most)}: {counted(list(drawn.verdict), VERDICTS)}. The edits less theirs:"
-            f" {counted(list(less.verdict), VERDICTS)}.",
+            statement=f"Random directions with the singular values of {len(drawn)} edit{'s' * (len(drawn) > 1)} change the"
+            f" base's accuracy on {benchmark} by at most {_change(most)}: {counted(list(drawn.verdict), VERDICTS)}. The edits"
+            f" less theirs: {counted(list(less.verdict), VERDICTS)}.",
             value=most.difference,
             low=most.low,
             high=most.high,
