@@ -58,7 +58,8 @@ function buildBeside() {
     const alone = other.findings.filter((finding) => !held.has(finding.id)).length;
     const name = String(other.experiment);
     said.textContent = `${both.length} findings are in both experiments: ${same.length} the same, ${apart.length} different. ${bundle.findings.length - both.length} are in ${bundle.experiment} alone, ${alone} in ${name} alone.`;
-    return holder.replaceChildren(...[["Different", apart], ["The same in both", same]].flatMap(([title, rows]) => (rows.length ? [el("h3", {}, title), tableOf(rows, name)] : [])));
+    return holder.replaceChildren(...(apart.length ? [el("h3", {}, "Different"), tableOf(apart, name)] : []),
+      ...(same.length ? [el("details", { class: "numbers" }, el("summary", {}, `The same in both: ${same.length}`), tableOf(same, name))] : []));
   };
   const take = async (files) => files[0] && show(parsedOther(await files[0].text()));
   const input = el("input", { type: "file", id: "other", accept: ".json,application/json", onchange: () => take(input.files) });
