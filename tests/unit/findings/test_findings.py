@@ -40,7 +40,9 @@ def geometry() -> pd.DataFrame:
         (run("dpo", "42"), run("dpo", "42", "0.0001"), 0.98, None),
     ]
     frame = pd.DataFrame(rows, columns=["run_a", "run_b", "value", "reshuffle"])
-    frame = frame.assign(scope="global", metric="cosine", null_mean=0.0, null_sd=0.03, control=0.5, replicate=0.93)
+    frame = frame.assign(
+        scope="global", metric="cosine", side="none", null_mean=0.0, null_sd=0.03, control=0.5, replicate=0.93
+    )
     frame = frame.assign(replicate_of="sft", reshuffle_reason="no replicate", depth_low=0.0, depth_high=1.0)
     return frame.assign(verdict=verdicts(frame.value, frame.null_mean, frame.null_sd))
 
@@ -127,7 +129,7 @@ def test_the_ends_are_the_extreme_means_of_losses_at_their_own_rates(all_found):
     """Neither the control nor the other learning rate, though both are closer, is one of the pairs."""
     one = all_found["direction.ends"]
     means = {pair: sum(values) / 2 for pair, values in COSINES.items()}
-    assert one["pair"] == "--".join(max(means, key=means.get)) == "sft--rft"
+    assert max(means, key=means.get) == ("sft", "rft") and one["view"].endswith("sft.lr0.001.s42--rft.lr0.001.s42")
     assert math.isclose(one["value"], max(means.values())) and (one["low"], one["high"]) == COSINES["sft", "rft"]
     assert "of 3 pairs" in one["statement"] and "DPO, cosine 0.070" in one["statement"]
 
