@@ -76,13 +76,18 @@ const short = (value) => {
   return text.replace(/^-/, "−");
 };
 
+// Whether a finding is about two runs: about them, or about their losses where each has its loss's own learning rate.
+function isAbout(finding, pair) {
+  const ends = [runs.get(pair.a), runs.get(pair.b)];
+  const own = ends.every((run) => ["default", "seed"].includes(run.arm));
+  return finding.pair === pair.id || (own && finding.pair.split("--").sort().join() === ends.map((run) => run.label).sort().join());
+}
+
 // Sentences of tables/findings.json on a section: what it says over all, and of the pair in focus.
 function findingsOf(place) {
   const focus = pairs.get(state.focus);
-  const labels = focus && [focus.a, focus.b].map((id) => runs.get(id).label);
-  const about = (finding) => finding.pair === state.focus || (labels && finding.pair.split("--").sort().join() === [...labels].sort().join());
   const here = bundle.findings.filter((finding) => finding.section === place
     && [["loss", state.loss]].every(([key, value]) => (new URLSearchParams(finding.view).get(key) ?? value) === value));
   const first = here.filter((finding) => finding.rank);
-  return [...new Set([...(first.length ? first : here.filter((finding) => !finding.pair).slice(0, 1)), ...here.filter((finding) => finding.pair && about(finding))])].filter(Boolean).slice(0, 4);
+  return [...new Set([...(first.length ? first : here.filter((finding) => !finding.pair).slice(0, 1)), ...here.filter((finding) => finding.pair && focus && isAbout(finding, focus))])].filter(Boolean).slice(0, 4);
 }

@@ -10,7 +10,7 @@ function buildPair() {
   const first = choose("a", "Compare");
   const second = choose("b", "with");
   const swatches = el("span", { "aria-hidden": "true" });
-  const answer = el("p", { class: "answer", "aria-live": "polite" });
+  const answer = el("div", { class: "answer", "aria-live": "polite" });
   const holder = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Measurements of this pair" });
   const node = el("section", { id: "pair", "aria-labelledby": "pair-title" }, el("h2", { id: "pair-title" }, `Two ${compared} in brief`),
     el("div", { class: "card" }, el("div", { class: "ask" }, first, second, swatches), answer, holder));
@@ -22,7 +22,8 @@ function buildPair() {
     const partners = new Set(bundle.pairs.filter((other) => other.a === pair.a || other.b === pair.a).map((other) => (other.a === pair.a ? other.b : other.a)));
     for (const option of second.lastChild.options) option.disabled = !partners.has(option.value);
     swatches.replaceChildren(pairSwatch(pair));
-    answer.textContent = sentence(pair);
+    const said = sentences(pair);
+    answer.replaceChildren(...(said.length ? said : ["No sentence of tables/findings.csv is about these two; their numbers follow."]).map((text) => el("p", {}, text)));
     holder.replaceChildren(dataTable([
       { title: "measurement", show: (row) => row.name }, { title: "value", show: (row) => row.value }, { title: "by chance", show: (row) => row.chance },
       { title: "in which layers", show: (row) => row.layers },
@@ -43,19 +44,9 @@ function choosePair(end, run) {
 const pairedTests = (pair) => [...new Map(table("differences").filter((row) => row.pair === pair.id && row.decoding === state.decoding).reverse().map((row) => [row.benchmark, row])).values()].reverse();
 const barriersOf = (pair) => table("barriers").filter((row) => `${row.run_a}--${row.run_b}` === pair.id);
 
-// What the tables' verdicts say; nothing is judged here.
-function sentence(pair) {
-  const both = `${runs.get(pair.a).name} and ${runs.get(pair.b).name}`;
-  const parts = [["cosine", `The weight changes of ${both}`], ["gram_alignment.output", "Their output Grams"]].flatMap(([key, what]) => {
-    const [found, metric] = [measured(key, pair), bundle.metrics[key]];
-    return isNumber(found.value) ? [`${what} are ${metric.words[found.verdict]} (${metric.title[0].toLowerCase()}${metric.title.slice(1)} ${write(found.value, metric)}, chance ${chanceText(found, metric)}).`] : [];
-  });
-  const barriers = barriersOf(pair).map((row) => `${row.verdict} (${row.loss.replaceAll("_", " ")})`);
-  if (barriers.length) parts.push(`Loss barrier between them: ${barriers.join(", ")}.`);
-  const tests = pairedTests(pair).map((row) => `${row.verdict} on ${row.benchmark}`);
-  if (tests.length) parts.push(`Their ${state.decoding} accuracy: ${tests.join(", ")}.`);
-  return parts.join(" ");
-}
+// What findings.json says of two runs; nothing is judged here.
+const sentences = (pair) => ["map", "connectivity", "representations", "accuracy"].flatMap((place) =>
+  bundle.findings.filter((finding) => finding.section === place && isAbout(finding, pair)).slice(0, 1)).map((finding) => finding.statement);
 
 function layersOf(metricKey, pair) {
   const metric = bundle.metrics[metricKey];
@@ -76,7 +67,7 @@ function brief(pair) {
     const metric = bundle.metrics[key];
     if (!bundle.geometry?.metrics[key]) continue;
     const [from, to] = spread(key, pair);
-    const over = isNumber(from) ? el("span", { class: "quiet" }, ` (${write(from, metric)} to ${write(to, metric)} over `, term("depth_spread", "depth"), ")") : null;
+    const over = isNumber(from) ? el("span", { class: "quiet" }, ` (${write(from, metric)} to ${write(to, metric)} over\u00a0`, el("span", { class: "whole" }, term("depth_spread", "depth"), ")")) : null;
     const why = noteOf(key, pair);
     rows.push({
       name: term(name, metric.title), value: [write(found.value, metric), over ?? "", why && !isNumber(found.value) ? ` ${why}` : ""],

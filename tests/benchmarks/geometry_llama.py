@@ -3,7 +3,8 @@
     python tests/benchmarks/geometry_llama.py [--layers 32] [--folder FOLDER]
 
 One run prints, each from files in a process and on a thread of its own, seconds of computing and on the clock: ours, with all
-metrics and chance levels, and the size of its delta files; the same singular values, cosines and angles from a QR decomposition
+metrics and chance levels, straight from the adapters as the command compares two, and by way of delta files, whose size it
+prints, as the workflow and the command compare more; the same singular values, cosines and angles from a QR decomposition
 of each factor and the singular values of the core, and from Gram matrices of the stacked factors, both without chance levels;
 and the floor that this machine sets, reading the files and multiplying the stacked factors once.
 """
@@ -23,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
+from lossgeometry.script import keep_freed_memory  # noqa: E402
+
 SHAPES = {
     "self_attn.q": (4096, 4096),
     "self_attn.k": (1024, 4096),
@@ -34,7 +37,8 @@ SHAPES = {
 }
 RANK, K = 64, 10
 TASKS = {
-    "ours": "ours, all metrics with chance levels, by way of delta files",
+    "ours": "ours, all metrics with chance levels",
+    "deltas": "ours, by way of delta files",
     "qr": "QR of each factor, singular values of the core",
     "gram": "Gram matrices of the stacked factors",
     "floor": "floor: reading, and one product of the stacked factors",
@@ -61,17 +65,27 @@ def write_adapters(folder: Path, layers: int) -> None:
 
 
 def ours(folder: Path) -> None:
-    from lossgeometry.files.parquet import table_of, write_parquet
-    from lossgeometry.geometry.pairs import compare_pair
-    from lossgeometry.geometry.scopes import Row
+    from lossgeometry.updates.peft import Adapter
+
+    _compare(folder, *(Adapter(folder / name) for name in "ab"))
+
+
+def deltas(folder: Path) -> None:
     from lossgeometry.updates.peft import Adapter
     from lossgeometry.updates.reduction import write_delta
     from lossgeometry.updates.stored import Delta
 
     for name in "ab":
         write_delta(Adapter(folder / name), folder / f"{name}.safetensors")
-    pair = compare_pair(*(Delta(folder / f"{name}.safetensors") for name in "ab"), ("a", "b"), K)
-    write_parquet(folder / "geometry.parquet", table_of(pair.rows, Row))
+    _compare(folder, *(Delta(folder / f"{name}.safetensors") for name in "ab"))
+
+
+def _compare(folder: Path, a, b) -> None:
+    from lossgeometry.files.parquet import table_of, write_parquet
+    from lossgeometry.geometry.pairs import compare_pair
+    from lossgeometry.geometry.scopes import Row
+
+    write_parquet(folder / "geometry.parquet", table_of(compare_pair(a, b, ("a", "b"), K).rows, Row))
 
 
 def factors(folder: Path) -> Iterator[tuple]:
@@ -157,7 +171,8 @@ if __name__ == "__main__":
     if options.task == "write":
         write_adapters(options.folder, options.layers)
     elif options.task:
-        {"ours": ours, "qr": qr, "gram": gram, "floor": floor}[options.task](options.folder)
+        keep_freed_memory()
+        {"ours": ours, "deltas": deltas, "qr": qr, "gram": gram, "floor": floor}[options.task](options.folder)
         print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}")
     else:
         with tempfile.TemporaryDirectory(dir=options.folder) as temporary:

@@ -171,7 +171,7 @@ def test_the_csv_is_what_is_shown(inspect):
 
 def test_the_brief_says_how_similar_and_what_it_cost(inspect):
     brief = inspect("paper")["brief"]
-    assert "more alike than chance (cosine of the updates 0.9" in brief and "sampled accuracy: " in brief
+    assert "cosine 0.9" in brief and "Verdict: " in brief and " on reachable (sampled" in brief
     assert "cosine" in inspect("own")["brief"]
 
 
@@ -214,7 +214,7 @@ def test_answers_stand_side_by_side_by_what_a_run_changed(inspect):
 
 def test_a_second_experiment_stands_beside_this_one(inspect):
     refused, shown = inspect("paper")["beside"]
-    assert "no explorer.json" in refused and "1 findings are in both" in shown
+    assert "no explorer.json" in refused and "1 findings are in both experiments: 0 the same, 1 different" in shown
     assert "0.5 (0.25 to 0.75) cosine <b>theirs</b>" in shown and "another" in shown
 
 

@@ -38,7 +38,7 @@ from lossgeometry.forward.sequences import TokenSequence
 from lossgeometry.methods import method_module
 from lossgeometry.representations.extraction import extract
 from lossgeometry.training import preference, token_loss
-from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.examples import in_training_order, labelled_rows, read_rollouts
 from lossgeometry.training.setup import load_trainable_model
 from lossgeometry.training.trainer import train_resumably
 from lossgeometry.training.training_job import TrainingJob
@@ -53,13 +53,13 @@ def make_trainer(job: TrainingJob, name: str, tokenizer):
     module = method_module(name)
     options = module.Options()
     if name == "dpo":
-        pairs = preference.tokenize_pairs(job, options.pairs, tokenizer)
+        pairs = preference.training_pairs(job, options.pairs)
         trainer = preference.make_preference_trainer(job, pairs, tokenizer, {"loss_type": "sigmoid", "beta": 0.1})
         rows = trainer.train_dataset
         return trainer, [
             len(row["prompt_ids"]) + len(row[side]) for row in rows for side in ("chosen_ids", "rejected_ids")
         ]
-    rows = tokenize_rows(module.select(read_rollouts(job), options, job), tokenizer, job)
+    rows = labelled_rows(module.select(read_rollouts(job), options, job), job)
     ordered = in_training_order(rows, job)
     trainer = token_loss.make_trainer(job, options, ordered, tokenizer, module.token_loss, False)
     return trainer, [len(ids) for ids in ordered["input_ids"]]
@@ -67,7 +67,7 @@ def make_trainer(job: TrainingJob, name: str, tokenizer):
 
 def trl_defaults(job: TrainingJob, tokenizer) -> SFTTrainer:
     """Return TRL's trainer as a newcomer sets it up: its batches of 8 rows, checkpointing and collator, the rows uncut."""
-    rows = tokenize_rows(read_rollouts(job).assign(weight=1.0), tokenizer, job)
+    rows = labelled_rows(read_rollouts(job).assign(weight=1.0), job)
     ordered: Dataset = in_training_order(rows, job).select_columns(["input_ids", "labels"])
     arguments = SFTConfig(
         output_dir=str(job.checkpoints),

@@ -85,7 +85,7 @@ SHOWN = {
     if rule not in ("tabulate_claims", "tabulate_findings", "write_summary")
 }
 """A key that only the recorded configuration shows."""
-GRADED = single("grade_rollouts", "grade_heldout")
+GRADED = single("grade_rollouts", "grade_heldout", "tokenize_rollouts")
 SAMPLED = GRADED | single("generate_heldout") | jobs(generate_rollouts=["1-of-2", "2-of-2"])
 # What depends on the teacher's rollouts without an adapter in between.
 REFERENCE = jobs(measure_endpoints=["base", *RUNS], extract_representations=["base", *RUNS])

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from peft import PeftModel
 from small_models import small_model
 from transformers import AutoModelForCausalLM
 
+from lossgeometry.experiment.config import method_module
 from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.methods import __path__ as METHODS_PATH
 from lossgeometry.settings.training import Lora, Training
@@ -148,8 +150,42 @@ class ByHand:
         scores = torch.log_softmax(logits[len(prompt) - 1 : -1] / temperature, dim=-1)
         return scores.gather(1, torch.tensor(completion)[:, None])[:, 0]
 
+    def divergences(self, prompt_id: str, completion: str, finished: bool = True) -> torch.Tensor:
+        """Return KL(policy || base) before each token of a completion, (tokens,)."""
+        ids = completion_token_ids(self.world.tokenizer, completion, finished)
+        prompt = prompt_token_ids(self.world.tokenizer, self.problems[prompt_id], "")
+        tokens = torch.tensor([prompt + ids])
+        with torch.no_grad():
+            policy = self.model(tokens).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+            with self.model.disable_adapter():
+                base = self.model(tokens).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+        return (policy.exp() * (policy - base)).sum(-1)
+
     def gradient_norm(self, loss: torch.Tensor) -> float:
         """Return the norm of the gradient with respect to all A and B."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         gradients = torch.autograd.grad(loss, parameters)
         return sum((gradient**2).sum().item() for gradient in gradients) ** 0.5
+
+
+class Captured(Exception):
+    """Carries a trainer out of a run at step 0."""
+
+
+def at_step_zero(monkeypatch, job, method, **options):
+    """Return the trainer that a method would train with, before its first step."""
+    from lossgeometry.on_policy import train as on_policy
+    from lossgeometry.training import preference, token_loss, unpaired
+
+    def capture(trainer, job):
+        raise Captured(trainer)
+
+    for module in (token_loss, preference, unpaired, on_policy):
+        monkeypatch.setattr(module, "train_resumably", capture)
+    with pytest.raises(Captured) as captured:
+        method_module(method).train(job, method_module(method).Options(**options))
+    return captured.value.args[0]
+
+
+def on_policy_options(method):
+    return {} if method_module(method).OFFLINE else {"generations": 4, "max_new_tokens": 16}

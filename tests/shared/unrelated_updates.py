@@ -37,7 +37,7 @@ class Held:
     def __init__(self, svds: dict[str, CompactSVD]):
         self.modules, self.svd = list(svds), svds.__getitem__
         self.shape = lambda module: svds[module].shape
-        self.rank = lambda module: svds[module].rank
+        self.rank = self.largest_rank = lambda module: svds[module].rank
         self.base = ""
 
 

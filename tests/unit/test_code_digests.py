@@ -3,10 +3,12 @@
 import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lossgeometry import code_digests as module
+from lossgeometry import parsed_code
 from lossgeometry.code_digests import code_digests
 
 
@@ -20,7 +22,8 @@ def library(tmp_path, monkeypatch):
             path = tmp_path / f"{name.replace('.', '/')}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        module._parse.cache_clear()
+        module.parse.cache_clear()
+        module._file_of.cache_clear()
         code_digests.cache_clear()
         return code_digests("script.py")
 
@@ -134,6 +137,32 @@ def test_a_package_counts_where_a_name_is_taken_from_it_and_what_it_hands_on_doe
     assert library(script="from lossgeometry.room import f\nf()", **files) == handed_on
     own = library(script="from lossgeometry.room import own\nown()", **files)
     assert sorted(own) == ["lossgeometry/room/__init__.py", "script.py"]
+
+
+def test_a_file_is_parsed_again_only_where_its_contents_or_its_reader_changed(library, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {"lossgeometry.room": "def f(): return 1", "script": "from lossgeometry.room import f\nf()"}
+    first = library(**files)
+    paths = sorted(tmp_path.glob("**/*.py"))
+    parsed_code._kept.cache_clear()
+    parsed_code.keep({path.relative_to(tmp_path).as_posix(): module.parse(path) for path in paths})
+    read, parse = [], ast.parse
+    monkeypatch.setattr(ast, "parse", lambda source, filename: read.append(Path(filename).name) or parse(source))
+
+    def again(**changed):
+        read.clear()
+        parsed_code._kept.cache_clear()
+        return library(**{**files, **changed}), sorted(read)
+
+    assert again() == (first, [])
+    changed, parsed = again(**{"lossgeometry.room": "def f(): return 2"})
+    assert parsed == ["room.py"] and changed["script.py"] == first["script.py"]
+    assert changed["lossgeometry/room.py"] != first["lossgeometry/room.py"]
+    with monkeypatch.context() as patch:
+        patch.setattr(parsed_code, "_reader", lambda: "another")
+        assert again() == (first, ["room.py", "script.py"])
+    parsed_code.FILE.write_text(parsed_code.FILE.read_text()[:-9])
+    assert again() == (first, ["room.py", "script.py"]), "a damaged file is as none"
 
 
 def test_a_module_that_is_imported_for_its_digest_alone_counts(library):

@@ -11,12 +11,13 @@ import pytest
 
 from lossgeometry import preloading
 
+VARIABLE = preloading.variable_of("tables")
 LIBRARY = Path(preloading.__file__).parents[1]
 SCRIPT = """
 import sys
 sys.path.insert(0, {library!r})
 from lossgeometry.preloading import run_in_fork
-run_in_fork()
+run_in_fork("tables")
 import os
 imported = "wave" in sys.modules
 import signal, time
@@ -28,10 +29,10 @@ from pathlib import Path
 @pytest.fixture
 def server(monkeypatch):
     """A preloaded process that has imported a module of the standard library, which nothing else here imports."""
-    monkeypatch.delenv(preloading.VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr(preloading, "DRIVERS", ())
-    preloading.start(["wave"])
-    yield os.environ[preloading.VARIABLE]
+    preloading.start("tables", ["wave"])
+    yield os.environ[VARIABLE]
 
 
 def started(folder: Path, body: str, **options) -> subprocess.Popen:
@@ -55,9 +56,7 @@ def alive(process: int) -> bool:
         return False
 
 
-SAYS = (
-    'print(imported, os.getcwd(), sys.argv[0], __name__, os.environ["TOLD"], os.environ.get("LOSSGEOMETRY_PRELOADED"))'
-)
+SAYS = 'print(imported, os.getcwd(), sys.argv[0], __name__, os.environ["TOLD"], os.environ.get("LOSSGEOMETRY_PRELOADED_TABLES"))'
 
 
 def test_a_fork_has_the_imports_and_all_else_of_the_process_that_asked(server, tmp_path):
@@ -68,7 +67,7 @@ def test_a_fork_has_the_imports_and_all_else_of_the_process_that_asked(server, t
 
 
 def test_without_the_preloaded_process_a_job_imports_for_itself(tmp_path):
-    environment = os.environ | {"TOLD": "value", preloading.VARIABLE: str(tmp_path / "gone")}
+    environment = os.environ | {"TOLD": "value", VARIABLE: str(tmp_path / "gone")}
     job = started(tmp_path, SAYS, stdout=subprocess.PIPE, env=environment)
     assert job.communicate()[0].split()[0] == "False"
     assert job.returncode == 0
@@ -76,8 +75,8 @@ def test_without_the_preloaded_process_a_job_imports_for_itself(tmp_path):
 
 def test_where_it_cannot_import_a_job_imports_for_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(preloading, "DRIVERS", ())
-    monkeypatch.delenv(preloading.VARIABLE, raising=False)
-    preloading.start(["there.is.no.such.module"])
+    monkeypatch.delenv(VARIABLE, raising=False)
+    preloading.start("tables", ["there.is.no.such.module"])
     job = started(tmp_path, SAYS, stdout=subprocess.PIPE, env=os.environ | {"TOLD": "value"})
     assert job.communicate()[0].split()[0] == "False"
     assert job.returncode == 0
@@ -122,13 +121,13 @@ import os, sys, time
 sys.path.insert(0, {str(LIBRARY)!r})
 from lossgeometry import preloading
 preloading.DRIVERS = ()
-preloading.start(["wave"])
-print(os.environ[preloading.VARIABLE], flush=True)
+preloading.start("tables", ["wave"])
+print(os.environ[{VARIABLE!r}], flush=True)
 time.sleep(60)
 """
     keeper = subprocess.Popen([sys.executable, "-c", starts], stdout=subprocess.PIPE, text=True)
     address = Path(keeper.stdout.readline().strip())
-    job = started(tmp_path, WAITS, env=os.environ | {preloading.VARIABLE: str(address)})
+    job = started(tmp_path, WAITS, env=os.environ | {VARIABLE: str(address)})
     wait_for((tmp_path / "fork").exists)
     keeper.kill()
     keeper.communicate()
@@ -140,7 +139,7 @@ time.sleep(60)
 
 
 def test_none_is_started_beside_a_driver(monkeypatch, tmp_path):
-    monkeypatch.delenv(preloading.VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr(preloading, "DRIVERS", (str(tmp_path),))
-    preloading.start()
-    assert preloading.VARIABLE not in os.environ
+    preloading.start("tables", ["wave"])
+    assert VARIABLE not in os.environ

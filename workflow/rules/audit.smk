@@ -15,6 +15,7 @@ rule audit_losses:
         ),
         prompts=results("prompts/train.jsonl"),
         rollouts=results("rollouts/rollouts.parquet"),
+        tokens=results("rollouts/tokens.parquet"),
     output:
         results("audit/{point}.safetensors"),
     log:

@@ -17,6 +17,7 @@ from lossgeometry.experiment.loading import load_config, planned_config
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.text import printable
 from lossgeometry.gpus import list_gpus
+from lossgeometry.planning.progress import follow
 from lossgeometry.planning.reasons import shorten_logged
 from lossgeometry.planned import freeze, search_first, thaw, variable_of
 from lossgeometry.students import sources
@@ -78,10 +79,12 @@ envvars:
     VARIABLE,
 
 
-# Jobs on this machine that use a model start as forks of a process that has imported torch.
+# Jobs on this machine start as forks of processes that have done their imports.
 onstart:
+    follow(workflow)
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:
-        preloading.start()
+        for kind, imported in preloading.IMPORTED.items():
+            preloading.start(kind, imported)
 
 
 # Where Snakemake installs the environments of jobs, their files are what it compares, and no package here is what a job uses.

@@ -186,6 +186,30 @@ rule grade_rollouts:
         "../scripts/grade_rollouts.py"
 
 
+# Once for all runs: at full size a run would take minutes for it, and its GPU would wait.
+rule tokenize_rollouts:
+    input:
+        **model("student", student_folder()),
+        prompts=results("prompts/train.jsonl"),
+        rollouts=results("rollouts/rollouts.parquet"),
+    output:
+        results("rollouts/tokens.parquet"),
+    log:
+        log_of("tokenize_rollouts"),
+    benchmark:
+        benchmark_of("tokenize_rollouts")
+    conda:
+        CPU
+    threads: 1
+    params:
+        cfg={"prompt_suffix": CONFIG.prompt_suffix},
+        code=planned_code("tokenize_rollouts.py"),
+    message:
+        "Tokenizing the rollouts"
+    script:
+        "../scripts/tokenize_rollouts.py"
+
+
 rule grade_heldout:
     input:
         prompts=results("prompts/heldout.jsonl"),

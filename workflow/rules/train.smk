@@ -3,6 +3,12 @@
 from lossgeometry.experiment.runs import snapshot_id
 
 
+def rollout_files(wildcards):
+    """Return the rollouts as text and as tokens; nothing for a method that samples for itself."""
+    names = ("rollouts", "tokens") if jobs.training.is_offline(CONFIG, wildcards.run) else ()
+    return {name: results(f"rollouts/{name}.parquet") for name in names}
+
+
 rule initialise_adapter:
     input:
         **model("student", student_folder()),
@@ -26,11 +32,9 @@ rule initialise_adapter:
 
 rule train_adapter:
     input:
+        unpack(rollout_files),
         **model("student", student_folder()),
         prompts=results("prompts/train.jsonl"),
-        rollouts=lambda wildcards: (
-            results("rollouts/rollouts.parquet") if jobs.training.is_offline(CONFIG, wildcards.run) else []
-        ),
         initialisation=lambda wildcards: initialisation(wildcards.run, "adapter_model.safetensors"),
         initialisation_config=lambda wildcards: initialisation(wildcards.run, "adapter_config.json"),
     output:

@@ -18,4 +18,5 @@ with job(snakemake, with_model=True):
         prompts=Path(snakemake.input.prompts),
         rollouts=Path(snakemake.input.rollouts),
         output=Path(snakemake.output[0]),
+        tokens=Path(snakemake.input.tokens),
     )

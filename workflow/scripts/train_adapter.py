@@ -22,4 +22,5 @@ with job(snakemake, with_model=True):
         rollouts=Path(snakemake.input.rollouts) if snakemake.input.get("rollouts") else None,
         output=output,
         results=output.parent.parent,
+        tokens=Path(snakemake.input.tokens) if snakemake.input.get("tokens") else None,
     )

@@ -8,6 +8,7 @@ import pytest
 
 from lossgeometry.audit import tables
 from lossgeometry.audit.predictions import AS_PREDICTED, MISSED, agreement, predictions
+from lossgeometry.audit.section import section
 from lossgeometry.audit.stage import AGREEMENT, AUDIT, NOISE, PREDICTIONS, REGIME
 from lossgeometry.files.safetensors import write_tensors
 
@@ -79,6 +80,12 @@ def test_passes_and_what_a_loss_takes(found):
 def test_a_direction_is_judged_by_its_interval():
     values, errors = pd.Series([0.99, 0.9, 0.9, np.nan]), pd.Series([0.01, 0.01, 0.1, np.nan])
     assert tables.directions(values, errors).tolist() == ["one direction", "apart", "cannot tell", "cannot tell"]
+
+
+def test_an_estimate_beyond_one_is_shown_with_its_whole_interval_and_as_noise(found):
+    audit = found[0].assign(corrected=1.244, corrected_se=0.381)
+    text = section({"audit": audit, "noise": found[1]}, {})
+    assert "1.244 (0.497 to 1.991), above 1 by noise" in text and "to 1.000)" not in text
 
 
 def test_without_wrong_rows_their_part_is_said_to_be_unknown(tmp_path):

@@ -145,6 +145,21 @@ def test_a_pair_is_described_in_full(three, tmp_path, capsys):
     assert "first angle, output side (degrees)" in printed
 
 
+def test_two_adapters_are_compared_where_they_lie_as_from_delta_files(three, tmp_path, capsys):
+    folder, _ = three
+    paths = [f"{run}={folder / run / 'adapter'}" for run in ("one", "two")]
+    assert said(capsys, "compare", *paths, "--out", tmp_path / "out", "--k", "3")[0] == 0
+    assert not (tmp_path / "out/deltas").exists() and (folder / "out/deltas").exists()
+    here, there = (pd.read_csv(out / "tables/geometry.csv") for out in (tmp_path / "out", folder / "out"))
+    there = there[(there.run_a == here.run_a[0]) & (there.run_b == here.run_b[0])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(
+        here[["scope", "metric", "side", "value", "null_mean", "null_sd"]],
+        there[["scope", "metric", "side", "value", "null_mean", "null_sd"]],
+        rtol=1e-12,
+        atol=1e-12,
+    )
+
+
 @pytest.mark.parametrize(
     ("paths", "names"),
     [

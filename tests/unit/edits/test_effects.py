@@ -8,29 +8,11 @@ from geometry_tools import name, random_factors, write_adapter
 from graded_answers import write_answers
 
 from lossgeometry.edits.derivation import derive
-from lossgeometry.edits.effects import effects, fieller, kept_of_parents
+from lossgeometry.edits.effects import effects, kept_of_parents
 from lossgeometry.errors import InputError
 from lossgeometry.settings.edits import Edit
 from lossgeometry.updates.loading import load
 from lossgeometry.updates.reduction import write_delta
-
-
-def test_the_interval_of_a_share_covers_the_truth():
-    draw, inside = np.random.default_rng(0), 0
-    for _ in range(500):
-        gain = draw.normal(0.15, 0.3, size=300)
-        part = 0.4 * gain + draw.normal(0, 0.2, size=300)
-        ratio, low, high, note = fieller(part, gain)
-        assert low <= ratio <= high and not note
-        inside += low <= 0.4 <= high
-    assert 0.93 <= inside / 500 <= 0.975
-
-
-def test_a_share_of_nothing_is_undefined():
-    draw = np.random.default_rng(1)
-    *values, note = fieller(draw.normal(0.1, 0.3, 50), draw.normal(0.0, 0.3, 50))
-    assert np.isnan(values).all() and "not told from zero" in note
-    assert fieller(np.ones(1), np.ones(1))[3] == "fewer than two problems"
 
 
 def test_an_edit_is_beside_the_base_its_parent_and_random_directions(tmp_path):

@@ -196,3 +196,20 @@ def test_too_little_data_is_undefined():
     assert np.isnan(intervals.clustered([0.5])).all() and np.isnan(intervals.beta_binomial([3], 16)).all()
     assert np.isnan(intervals.paired([0.5])[1:]).all()
     assert np.isnan(intervals.crossed_seeds(np.ones((1, 9)))[1:]).all()
+
+
+def test_the_interval_of_a_ratio_covers_the_truth():
+    draw, inside = np.random.default_rng(0), 0
+    for _ in range(500):
+        gain = draw.normal(0.15, 0.3, size=300)
+        part = 0.4 * gain + draw.normal(0, 0.2, size=300)
+        ratio, low, high = intervals.fieller(part, gain)
+        assert low <= ratio <= high
+        inside += low <= 0.4 <= high
+    assert 0.93 <= inside / 500 <= 0.975
+
+
+def test_a_ratio_to_what_may_be_zero_is_undefined():
+    draw = np.random.default_rng(1)
+    assert np.isnan(intervals.fieller(draw.normal(0.1, 0.3, 50), draw.normal(0.0, 0.3, 50))).all()
+    assert np.isnan(intervals.fieller(np.ones(1), np.ones(1))).all()

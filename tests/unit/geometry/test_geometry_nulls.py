@@ -47,7 +47,7 @@ def update(rng, m, r, n):
     return compact_svd(rng.standard_normal((m, r)) * np.logspace(0, -1, r), rng.standard_normal((r, n)))
 
 
-SETTING = Setting(("a", "b"), (3,), reference=0)
+SETTING = Setting(("a", "b"), (3, 3), reference=0)
 STANDARD = nulls.Null(0.0, 1.0)
 NULLED = [
     ("cosine", "none", 0),

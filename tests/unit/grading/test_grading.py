@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lossgeometry import preloading
 from lossgeometry.grading import grader as grading
 from lossgeometry.grading import pool as worker_pool
 from lossgeometry.grading.answers import extract_box
@@ -47,7 +48,6 @@ def alive(pid):
         return False
 
 
-@pytest.mark.slow
 def wait_until(condition):
     for _ in range(300):
         if condition():
@@ -66,6 +66,29 @@ def test_hostile_answers_end_at_their_deadline_and_harm_no_neighbour():
     assert set(verdicts[2 * len(HANGING) :: 2]) <= {"wrong", "no_answer"}
 
 
+@pytest.mark.slow
+def test_workers_that_are_forks_judge_and_die_as_others_do(monkeypatch):
+    items = [boxed(gold, box) for box in (*HANGING, *HARMLESS, r"\frac{2}{4}") for gold in ("0.5", "(1,2)")]
+    alone = list(grade(items, workers=1, deadline_seconds=0.5))
+    address = preloading.variable_of("verdicts")
+    monkeypatch.setattr(preloading, "DRIVERS", ())
+    monkeypatch.setenv(address, "")
+    preloading.start("verdicts", preloading.IMPORTED["verdicts"])
+
+    def forks():
+        """Processes with the command line of the preloaded one, but for itself."""
+        running = subprocess.run(
+            ["ps", "-e", "-ww", "-o", "stat,args"], capture_output=True, text=True, check=True
+        ).stdout
+        return sum(os.environ[address] in line and not line.startswith("Z") for line in running.splitlines()) - 1
+
+    with Grader(workers=2, deadline_seconds=0.5) as open_grader:
+        assert list(open_grader.grade(items)) == alone
+        assert forks() >= 1
+    assert wait_until(lambda: forks() == 0)
+
+
+@pytest.mark.slow
 def test_a_hostile_gold_is_a_timeout_and_a_cut_hostile_answer_is_truncated():
     items = [boxed(TOWER, "5"), boxed("5", TOWER, "length")]
     assert [verdict.verdict for verdict in grade(items, workers=2, deadline_seconds=0.2)] == ["timeout", "truncated"]

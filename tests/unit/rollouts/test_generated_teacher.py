@@ -17,15 +17,21 @@ from lossgeometry.generation.requests import rollout_requests
 from lossgeometry.grading.grader import Answer, grade
 from lossgeometry.problems.generated import draw_problems
 from lossgeometry.problems.reading import read_story
+from lossgeometry.problems.short import draw_short_problems
 from lossgeometry.rollouts import solutions
+from lossgeometry.rollouts.composing import compose
 from lossgeometry.rollouts.solutions import MISTAKES, STYLES, err, solve
 from lossgeometry.rollouts.writing import right_samples, write_completion, write_rollouts
 from lossgeometry.settings.rollouts import Engine, Rollouts
 from lossgeometry.settings.tasks import WrittenRollouts
 
+SMALL = yaml.safe_load((Path(__file__).parents[3] / "config/small.yaml").read_text(encoding="utf-8"))
+
 
 def drawn(count: int) -> list:
-    return list(islice(draw_problems(5, "mixed", "rollouts"), count))
+    """Problems of every difficulty."""
+    short = islice(draw_short_problems(5, "rollouts"), count // 2)
+    return [*short, *islice(draw_problems(5, "mixed", "rollouts"), count - count // 2)]
 
 
 def test_a_problem_is_read_back_from_its_text():
@@ -126,7 +132,23 @@ def test_other_engines_know_nothing_of_shares():
 
 @pytest.mark.parametrize("prompts", [{"skill": "ordering"}, {"source": "file", "name": "problems.jsonl"}])
 def test_problems_that_the_teacher_cannot_solve_are_refused_before_anything_runs(prompts):
-    values = yaml.safe_load((Path(__file__).parents[3] / "config/small.yaml").read_text(encoding="utf-8"))
-    values["prompts"] = values["prompts"] | prompts
     with pytest.raises(ConfigError, match="the generated teacher solves generated arithmetic only"):
-        load_config(values)
+        load_config(SMALL | {"prompts": SMALL["prompts"] | prompts})
+
+
+def test_the_small_configuration_asks_for_compositions_that_its_teacher_writes():
+    """Its training would end at them otherwise, most of an hour after the start."""
+    rollouts = load_config(SMALL).rollouts
+    engine = rollouts.engine
+    task = WrittenRollouts(
+        samples_per_prompt=rollouts.samples_per_prompt, right=engine.right, mixed=engine.mixed, seed=rollouts.seed
+    )
+    names = [f"train-{number:05d}" for number in range(SMALL["prompts"]["count"])]
+    rows = [(name, sample, right_samples(task, name)) for name in names for sample in range(task.samples_per_prompt)]
+    frame = pd.DataFrame(
+        [(name, sample, float(sample in rights)) for name, sample, rights in rows],
+        columns=["prompt_id", "sample", "reward"],
+    )
+    for wanted in rollouts.compose.values():
+        composed = compose(frame, wanted)
+        assert len(composed) == wanted.rows and composed.reward.mean() == pytest.approx(wanted.right)

@@ -9,7 +9,8 @@ from trl import SFTConfig, SFTTrainer
 from lossgeometry.experiment.config import method_module
 from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.training import preference, reference_free, token_loss, unpaired
-from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.divergence import is_due
+from lossgeometry.training.examples import in_training_order, labelled_rows, read_rollouts
 from lossgeometry.training.setup import common_arguments, load_trainable_model
 from lossgeometry.training.trainer import train_resumably
 
@@ -83,7 +84,7 @@ def token_trainer(world, name, options, splits=1, needs_reference=False, **setti
     checked = method.Options(**options)
     size = len(method.select(world.frame, checked, world.job()))
     job = world.job(batch_size=size, micro_batch_size=size // splits, **settings)
-    rows = tokenize_rows(method.select(read_rollouts(job), checked, job), world.tokenizer, job)
+    rows = labelled_rows(method.select(read_rollouts(job), checked, job), job)
     ordered = in_training_order(rows, job)
     return token_loss.make_trainer(job, checked, ordered, world.tokenizer, method.token_loss, needs_reference), job
 
@@ -147,6 +148,32 @@ def test_a_step_is_logged_with_its_tokens_their_entropy_and_the_norm_of_the_upda
     assert entry["update_norm"] == pytest.approx(squares**0.5, rel=1e-6)
 
 
+@pytest.mark.parametrize("name", ["sft", "dpo", "kto"])
+def test_the_last_step_tells_how_far_the_policy_is_from_the_base(world, by_hand, name):
+    job, kept = world.job(learning_rate=0.0, micro_batch_size=4), world.frame
+    rows = labelled_rows(read_rollouts(job).assign(weight=1.0), job)
+    if name == "sft":
+        trainer, job = token_trainer(world, "sft", {}, splits=4, learning_rate=0.0)
+    elif name == "kto":
+        ordered, options = in_training_order(rows, job), method_module("kto").Options()
+        trainer = unpaired.make_unpaired_trainer(job, options, unpaired.unpaired_rows(ordered, 16), world.tokenizer)
+    else:
+        job = world.job(learning_rate=0.0, batch_size=2, micro_batch_size=1)
+        pairs = preference.training_pairs(job, "one_per_prompt")
+        trainer = preference.make_preference_trainer(job, pairs, world.tokenizer, {"loss_type": "sigmoid"})
+        kept = kept[kept.prompt_id.isin(["p0", "p3"]) & (kept["sample"] < 2)]  # the two mixed groups
+    disturb(trainer.model)
+    (entry,) = train_resumably(trainer, job)
+    by_token = [
+        by_hand.divergences(row.prompt_id, row.completion, row.finish_reason == "stop") for row in kept.itertuples()
+    ]
+    assert entry["kl_to_base"] == pytest.approx(torch.cat(by_token).mean().item(), rel=1e-4)
+
+
+def test_the_distance_from_the_base_is_measured_after_few_steps():
+    assert [step for step in range(1, 301) if is_due(step, 300)] == [4, 16, 64, 256, 300]
+
+
 def test_offline_grpo_with_a_penalty(world, by_hand):
     options = {"kl_beta": 0.7}
     means = world.frame.groupby("prompt_id").reward.mean()
@@ -199,7 +226,7 @@ def pairs_by_hand(world, by_hand, rule, base=False):
 def preference_trainer(world, rule, split, arguments, trainer_class=preference.PreferenceTrainer):
     size = {"one_per_prompt": 2, "all_cross": 6}[rule]
     job = world.job(batch_size=size, micro_batch_size=size // split)
-    pairs = preference.tokenize_pairs(job, rule, world.tokenizer)
+    pairs = preference.training_pairs(job, rule)
     assert len(pairs) == size
     return preference.make_preference_trainer(job, pairs, world.tokenizer, arguments, trainer_class), job
 
@@ -246,7 +273,7 @@ def test_simpo(world, by_hand, rule, split):
 def test_kto(world, by_hand, micro):
     job = world.job(micro_batch_size=micro)
     options = method_module("kto").Options(beta=0.3, desirable_weight=1.5, undesirable_weight=0.75)
-    rows = tokenize_rows(world.frame.assign(weight=1.0), world.tokenizer, job)
+    rows = labelled_rows(world.frame.assign(weight=1.0), job)
     ordered = in_training_order(rows, job)
     trainer = unpaired.make_unpaired_trainer(job, options, unpaired.unpaired_rows(ordered, 16), world.tokenizer)
 

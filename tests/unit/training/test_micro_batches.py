@@ -11,7 +11,7 @@ from training_tools import build_world, disturb
 from lossgeometry.experiment.config import method_module
 from lossgeometry.training import preference, token_loss, unpaired
 from lossgeometry.training.data_parallel import launch
-from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.examples import in_training_order, labelled_rows, read_rollouts
 from lossgeometry.training.micro_batches import by_length, fewest_equal_parts, in_equal_parts
 from lossgeometry.training.setup import common_arguments, load_trainable_model
 from lossgeometry.training.trainer import train_resumably
@@ -66,10 +66,10 @@ def world(tmp_path_factory):
 def trainer_of(world, name: str, job):
     options = method_module(name).Options()
     if name == "dpo":
-        pairs = preference.tokenize_pairs(job, "all_cross", world.tokenizer)
+        pairs = preference.training_pairs(job, "all_cross")
         arguments = {"loss_type": "sigmoid", "beta": 0.3}
         return preference.make_preference_trainer(job, pairs, world.tokenizer, arguments)
-    rows = tokenize_rows(method_module("sft").select(read_rollouts(job), options, job), world.tokenizer, job)
+    rows = labelled_rows(method_module("sft").select(read_rollouts(job), options, job), job)
     ordered = in_training_order(rows, job)
     if name == "kto":
         return unpaired.make_unpaired_trainer(
@@ -103,11 +103,9 @@ def test_the_lora_factors_are_float32_on_a_bfloat16_base(world):
 
 def test_a_row_beyond_the_longest_is_counted_and_left_out_never_cut(world):
     whole = world.job(run="whole")
-    lengths = [
-        len(ids) for ids in tokenize_rows(read_rollouts(whole).assign(weight=1.0), world.tokenizer, whole)["input_ids"]
-    ]
+    lengths = [len(ids) for ids in labelled_rows(read_rollouts(whole).assign(weight=1.0), whole)["input_ids"]]
     job = world.job(run="short", max_length=max(lengths) - 1)
-    kept = tokenize_rows(read_rollouts(job).assign(weight=1.0), world.tokenizer, job)
+    kept = labelled_rows(read_rollouts(job).assign(weight=1.0), job)
     too_long = lengths.count(max(lengths))
     assert job.skipped == {f"longer than max_length {max(lengths) - 1}": too_long}
     assert sorted(map(len, kept["input_ids"])) == sorted(lengths)[: len(lengths) - too_long]

@@ -7,7 +7,7 @@ from geometry_tools import delta_of, name, random_factors
 
 from lossgeometry.geometry.chance import ABOVE, INSIDE
 from lossgeometry.geometry.grams import cross_grams, run_grams
-from lossgeometry.trajectories.matching import KL, NORM, STEP, Path, levels, matched
+from lossgeometry.trajectories.matching import KL, NORM, STEP, ZERO, Path, levels, matched
 from lossgeometry.trajectories.tabulation import tabulate
 
 MODULES = {name(0, "q"): (12, 3, 10), name(1, "v"): (8, 3, 12)}
@@ -98,3 +98,22 @@ def test_the_tables_hold_every_step_and_judge_every_match(runs):
     twin = tabulate({"a": runs["a"], "b": runs["a"]}, pairs, None, names | {"b": names["a"]})
     assert (twin.matched[twin.matched["at"] == STEP].cosine.round(9) == 1).all()
     assert isinstance(made.matched, pd.DataFrame) and tabulate(runs, [], None, names).matched.empty
+
+
+def test_a_run_that_never_moved_has_no_direction_and_stops_nobody(runs):
+    """On-policy training whose every answer fails takes steps of zero: an outcome, not a bad input."""
+    still = {step: 0.0 * update for step, update in runs["b"].items()}
+    pairs = [{"run_a": "a", "run_b": "b", "replicate": ""}]
+    names = {run: {step: f"{run}.t{step}" for step in steps} for run, steps in runs.items()}
+    made = tabulate({"a": runs["a"], "b": still}, pairs, None, names)
+    assert made.step_pairs.cosine.isna().all() and made.matched.cosine.isna().all()
+    assert set(made.matched.verdict) == {""}
+    notes = made.matched[["at", "level", "note"]].itertuples(index=False)
+    assert {(at, note) for at, level, note in notes if at == STEP or level == 0} == {(STEP, ZERO), (NORM, ZERO)}
+    assert (
+        made.matched[made.matched.level > 0]
+        .pipe(lambda rows: rows[rows["at"] == NORM])
+        .note.str.startswith("never")
+        .all()
+    )
+    assert (made.trajectories.set_index("run").loc["b", "norm"] == 0).all()

@@ -8,11 +8,11 @@ use it, and a touched file, a comment or a docstring re-runs nothing.
 import ast
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from lossgeometry.parsed_code import Parsed, parsed_before
 from lossgeometry.provenance import SCRIPTS
 
 WITHOUT_EFFECT = frozenset(
@@ -25,6 +25,7 @@ WITHOUT_EFFECT = frozenset(
         "planned",
         "preloading",
         "code_digests",
+        "parsed_code",
         "records",
         "files/atomic",
         "files/locks",
@@ -48,20 +49,16 @@ RESOLVED = "lossgeometry/settings/"
 """The configuration's blocks: a job is told the value of every key, so that a changed default reaches it as a parameter."""
 
 
-@dataclass(frozen=True)
-class _Module:
-    """What one Python file is made of, and what it takes from this library."""
-
-    digest: str
-    imports: tuple[tuple[str, str], ...]
-    """(module, name) of every import whose name the file uses; an empty name stands for the module itself."""
-    exports: Mapping[str, tuple[str, str]]
-    """The same of every import, by the name that it is bound to here."""
-
-
 @cache
-def _parse(path: Path) -> _Module:
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def parse(path: Path) -> Parsed:
+    """Return what a Python file of the library is made of; its digest is that of `code_digests`."""
+    source = path.read_bytes()
+    content = hashlib.sha256(source).hexdigest()
+    return parsed_before(path.relative_to(SCRIPTS).as_posix(), content) or _read(path, source, content)
+
+
+def _read(path: Path, source: bytes, content: str) -> Parsed:
+    tree = ast.parse(source, filename=str(path))
     nodes = list(ast.walk(tree))  # once: planning reads every file of the library
     bound = _imports(nodes, path)
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
@@ -76,7 +73,7 @@ def _parse(path: Path) -> _Module:
         if not _names_exports(statement)
         and (id(statement) in kept or not isinstance(statement, ast.Import | ast.ImportFrom))
     ]
-    return _Module(hashlib.sha256(_written(tree).encode()).hexdigest()[:16], imports, exports)
+    return Parsed(content, hashlib.sha256(_written(tree).encode()).hexdigest()[:16], imports, exports)
 
 
 def _imports(nodes: Sequence[ast.AST], path: Path) -> list[tuple[int, str, tuple[str, str]]]:
@@ -144,6 +141,7 @@ def _is_bare_string(node: object) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
+@cache
 def _file_of(module: str) -> Path | None:
     """Return the file of a dotted module of this library, or None."""
     path = SCRIPTS.joinpath(*module.split("."))
@@ -156,14 +154,9 @@ def _origin(module: str, name: str) -> Path | None:
     if file is not None:
         return file
     file = _file_of(module)
-    if file is None or name not in (exports := _parse(file).exports):
+    if file is None or name not in (exports := parse(file).exports):
         return file
     return _origin(*exports[name])
-
-
-def digest_of_code(path: Path) -> str:
-    """Return the digest of one Python file, as `code_digests` gives it."""
-    return _parse(path).digest
 
 
 @cache
@@ -201,7 +194,7 @@ def code_digests(*files: str) -> dict[str, str]:
         name = path.relative_to(SCRIPTS).as_posix()
         if name in digests or name in WITHOUT_EFFECT or name.startswith(RESOLVED):
             continue
-        module = _parse(path)
+        module = parse(path)
         digests[name] = module.digest
         pending += [file for origin in module.imports if (file := _origin(*origin))]
         imported = {origin.partition(".")[0] for origin, _ in module.imports}

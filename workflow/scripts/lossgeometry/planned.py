@@ -10,10 +10,12 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from lossgeometry.code_digests import DECISIVE, digest_of_code, installed_version, is_package
+from lossgeometry.code_digests import DECISIVE, installed_version, is_package, parse
 from lossgeometry.errors import ChangedCode
+from lossgeometry.parsed_code import keep
 from lossgeometry.provenance import SCRIPTS, digest_of_file
 
 VARIABLE = "LOSSGEOMETRY_PLAN"
@@ -41,6 +43,7 @@ def freeze(config: Mapping[str, Any]) -> str:
     config
         The resolved configuration, as built-in types.
     """
+    keep({file.relative_to(SCRIPTS).as_posix(): parse(file) for file in _files()})
     plan = {"config": dict(config), "code": _code(), "rules": _rules()}
     return base64.b64encode(zlib.compress(json.dumps(plan).encode(), 9)).decode("ascii")
 
@@ -60,10 +63,13 @@ def thaw(text: str) -> dict[str, Any]:
     return plan
 
 
+def _files() -> list[Path]:
+    return sorted([*SCRIPTS.glob("*.py"), *SCRIPTS.glob("lossgeometry/**/*.py")])
+
+
 def _code() -> dict[str, str]:
-    files = [*SCRIPTS.glob("*.py"), *SCRIPTS.glob("lossgeometry/**/*.py")]
     packages = {name: installed_version(name) for names in DECISIVE.values() for name in names}
-    return packages | {file.relative_to(SCRIPTS).as_posix(): digest_of_code(file) for file in sorted(files)}
+    return packages | {file.relative_to(SCRIPTS).as_posix(): parse(file).digest for file in _files()}
 
 
 def _rules() -> dict[str, str]:
@@ -76,7 +82,7 @@ def _digest_now(name: str) -> str:
     if is_package(name):
         return installed_version(name)
     file = SCRIPTS / name
-    return digest_of_code(file) if file.is_file() else ""
+    return parse(file).digest if file.is_file() else ""
 
 
 def require_planned_code(code: Mapping[str, str]) -> None:

@@ -1,8 +1,9 @@
-"""A process that has imported torch and transformers, of which the jobs of one call of Snakemake are forks.
+"""Processes that have imported what jobs import, of which the jobs of one call of Snakemake are forks.
 
-These imports take four CPU seconds, most of what a short job with a small model takes, and there are as many such jobs as runs
-and stages. To Snakemake jobs stay what they are: one process each, which waits for its fork, hands on SIGTERM and ends as the
-fork ends; when it is killed, so is the fork. Where no such process can be had, a job imports for itself, with the same result.
+torch and transformers take four CPU seconds to import, pandas and SciPy one, math-verify half of one: most of what a short job
+takes, and there are as many such jobs as runs and stages. To Snakemake jobs stay what they are: one process each, which waits for
+its fork, hands on SIGTERM and ends as the fork ends; when it is killed, so is the fork. Where no such process can be had, a job
+imports for itself, with the same result.
 
 For jobs of one thread on Linux, where no accelerator is: the pools of a library and a driver do not survive a fork. Modules of
 this library are imported by each job, which compares their code with the plan.
@@ -25,25 +26,40 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-VARIABLE = "LOSSGEOMETRY_PRELOADED"
-IMPORTED = (
-    "snakemake.logging",
-    "snakemake.iocontainers",
-    "numpy",
-    "pandas",
-    "pyarrow.parquet",
-    "pydantic",
-    "torch",
-    "transformers.models.auto.modeling_auto",
-    "transformers.models.auto.tokenization_auto",
-    "transformers.models.qwen3.modeling_qwen3",
-    "transformers.generation.logits_process",
-    "peft",
-    "datasets",
-    "trl.trainer.sft_trainer",
-    "trl.trainer.dpo_trainer",
-)
-"""What jobs with a model import of others; one that needs more, or another model's class, imports that itself."""
+IMPORTED = {
+    "models": (
+        "snakemake.logging",
+        "snakemake.iocontainers",
+        "numpy",
+        "pandas",
+        "pyarrow.parquet",
+        "pydantic",
+        "torch",
+        "transformers.models.auto.modeling_auto",
+        "transformers.models.auto.tokenization_auto",
+        "transformers.models.qwen3.modeling_qwen3",
+        "transformers.generation.logits_process",
+        "peft",
+        "datasets",
+        "trl.trainer.sft_trainer",
+        "trl.trainer.dpo_trainer",
+    ),
+    "tables": (
+        "snakemake.logging",
+        "snakemake.iocontainers",
+        "numpy",
+        "pandas",
+        "pyarrow.parquet",
+        "pydantic",
+        "safetensors.numpy",
+        "scipy.cluster.hierarchy",
+        "scipy.interpolate",
+        "scipy.stats",
+    ),
+    "verdicts": ("math_verify",),
+}
+"""What jobs import of others, by kind: those with a model, all others, and the workers that judge answers. A job that needs more,
+or another model's class, imports that itself."""
 DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 # Read when these libraries are imported; `script.job` sets the same.
@@ -54,8 +70,13 @@ PR_SET_PDEATHSIG = 1
 """Parameter of Linux's prctl."""
 
 
-def start(imported: Sequence[str] = IMPORTED) -> None:
-    """Start the process, and let the jobs that this process starts find it; it imports when the first one asks.
+def variable_of(kind: str) -> str:
+    """Return the environment variable with the address of the process for jobs of a kind."""
+    return f"LOSSGEOMETRY_PRELOADED_{kind.upper()}"
+
+
+def start(kind: str, imported: Sequence[str]) -> None:
+    """Start the process for jobs of a kind, and let those that this process starts find it; it imports when the first one asks.
 
     It ends when this process has ended and its last fork, whatever ended them.
     """
@@ -69,19 +90,23 @@ def start(imported: Sequence[str] = IMPORTED) -> None:
         listener.listen()  # from here on: a job that asks early waits
         subprocess.Popen(
             [sys.executable, "-P", "-m", __name__, address, str(listener.fileno()), *imported],
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | ONE_THREAD | OFFLINE,
+            # The hash seed is the one of grading workers: SymPy's orderings depend on it.
+            env=os.environ
+            | {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONHASHSEED": "0"}
+            | ONE_THREAD
+            | OFFLINE,
             pass_fds=[listener.fileno()],
             stdin=end,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
     os.close(end)
-    os.environ[VARIABLE] = address
+    os.environ[variable_of(kind)] = address
 
 
-def run_in_fork() -> None:
+def run_in_fork(kind: str) -> None:
     """Run the script of this process in a fork of the preloaded process, and end as that ends; return if there is none."""
-    address = os.environ.pop(VARIABLE, None)
+    address = os.environ.pop(variable_of(kind), None)
     if address is None:
         return
     with socket.socket(socket.AF_UNIX) as connection:

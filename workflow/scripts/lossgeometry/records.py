@@ -18,7 +18,7 @@ from lossgeometry.provenance import digest_of_file
 
 RECORDS, LOGS = "records", "logs"
 # Where the inputs that run.json names lie.
-PLACES = {"student": "models", "rollouts.parquet": "rollouts", "train.jsonl": "prompts"}
+PLACES = {"student": "models", "rollouts.parquet": "rollouts", "tokens.parquet": "rollouts", "train.jsonl": "prompts"}
 
 
 def record_outputs(log: str, outputs: Iterable[str], code: Mapping[str, str]) -> None:

@@ -26,12 +26,12 @@ def job(snakemake, network: bool = False, with_model: bool = False) -> Iterator[
     """Run the body with the job's threads, GPUs and log; import numerical libraries inside it, after the threads are pinned.
 
     Only a job with `network` may ask the hub for anything: models and data were fetched before, at their revisions. A job
-    `with_model` imports torch and transformers, or is a fork of a process that did.
+    `with_model` imports torch and transformers. Jobs of one thread may be forks of a process that has done their imports.
     Standard output and error go to the rule's log file, from this process and from its children. Errors that carry a sentence
     for the user end the job with exit status 1 and that sentence alone; every other exception keeps its traceback.
     """
-    if with_model and snakemake.threads == 1:
-        run_in_fork()
+    if snakemake.threads == 1 and not network:
+        run_in_fork("models" if with_model else "tables")
     keep_freed_memory()
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(snakemake.threads)

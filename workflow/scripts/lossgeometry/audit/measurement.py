@@ -36,7 +36,15 @@ class _Asked:
     """(losses,): rows or pairs that it is a sum over."""
 
 
-def audit(task: AuditedLosses, student: Path, point: Path, prompts: Path, rollouts: Path, output: Path) -> None:
+def audit(
+    task: AuditedLosses,
+    student: Path,
+    point: Path,
+    prompts: Path,
+    rollouts: Path,
+    output: Path,
+    tokens: Path | None = None,
+) -> None:
     """Measure the gradients of the losses at an adapter and write their inner products.
 
     Output, a safetensors file in float64, for L losses and F folds. Over all modules: `gram`, (2 L F, 2 L F) over groups loss x
@@ -49,16 +57,18 @@ def audit(task: AuditedLosses, student: Path, point: Path, prompts: Path, rollou
     ----------
     point
         PEFT folder of the adapter: the initialisation, or any later point.
+    tokens
+        The rollouts as token ids, where the experiment has them.
 
     Raises
     ------
     InputError
         If a loss has no row, no gradient or no finite value at the point, or there are too few prompts for the folds.
     """
-    job = _job(task, student, point, prompts, rollouts)
-    base, tokenizer = load_base(student, task.precision)
+    job = replace(_job(task, student, point, prompts, rollouts), tokens=tokens)
+    base, _ = load_base(student, task.precision)
     model = PeftModel.from_pretrained(base, point, is_trainable=True).eval()
-    rows = rows_of(job, tokenizer, task.prompts, task.folds)
+    rows = rows_of(job, task.prompts, task.folds)
     losses = len(task.losses)
     sums = GroupSums(model, losses * (task.folds * len(VERDICTS) + 1))
     with model.disable_adapter():

@@ -148,8 +148,8 @@ def _near(row: pd.Series) -> str:
         sure = f"without noise {row.corrected:.3f}, {row.note}"
     else:
         half = WIDTH * row.corrected_se
-        high = min(row.corrected + half, 1.0)
-        sure = f"without noise {row.corrected:.3f}, 95 % {max(row.corrected - half, -1.0):.3f} to {high:.3f}: {row.direction}"
+        ends = f"95 % {row.corrected - half:.3f} to {row.corrected + half:.3f}"
+        sure = f"without noise {row.corrected:.3f}, {ends}: {row.direction}"
     return f"{row.loss_b}, cosine {row.cosine:.3f} (chance ± {WIDTH * row.null_sd:.3f}; {sure})"
 
 

@@ -11,8 +11,8 @@ import torch
 
 from lossgeometry.errors import InputError
 from lossgeometry.forward.sequences import TokenSequence
-from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.training.examples import read_rollouts
+from lossgeometry.training.tokens import with_tokens
 from lossgeometry.training.training_job import TrainingJob
 
 
@@ -41,7 +41,7 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
 
 
-def rows_of(job: TrainingJob, tokenizer, prompts: int, folds: int) -> Rows:
+def rows_of(job: TrainingJob, prompts: int, folds: int) -> Rows:
     """Return the rollouts of a job, of so many prompts at most (0 for all), which are dealt to the folds in turns.
 
     Raises
@@ -52,17 +52,16 @@ def rows_of(job: TrainingJob, tokenizer, prompts: int, folds: int) -> Rows:
     frame = read_rollouts(job)
     names = in_order(frame.prompt_id.unique())[: prompts or None]
     frame = frame[frame.prompt_id.isin(names)]
-    given = {name: tuple(prompt_token_ids(tokenizer, job.problem_of(name), job.prompt_suffix)) for name in names}
     places: dict[tuple[str, tuple[int, ...]], int] = {}
     sequences: list[TokenSequence] = []
     sequence_of: dict[Any, int] = {}
-    for row in frame.itertuples():
-        completion = tuple(completion_token_ids(tokenizer, row.completion, row.finish_reason != "length"))
-        if len(given[row.prompt_id]) + len(completion) > job.training.max_length:
+    for row in with_tokens(frame, job).itertuples():
+        prompt, completion = tuple(row.prompt_ids.tolist()), tuple(row.completion_ids.tolist())
+        if len(prompt) + len(completion) > job.training.max_length:
             continue
         place = places.setdefault((row.prompt_id, completion), len(sequences))
         if place == len(sequences):
-            sequences.append(TokenSequence(f"{row.prompt_id}/{row.sample}", given[row.prompt_id], completion))
+            sequences.append(TokenSequence(f"{row.prompt_id}/{row.sample}", prompt, completion))
         sequence_of[row.Index] = place
     job.skip(f"longer than max_length {job.training.max_length}", len(frame) - len(sequence_of))
     job.require(len(sequences), f"all rows are longer than training.max_length {job.training.max_length}; raise it")

@@ -14,8 +14,8 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
     parts = [
         "## Before training",
         "Cosine of the changes of dW that two losses' gradients stand for, on all rollouts; corrected for the noise that both"
-        " take from the same prompts, with a 95 % interval over folds of prompts; preconditioned as by Adam; and under shuffled"
-        " verdicts.",
+        " take from the same prompts, with a 95 % interval over folds of prompts (an estimate, which noise may carry beyond 1;"
+        " neither it nor its interval is cut there); preconditioned as by Adam; and under shuffled verdicts.",
         _audit(frames["audit"]),
         "A loss's gradient on these prompts beside that on all prompts: the noise scale is the number of prompts at which"
         " noise and signal are equally large.",
@@ -49,7 +49,8 @@ def _corrected(row) -> str:
     if pd.isna(row.corrected_se):
         return f"{row.corrected:.3f} ({row.note})"
     half = WIDTH * row.corrected_se
-    return f"{row.corrected:.3f} ({row.corrected - half:.3f} to {min(row.corrected + half, 1):.3f})"
+    noise = ", above 1 by noise" if row.corrected > 1 else ""
+    return f"{row.corrected:.3f} ({row.corrected - half:.3f} to {row.corrected + half:.3f}){noise}"
 
 
 def _noise(noise: pd.DataFrame) -> str:

@@ -70,8 +70,7 @@ def _harder(frames: Frames, names: Names) -> list[Finding]:
 
 def _of_share(a: str, b: str, now: pd.Series, harder: pd.Series, names: Names) -> tuple[float, Finding]:
     known = not pd.isna(harder.corrected_se)
-    low = max(-1.0, harder.corrected - WIDTH * harder.corrected_se)
-    high = min(1.0, harder.corrected + WIDTH * harder.corrected_se)
+    low, high = (harder.corrected + sign * WIDTH * harder.corrected_se for sign in (-1, 1))
     corrected = f" (corrected for noise {decimal(harder.corrected, 2)}, {between(low, high, _two)})" if known else ""
     change = harder.cosine - now.cosine
     title = names.title(b)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lossgeometry.command import behaviour, compare, edit, path, show
 from lossgeometry.errors import CannotWrite, ConfigError, DamagedInput, InputError
 from lossgeometry.files.text import printable
-from lossgeometry.script import THREAD_VARIABLES
+from lossgeometry.script import THREAD_VARIABLES, keep_freed_memory
 
 SUBCOMMANDS = {"compare": compare, "show": show, "path": path, "edit": edit, "behaviour": behaviour}
 INTERRUPTED, PIPE_CLOSED = 130, 141
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def run() -> None:
     """Run the command as a process of its own."""
+    keep_freed_memory()
     sys.exit(main(sys.argv[1:]))
 
 

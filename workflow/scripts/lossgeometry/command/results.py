@@ -37,6 +37,7 @@ from lossgeometry.stages import STAGES
 from lossgeometry.updates.loading import load
 from lossgeometry.updates.reduction import write_delta
 from lossgeometry.updates.stored import Delta
+from lossgeometry.updates.update import Update
 
 PREFIX = "external."
 """Of the run ids of supplied updates."""
@@ -101,14 +102,18 @@ def _configuration(sources: Mapping[str, str], out: Path, k: int, base: str | No
     return load_config(values)
 
 
-def _updates(config: Config, sources: Mapping[str, str], out: Path, base: str | None, rank: int) -> dict[str, Delta]:
-    """Return the updates by run id, each read once from where it lies and then from a delta file of its own."""
+def _updates(config: Config, sources: Mapping[str, str], out: Path, base: str | None, rank: int) -> dict[str, Update]:
+    """Return the updates by run id.
+
+    One that takes part in several pairs, or was decomposed from dense matrices, is written to a delta file and read from
+    there; two adapters alone are compared where they lie.
+    """
     runs = {f"{PREFIX}{name}": source for name, source in sources.items()}
     paths = {run: local_path(source, out / "adapters" / run) for run, source in runs.items()}
-    found = {}
+    found: dict[str, Update] = {}
     for run, path in tracked(list(paths.items()), "reading updates"):
         update = load(path, base, rank)
-        if not isinstance(update, Delta):
+        if not isinstance(update, Delta) and (len(runs) > 2 or update.left_out):
             stored = out / f"deltas/{run}.safetensors"
             write_delta(update, stored)
             update = Delta(stored)
@@ -116,7 +121,7 @@ def _updates(config: Config, sources: Mapping[str, str], out: Path, base: str | 
     return found
 
 
-def _compared(updates: Mapping[str, Delta], a: str, b: str, k: int, out: Path) -> PairGeometry:
+def _compared(updates: Mapping[str, Update], a: str, b: str, k: int, out: Path) -> PairGeometry:
     pair = compare_pair(updates[a], updates[b], (a, b), k)
     folder = out / "pairs" / pair_id(a, b)
     write_parquet(folder / "geometry.parquet", table_of(pair.rows, Row))
@@ -182,7 +187,7 @@ def _json(tables: Mapping[str, Path]) -> Path:
 
 def _said(
     config: Config,
-    updates: Mapping[str, Delta],
+    updates: Mapping[str, Update],
     pairs: Mapping[tuple[str, str], PairGeometry],
     tables: Mapping[str, Path],
 ) -> Iterator[str]:

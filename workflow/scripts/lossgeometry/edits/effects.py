@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from lossgeometry.evaluation.differences import differences_table
+from lossgeometry.evaluation.intervals import fieller
 from lossgeometry.evaluation.outcomes import Outcomes, read_graded
 from lossgeometry.evaluation.questions import Question
-from lossgeometry.evaluation.statistics import student_quantile
 from lossgeometry.experiment.runs import BASE
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.updates.stored import Delta
@@ -123,25 +123,6 @@ def _share(graded: Mapping[tuple[str, str, str], Outcomes], row) -> tuple[float,
     base, parent, edit = (
         graded[run, row.benchmark, row.decoding].correct.mean(axis=1) for run in (BASE, row.run_a, row.run_b)
     )
-    return fieller(edit - base, parent - base)
-
-
-def fieller(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float, float, str]:
-    """Return the ratio of two paired means, its 95 % interval, and why they are undefined.
-
-    Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x, with Student's quantile. Both are NaN where the denominator's own
-    interval holds zero: the ratio may then be anything.
-    """
-    count = len(numerator)
-    if count < 2:
-        return NAN, NAN, NAN, "fewer than two problems"
-    top, bottom = float(numerator.mean()), float(denominator.mean())
-    (top_variance, shared), (_, bottom_variance) = np.cov(numerator, denominator) / count
-    square = student_quantile(count) ** 2
-    spare = bottom**2 - square * bottom_variance
-    if spare <= 0:
-        return NAN, NAN, NAN, NO_GAIN
-    centre = (top * bottom - square * shared) / spare
-    root = (top * bottom - square * shared) ** 2 - spare * (top**2 - square * top_variance)
-    half = float(np.sqrt(max(root, 0.0))) / spare
-    return top / bottom, centre - half, centre + half, ""
+    share = fieller(edit - base, parent - base)
+    reason = NO_GAIN if len(edit) > 1 else "fewer than two problems"
+    return *share, reason if np.isnan(share).any() else ""

@@ -186,6 +186,26 @@ def paired(differences: ArrayLike) -> Paired:
     return Paired(float(differences.mean()), float(limits[0]), float(limits[1]), float(error), float(p))
 
 
+def fieller(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the ratio of two paired means, one value of each per problem, and its 95 % interval.
+
+    Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x, with Student's quantile. All are NaN for fewer than two problems, and
+    where the denominator's own interval holds zero: the ratio may then be anything.
+    """
+    count = len(numerator)
+    if count < 2:
+        return float("nan"), *UNDEFINED
+    top, bottom = float(np.mean(numerator)), float(np.mean(denominator))
+    (top_variance, shared), (_, bottom_variance) = np.cov(numerator, denominator) / count
+    square = student_quantile(count) ** 2
+    spare = bottom**2 - square * bottom_variance
+    if spare <= 0:
+        return float("nan"), *UNDEFINED
+    centre = top * bottom - square * shared
+    half = float(np.sqrt(max(centre**2 - spare * (top**2 - square * top_variance), 0.0)))
+    return top / bottom, (centre - half) / spare, (centre + half) / spare
+
+
 class Crossed(NamedTuple):
     """A mean over seeds and problems, with an interval for other seeds and other problems."""
 

@@ -19,7 +19,7 @@ QUANTITIES = {
     "log_prob_rejected": "log-probability of rejected rollouts",
     "reward_mean": "mean reward",
     "entropy": "entropy",
-    "kl": "divergence from the base",
+    "kl_to_base": "KL from the base",
 }
 """Quantities that the page offers, where they were logged, with their titles; each loss has a scale of its own."""
 
@@ -34,5 +34,6 @@ def training_rows(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
         for quantity in QUANTITIES:
             if quantity not in curve or curve[quantity].isna().all():
                 continue
-            for step, value in zip(steps, curve[quantity].groupby(group).mean(), strict=True):
+            means = curve[quantity].groupby(group).mean()
+            for step, value in zip(steps[means.notna()], means.dropna(), strict=True):
                 yield {"run": path.parent.name, "quantity": quantity, "step": int(step), "value": float(value)}

@@ -1,15 +1,14 @@
 """Per-sequence losses of a model at many points in the span of its updates, from one load and few forward passes."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
-from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from lossgeometry.errors import InputError
 from lossgeometry.forward.adapted_model import UpdateSpan
+from lossgeometry.forward.head import logits_after
 from lossgeometry.forward.sequences import TokenSequence
 
 LOGITS_AT_ONCE = 1 << 26
@@ -119,26 +118,8 @@ def logits_of(model: PreTrainedModel, span: UpdateSpan, weights: torch.Tensor, s
     Every token is a row of its own, so that an update of the head is applied at the point of its sequence.
     """
     span.set_weights(weights)
-    logits = _logits(model, states[:, None])[:, 0]
+    logits = logits_after(model, states[:, None])[:, 0]
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
-
-
-def _logits(model: PreTrainedModel, states: torch.Tensor) -> torch.Tensor:
-    """Return what the model makes of the decoder's last hidden states, (rows, tokens, vocabulary): its output layer
-    with whatever the architecture does to logits (Gemma-2 caps them, Granite and Cohere scale them)."""
-    with _decoder_returns(model, states):
-        return model(inputs_embeds=states, use_cache=False).logits
-
-
-@contextmanager
-def _decoder_returns(model: PreTrainedModel, states: torch.Tensor) -> Iterator[None]:
-    """Let the model's decoder return these states instead of being run."""
-    decoder = model.get_decoder()
-    decoder.forward = lambda *_, **__: BaseModelOutputWithPast(last_hidden_state=states)
-    try:
-        yield
-    finally:
-        del decoder.forward  # the attribute of the instance; the class's method is there again
 
 
 @torch.inference_mode()

@@ -28,6 +28,8 @@ MOST_SHIFTS = 8
 LEAST_LAYERS = 4
 LEAN = 3.0
 """Standard errors by which shifted layers must exceed the null model before it is given up."""
+NO_ANGLE = 1e-5
+"""Degrees below which an angle from its cosine is rounding."""
 SHIFTED = "inputs of all layers lean one way: chance is the level of shifted layers"
 COMPLETE = "all input directions compared: chance is the level of shifted layers, which a common A exceeds by itself"
 TOO_FEW = f"no chance level: shifting layers takes {LEAST_LAYERS} of equal shape"
@@ -142,7 +144,8 @@ def _fit(y: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, float, np.ndarr
 def _spread(item: Any) -> float:
     """Return the standard deviation of a chance level."""
     if isinstance(item, Angle):
-        return float(np.ptp(item.draws))
+        spread = float(np.ptp(item.draws))
+        return spread if spread > NO_ANGLE else 0.0
     return item.nulls[0].sd if isinstance(item, Ratio) else item.null.sd
 
 

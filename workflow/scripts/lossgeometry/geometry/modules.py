@@ -39,10 +39,14 @@ class Setting(NamedTuple):
 
     names: tuple[str, str]
     """Run ids, for notes."""
-    ks: tuple[int, ...]
-    """Numbers of leading directions to compare."""
+    ks: tuple[int, int]
+    """Numbers of leading directions to compare: as asked, and as nine in ten of the modules have."""
     reference: int
     """Which of the two the orthogonal fraction is measured against: 0 or 1."""
+
+    @property
+    def available(self) -> int:
+        return self.ks[1]
 
 
 class Overlaps(NamedTuple):
@@ -88,7 +92,7 @@ def measure_module(
         found["top_direction", side, 1] = (
             _zero(zero) if zero else Mean(float(abs(overlap[0, 0])), space.top_direction())
         )
-        for k in setting.ks:
+        for k in sorted(set(setting.ks)):
             found |= _subspaces(a.rank, b.rank, x, y, overlap, space, side, k, zero, setting)
     found["top_gap", "none", 0] = Mean(max(_gap(a), _gap(b)), nulls.UNDEFINED) if not zero else _zero(zero)
     found["orthogonal_fraction", "none", 0] = (

@@ -59,32 +59,12 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
     """
     b = named_like(b, a)
     common, left_out = _match(a, b, names)
-    ranks = {module: min(a.rank(module), b.rank(module)) for module in common}
-    moved = sorted(rank for rank in ranks.values() if rank)
-    available = min(k, moved[len(moved) // 10]) if moved else k
-    setting = Setting(names, tuple(sorted({k, available})), reference)
-    measured: dict[str, dict[Key, Measurement | str]] = {}
-    maps: dict[str, dict[str, np.ndarray]] = {}
-    lean = Lean()
-    groups: dict[tuple, list[str]] = {}
     known = [*a.modules, *b.modules]
-    place = places_of(known)
-    for index, module in enumerate(common):
-        svd_a, svd_b = a.svd(module), b.svd(module)
-        overlaps = Overlaps.of(svd_a, svd_b)
-        measured[module] = measure_module(svd_a, svd_b, overlaps, index, setting)
-        if svd_a.rank and svd_b.rank:
-            group = (place[module].projection, svd_a.shape, svd_a.rank, svd_b.rank)
-            groups.setdefault(group, []).append(module)
-            lean.add(group, svd_a, svd_b)
-        if ranks[module] >= available:
-            maps[module] = {side: _similarity_map(overlap, available) for side, overlap in overlaps._asdict().items()}
-    for group, members in groups.items():
-        shift_levels(
-            [measured[module] for module in members],
-            lean.found(group),
-            partial(_decomposed, a, b, members),
-        )
+    available = _available([min(a.largest_rank(module), b.largest_rank(module)) for module in common], k)
+    measured, maps, ranks = _measured(a, b, common, known, Setting(names, (k, available), reference))
+    if available != _available(ranks, k):
+        available = _available(ranks, k)
+        measured, maps, _ = _measured(a, b, common, known, Setting(names, (k, available), reference))
     scopes = list(places(common, known))
     for scope, members in scopes:
         if scope.scope == "projection":
@@ -98,6 +78,44 @@ def compare_pair(a: Update, b: Update, names: tuple[str, str], k: int, reference
     if notes:
         rows[0] = rows[0]._replace(note="; ".join(filter(None, [rows[0].note, *notes])))
     return PairGeometry(rows + left_out, list(_map_rows(maps, measured, known, available)))
+
+
+def _available(ranks: list[int], k: int) -> int:
+    """Return how many directions, k at most, nine in ten of the modules with any have."""
+    moved = sorted(rank for rank in ranks if rank)
+    return min(k, moved[len(moved) // 10]) if moved else k
+
+
+def _measured(
+    a: Update, b: Update, common: list[str], known: list[str], setting: Setting
+) -> tuple[dict[str, dict[Key, Measurement | str]], dict[str, dict[str, np.ndarray]], list[int]]:
+    """Return what is measured on each module, the similarity maps of those with enough directions, and all ranks."""
+    measured: dict[str, dict[Key, Measurement | str]] = {}
+    maps: dict[str, dict[str, np.ndarray]] = {}
+    ranks: list[int] = []
+    lean = Lean()
+    groups: dict[tuple, list[str]] = {}
+    place = places_of(known)
+    for index, module in enumerate(common):
+        svd_a, svd_b = a.svd(module), b.svd(module)
+        overlaps = Overlaps.of(svd_a, svd_b)
+        measured[module] = measure_module(svd_a, svd_b, overlaps, index, setting)
+        ranks.append(min(svd_a.rank, svd_b.rank))
+        if ranks[-1]:
+            group = (place[module].projection, svd_a.shape, svd_a.rank, svd_b.rank)
+            groups.setdefault(group, []).append(module)
+            lean.add(group, svd_a, svd_b)
+        if ranks[-1] >= setting.available:
+            maps[module] = {
+                side: _similarity_map(overlap, setting.available) for side, overlap in overlaps._asdict().items()
+            }
+    for group, members in groups.items():
+        shift_levels(
+            [measured[module] for module in members],
+            lean.found(group),
+            partial(_decomposed, a, b, members),
+        )
+    return measured, maps, ranks
 
 
 def _decomposed(a: Update, b: Update, modules: list[str]) -> Iterator[tuple[CompactSVD, CompactSVD]]:

@@ -39,4 +39,7 @@ def serve(grader: str) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this library
+    from lossgeometry.preloading import run_in_fork
+
+    run_in_fork("verdicts")
     serve(sys.argv[1])

@@ -41,6 +41,11 @@ class OnPolicyTrainer(ResumableTrainer, GRPOTrainer):
 
     def _compute_loss(self, model, inputs):
         self.completion_tokens = self.completion_tokens + inputs["completion_mask"].sum()
+        prompt, completion = inputs["prompt_mask"], inputs["completion_mask"]
+        ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
+        self.measure(
+            ids, torch.cat([prompt, completion], dim=1), torch.cat([torch.zeros_like(prompt), completion], dim=1)
+        )
         return super()._compute_loss(model, inputs)
 
     def _own_log_probs(self, output: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lossgeometry.experiment.layers import parse_arguments, read_or_exit
 from lossgeometry.planning.reasons import shorten, why
-from lossgeometry.planning.taken import taken
+from lossgeometry.planning.usage import usage
 
 MANY_CORES = 1_000_000
 """Snakemake scales a job's threads down to the cores it is given; a plan shows what each job asks for."""
@@ -107,7 +107,7 @@ def costs(jobs: Iterable[PlannedJob], project: Path, rehearsed: Mapping[str, flo
 
 
 def _cost(rule: str, jobs: list[PlannedJob], project: Path, rehearsed: Mapping[str, float]) -> Cost:
-    recorded = _recorded(jobs, project)
+    recorded = expected_of(jobs, project)
     mean = Expected(*map(fmean, zip(*recorded.values(), strict=True))) if recorded else None
     known: list[tuple[PlannedJob, Expected]] = []
     for job in jobs:
@@ -134,7 +134,7 @@ class Expected(NamedTuple):
     cpu_seconds: float
 
 
-def _recorded(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path | None, Expected]:
+def expected_of(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path | None, Expected]:
     """Return what every recorded job of the rule took that these jobs belong to; its cores where nobody counted its CPU time."""
     jobs = [job for job in jobs if job.benchmark]
     folders = {_rule_folder(job.rule, job.benchmark) for job in jobs if job.benchmark}
@@ -143,13 +143,23 @@ def _recorded(jobs: Iterable[PlannedJob], project: Path) -> Mapping[Path | None,
     threads = {job.benchmark: job.threads for job in jobs}
     found: dict[Path | None, Expected] = {}
     for file in files:
-        results = next(parent.parent for parent in file.parents if parent.name == "benchmarks")
-        job = taken(file, results)
-        if job is not None:  # None where one was killed
-            path = file.relative_to(project)
-            cores = threads.get(path, max(threads.values()))
-            found[path] = Expected(job.seconds, job.cpu_seconds or cores * job.seconds)
+        path = file.relative_to(project)
+        cores = threads.get(path, max(threads.values()))
+        if (took := _taken(file, cores)) is not None:  # None where one was killed
+            found[path] = took
     return found
+
+
+def taken_by(job: PlannedJob, project: Path) -> Expected | None:
+    """Return what a finished job took; None where it recorded nothing that lies here."""
+    file = project / job.benchmark if job.benchmark else None
+    return _taken(file, job.threads) if file and file.is_file() else None
+
+
+def _taken(file: Path, cores: int) -> Expected | None:
+    results = next(parent.parent for parent in file.parents if parent.name == "benchmarks")
+    job = usage(file, results)
+    return job and Expected(job.seconds, job.cpu_seconds or cores * job.seconds)
 
 
 def _hours(hours: float, unknown: bool = False) -> str:

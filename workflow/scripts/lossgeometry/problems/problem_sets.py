@@ -7,6 +7,7 @@ from pathlib import Path
 from lossgeometry.files.jsonl import write_atomic
 from lossgeometry.problems.generated import draw_problems
 from lossgeometry.problems.ordering import draw_orderings
+from lossgeometry.problems.short import draw_short_problems
 from lossgeometry.settings.tasks import ProblemSet
 
 
@@ -30,6 +31,10 @@ def _stream(problems: ProblemSet, part: str) -> Iterator[dict[str, str]]:
     if problems.skill == "ordering":
         for ordering in draw_orderings(problems.seed, part):
             yield {"problem": ordering.text, "answer": ordering.answer, "solution": ordering.solution}
-    else:
-        for problem in draw_problems(problems.seed, problems.difficulty, part):
-            yield {"problem": problem.text, "answer": str(problem.answer)}
+        return
+    short = problems.difficulty == "short"
+    drawn = (
+        draw_short_problems(problems.seed, part) if short else draw_problems(problems.seed, problems.difficulty, part)
+    )
+    for problem in drawn:
+        yield {"problem": problem.text, "answer": str(problem.answer)}

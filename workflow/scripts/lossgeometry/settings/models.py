@@ -121,8 +121,9 @@ class Problems(Block):
     skill: Literal["arithmetic", "ordering"] = Field("arithmetic", json_schema_extra={"neutral": "arithmetic"})
     """What generated problems ask: `arithmetic`, word problems in several steps; `ordering`, names in the order of what they
     have, which the tiny student is pre-trained on too (grade it with `exact`)."""
-    difficulty: Literal["reachable", "hard", "mixed"] = "reachable"
-    """Difficulty of generated arithmetic."""
+    difficulty: Literal["short", "reachable", "hard", "mixed"] = "reachable"
+    """Steps of generated arithmetic: `short`, one or two; `reachable`, two or three; `hard`, five or six; `mixed`, an even draw of
+    the last two."""
     name: str = ""
     """Hub id, or path of a JSONL file with the keys problem and answer."""
     subset: str = ""

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 
-from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.rollouts.composing import compose
 from lossgeometry.training.order import training_order
+from lossgeometry.training.tokens import with_tokens
 from lossgeometry.training.training_job import TrainingJob
 
 IGNORED = -100
@@ -49,26 +49,22 @@ def read_rollouts(job: TrainingJob) -> pd.DataFrame:
     return rollouts
 
 
-def tokenize_rows(rows: pd.DataFrame, tokenizer, job: TrainingJob) -> Dataset:
+def labelled_rows(rows: pd.DataFrame, job: TrainingJob) -> Dataset:
     """Return (input_ids, labels, weight, reward, key) per rollout; the loss is on the completion's tokens only.
 
     Rows longer than `max_length` are left out and counted, never cut: a cut solution teaches to stop early.
     """
-    names = rows.prompt_id.unique()
-    prompts = {name: prompt_token_ids(tokenizer, job.problem_of(name), job.prompt_suffix) for name in names}
     records, too_long, truncated = [], 0, 0
-    for row in rows.itertuples():
-        prompt = prompts[row.prompt_id]
-        finished = row.finish_reason != "length"
-        completion = completion_token_ids(tokenizer, row.completion, finished)
+    for row in with_tokens(rows, job).itertuples():
+        prompt, completion = row.prompt_ids, row.completion_ids
         if len(prompt) + len(completion) > job.training.max_length:
             too_long += 1
             continue
-        truncated += not finished
+        truncated += row.finish_reason == "length"
         records.append(
             {
-                "input_ids": prompt + completion,
-                "labels": [IGNORED] * len(prompt) + completion,
+                "input_ids": np.concatenate([prompt, completion]),
+                "labels": np.concatenate([np.full_like(prompt, IGNORED), completion]),
                 "weight": float(row.weight),
                 "reward": float(row.reward),
                 "key": f"{row.prompt_id}/{row.sample}",

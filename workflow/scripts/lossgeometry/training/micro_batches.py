@@ -9,6 +9,7 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from transformers import PreTrainedModel
 
+from lossgeometry.training.examples import IGNORED
 from lossgeometry.training.kept_columns import KeptColumns
 from lossgeometry.training.trainer import ResumableTrainer
 
@@ -147,6 +148,8 @@ class MicroBatchTrainer(ResumableTrainer):
         parts = self.split(inputs)
         total = torch.zeros((), device=self.accelerator.device)
         for number, part in enumerate(parts, start=1):
+            completion = part["completion_mask"] if "completion_mask" in part else part["labels"] != IGNORED
+            self.measure(part["input_ids"], part["attention_mask"], completion)
             last = number == len(parts)
             # Processes average their gradients once per step, with the last micro-batch.
             logged = {key: len(values) for key, values in self._metrics["train"].items()}

@@ -6,13 +6,13 @@ from typing import Any
 from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
-from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.training.examples import read_rollouts
 from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.order import training_order
 from lossgeometry.training.pairing import PairRule, preference_pairs
 from lossgeometry.training.results import finish
 from lossgeometry.training.setup import common_arguments, kept_reference, load_tokenizer, micro_batch, offline_model
+from lossgeometry.training.tokens import with_tokens
 from lossgeometry.training.trainer import train_resumably
 from lossgeometry.training.training_job import TrainingJob
 
@@ -59,7 +59,7 @@ class PreferenceTrainer(MicroBatchTrainer, DPOTrainer):
         super().log(logs, start_time)
 
 
-def tokenize_pairs(job: TrainingJob, rule: PairRule, tokenizer) -> Dataset:
+def training_pairs(job: TrainingJob, rule: PairRule) -> Dataset:
     """Return (prompt_ids, chosen_ids, rejected_ids, key) per pair; pairs with a row beyond `max_length` are left out.
 
     Raises
@@ -75,13 +75,10 @@ def tokenize_pairs(job: TrainingJob, rule: PairRule, tokenizer) -> Dataset:
     )
     paired = rollouts.prompt_id[[winner for winner, _ in pairs]].nunique()
     job.skip("prompts without a pair", rollouts.prompt_id.nunique() - paired)
+    tokens = with_tokens(rollouts.loc[sorted({row for pair in pairs for row in pair})], job)
     records, truncated = [], 0
     for winner, loser in pairs:
-        prompt = prompt_token_ids(tokenizer, job.problem_of(rollouts.prompt_id[winner]), job.prompt_suffix)
-        sides = [
-            completion_token_ids(tokenizer, rollouts.completion[row], rollouts.finish_reason[row] != "length")
-            for row in (winner, loser)
-        ]
+        prompt, sides = tokens.prompt_ids[winner], [tokens.completion_ids[row] for row in (winner, loser)]
         if len(prompt) + max(map(len, sides)) <= job.training.max_length:
             key = f"{rollouts.prompt_id[winner]}/{rollouts['sample'][winner]}/{rollouts['sample'][loser]}"
             truncated += "length" in (rollouts.finish_reason[winner], rollouts.finish_reason[loser])
@@ -120,7 +117,7 @@ def train_preference(
 ) -> None:
     """Train one adapter on preference pairs and write it."""
     tokenizer = load_tokenizer(job)
-    pairs = tokenize_pairs(job, rule, tokenizer)
+    pairs = training_pairs(job, rule)
     trainer = make_preference_trainer(job, pairs, tokenizer, arguments, trainer_class)
     sequences = [
         tuple(len(row["prompt_ids"]) + len(row[f"{side}_ids"]) for side in ("chosen", "rejected"))

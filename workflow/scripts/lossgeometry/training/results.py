@@ -17,8 +17,10 @@ from lossgeometry.training.initialisation import write_adapter_config
 from lossgeometry.training.training_job import TrainingJob
 
 LEADING_COLUMNS = ("step", "tokens", "epoch", "loss", "learning_rate", "grad_norm")
-COMMON_SIGNALS = ("update_norm", "completion_tokens", "entropy")
-"""Of every method: the norm of dW after the step, the tokens that its loss was taken on, their mean entropy under the policy."""
+COMMON_SIGNALS = ("update_norm", "kl_to_base", "completion_tokens", "entropy")
+"""Of every method: the norm of dW after the step; KL(policy || base) over the whole vocabulary, in nats, a mean over the step's
+completion tokens, after some steps alone (`divergence.is_due`; elsewhere NaN: not measured); the tokens that the loss was taken on,
+and their mean entropy under the policy before the step."""
 SPEED_COLUMNS = ("seconds", "flop")
 """What a step took, and its arithmetic by `costs.step_flops`."""
 

@@ -32,6 +32,7 @@ def train(
     rollouts: Path | None,
     output: Path,
     results: Path,
+    tokens: Path | None = None,
 ) -> None:
     """Train the run that `task` describes and write its adapter, training.csv and run.json into `output`.
 
@@ -42,17 +43,19 @@ def train(
     speed
         Settings of training, and under `options` of the method, that change no result, and so keep no checkpoint from being
         continued.
+    tokens
+        The rollouts as token ids; see `training.tokens`.
     """
     options = {**task.options, **speed.get("options", {})}
     training = Training.from_told({**task.training, **{key: speed[key] for key in speed if key != "options"}})
     if training.processes > 1 and "RANK" not in os.environ:
-        paths = (student, initialisation, prompts, rollouts, output, results)
+        paths = (student, initialisation, prompts, rollouts, output, results, tokens)
         launch(
             [task.told(), speed, code, *(str(path) if path else None for path in paths)],
             training.processes,
         )
         return
-    inputs = [student, initialisation, prompts, *([rollouts] if rollouts else [])]
+    inputs = [student, initialisation, prompts, *(path for path in (rollouts, tokens) if path)]
     origin = provenance(task.told(), code, inputs, PACKAGES)
     method = method_module(task.method)
     # A checkpoint of a run without these snapshots may be past some of them.
@@ -70,6 +73,7 @@ def train(
         output=output,
         checkpoints=checkpoint_root(results, "train", task.run),
         digest=digest_of({**origin, **kept}),
+        tokens=tokens,
         rank=int(os.environ.get("RANK", "0")),
         reward=task.reward.model_dump(),
         verdicts=task.verdicts,

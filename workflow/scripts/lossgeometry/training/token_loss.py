@@ -13,7 +13,7 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import add_fused_lm_head
 
-from lossgeometry.training.examples import in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.examples import in_training_order, labelled_rows, read_rollouts
 from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.results import finish
 from lossgeometry.training.setup import common_arguments, load_tokenizer, micro_batch, offline_model
@@ -150,7 +150,7 @@ def train_token_loss(
         (rollouts, options, job) to the rows to train on, with a column `weight`.
     """
     tokenizer = load_tokenizer(job)
-    rows = tokenize_rows(select(read_rollouts(job), options, job), tokenizer, job)
+    rows = labelled_rows(select(read_rollouts(job), options, job), job)
     trainer = make_trainer(job, options, in_training_order(rows, job), tokenizer, token_loss, needs_reference)
     sequences = [(len(token_ids),) for token_ids in trainer.train_dataset["input_ids"]]
     finish(job, trainer, train_resumably(trainer, job), sequences, len(rows), {name: name for name in SIGNALS})

@@ -17,6 +17,7 @@ from transformers.trainer_callback import PrinterCallback
 from lossgeometry.errors import InputError
 from lossgeometry.files.resuming import CheckpointFolder
 from lossgeometry.files.stopping import Stopped, StopSignals
+from lossgeometry.training.divergence import Batch, divergence_from_base, is_due
 from lossgeometry.training.snapshots import KeepSnapshots, publish_snapshots
 from lossgeometry.training.training_job import TrainingJob
 
@@ -40,6 +41,8 @@ class ResumableTrainer(Mixed):
     schedule_steps: int
     clock: float | None = None
     """When the last step was logged; None where steps are not timed."""
+    measured: list[Batch] | None = None
+    """The sequences of a step after which the divergence from the base is measured."""
     safe_every: int = 1
     """Steps after which the state of the run is in its checkpoint; in between a trainer may hold what a checkpoint has
     not."""
@@ -53,13 +56,31 @@ class ResumableTrainer(Mixed):
         return torch.utils.data.SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the norm of the update, and how long the step took, all that came between it and the one before included."""
+        """Add how long the step took, all that came between it and the one before included but what is measured here: the norm
+        of the update and, after some steps, the divergence from the base."""
         if "loss" in logs:
+            if self.clock is not None:
+                logs["seconds"] = time.perf_counter() - self.clock
             logs["update_norm"] = update_norm(self.accelerator.unwrap_model(self.model))
-        if self.clock is not None and "loss" in logs:
-            now = time.perf_counter()
-            logs["seconds"], self.clock = now - self.clock, now
+            if self.measured:
+                logs["kl_to_base"] = self._divergence()
+            if self.clock is not None:
+                self.clock = time.perf_counter()
         super().log(logs, start_time)
+
+    def measure(self, ids: torch.Tensor, attended: torch.Tensor, completion: torch.Tensor) -> None:
+        """Let the divergence from the base be measured on these sequences of the step that is being taken, if it is due."""
+        if is_due(self.state.global_step + 1, self.state.max_steps):
+            self.measured = [*(self.measured or []), (ids, attended, completion)]
+
+    def _divergence(self) -> float:
+        """Return the mean of KL(policy || base) over the completion tokens of the step, of all processes, in nats."""
+        with self.accelerator.autocast():
+            sums = divergence_from_base(self.accelerator.unwrap_model(self.model), self.measured)
+        self.measured = None
+        pair = torch.tensor(sums, dtype=torch.float64, device=self.accelerator.device)
+        total, tokens = self.accelerator.reduce(pair, "sum").tolist()
+        return total / tokens
 
     def _get_grad_norm(self, model, grad_norm=None):
         """Stop before a step on a loss or a gradient that is not finite: a diverged adapter is not a result.

@@ -29,6 +29,8 @@ class TrainingJob:
     output: Path
     checkpoints: Path
     digest: str
+    tokens: Path | None = None
+    """The rollouts as token ids, made once for all runs; None where they are made here."""
     rank: int = 0
     """Number of this process among those that train the run together; only the first writes."""
     reward: dict[str, Any] = field(default_factory=dict)

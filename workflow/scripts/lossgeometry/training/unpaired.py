@@ -6,7 +6,7 @@ import torch
 from datasets import Dataset
 from trl import KTOConfig, KTOTrainer
 
-from lossgeometry.training.examples import IGNORED, in_training_order, read_rollouts, tokenize_rows
+from lossgeometry.training.examples import IGNORED, in_training_order, labelled_rows, read_rollouts
 from lossgeometry.training.micro_batches import MicroBatchTrainer
 from lossgeometry.training.results import finish
 from lossgeometry.training.setup import common_arguments, kept_reference, load_tokenizer, micro_batch, offline_model
@@ -118,8 +118,7 @@ def make_unpaired_trainer(job: TrainingJob, options: Any, rows: Dataset, tokeniz
 def train_unpaired(job: TrainingJob, options: Any) -> None:
     """Train one adapter with KTO on all rollouts and write it."""
     tokenizer = load_tokenizer(job)
-    rollouts = read_rollouts(job)
-    rows = tokenize_rows(rollouts.assign(weight=1.0), tokenizer, job)
+    rows = labelled_rows(read_rollouts(job).assign(weight=1.0), job)
     ordered = in_training_order(rows, job)
     trainer = make_unpaired_trainer(job, options, unpaired_rows(ordered, job.training.batch_size), tokenizer)
     sequences = [(len(ids),) for ids in ordered["input_ids"]]

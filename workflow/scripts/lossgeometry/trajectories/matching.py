@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 STEP, NORM, KL = "step", "norm", "KL"
-NEVER = "never reached by {run}, which gets to {value:.3g}"
+ZERO, NEVER = "an update is zero", "never reached by {run}, which gets to {value:.3g}"
 
 
 class Point(NamedTuple):
@@ -46,6 +46,8 @@ class Path(NamedTuple):
 
     def at_norm(self, level: float) -> Point | None:
         """Return where the norm first reaches a level; None if it never does."""
+        if level == 0:
+            return self._between(1, 0.0)
         padded = np.pad(self.gram, ((1, 0), (1, 0)))
         for end in range(1, len(padded)):
             before, after, both = padded[end - 1, end - 1], padded[end, end], padded[end - 1, end]
@@ -58,6 +60,8 @@ class Path(NamedTuple):
 
     def at_kl(self, level: float) -> Point | None:
         """Return where the KL first reaches a level, in a straight line between the snapshots where it is measured."""
+        if level == 0:
+            return self._between(1, 0.0)
         known = [0, *(place + 1 for place in range(len(self.kl)) if np.isfinite(self.kl[place]))]
         values = np.concatenate([[0.0], self.kl])[known]
         for low, high, start, end in zip(known, known[1:], values, values[1:], strict=False):
@@ -159,7 +163,7 @@ def _match(
     cosine = float(point_a.weights @ weights @ point_b.weights) / scale if scale else math.nan
     # A norm of dW_a dW_b', which mixes no more than the norms of its parts: the band is never too narrow.
     spread = float(point_a.weights @ sd @ point_b.weights) / scale if scale else math.nan
-    note = "" if scale else "an update is zero"
+    note = "" if scale else ZERO
     return Match(at, level, bool(end), point_a.step, point_b.step, norm_a, norm_b, cosine, spread, note)
 
 

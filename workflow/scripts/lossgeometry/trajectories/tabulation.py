@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lossgeometry.errors import InputError
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.geometry.chance import verdicts
 from lossgeometry.geometry.grams import RunGrams, cross_grams
@@ -61,9 +60,6 @@ def tabulate(
         )
         for run, steps in runs.items()
     }
-    for run, path in paths.items():
-        if not path.norms.any():
-            raise InputError(f"{run} never moved from its start; leave it out")
     grids = levels(list(paths.values()))
     together, apart = [], []
     for pair, (a, b) in zip(pairs, ends, strict=True):

@@ -26,6 +26,9 @@ class _Renamed(Update):
     def rank(self, module: str) -> int:
         return self._update.rank(self._names[module])
 
+    def largest_rank(self, module: str) -> int:
+        return self._update.largest_rank(self._names[module])
+
     def adapter_rank(self, module: str) -> int:
         return self._update.adapter_rank(self._names[module])
 

@@ -155,6 +155,9 @@ class Adapter(Update):
     def adapter_rank(self, module: str) -> int:
         return self._dense[module].svd.rank if module in self._dense else self._config.rank_of(module)
 
+    def largest_rank(self, module: str) -> int:
+        return min(self.adapter_rank(module), *self.shape(module))
+
     def scale(self, module: str) -> float:
         """Return s without reading the factors: alpha / r, or alpha / sqrt(r) under rsLoRA; 1 for a dense update."""
         return 1.0 if module in self._dense else self._config.scale_of(module)

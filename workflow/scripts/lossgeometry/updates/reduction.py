@@ -57,7 +57,7 @@ def split_precision(module: str, svd: CompactSVD) -> dict[str, np.ndarray]:
         # Subtracted in float64, rounded once on the way out.
         tensors[f"{module}.{part}_low"] = np.subtract(value, high, out=np.empty_like(high), casting="same_kind")
     if svd.gain is not None:
-        tensors[f"{module}.gain"] = (svd.gain * (svd.rank / max(np.trace(svd.gain), 1e-300))).astype(np.float16)
+        tensors[f"{module}.gain"] = svd.gain.astype(np.float16)
     return tensors
 
 

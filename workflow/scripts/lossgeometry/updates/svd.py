@@ -33,7 +33,9 @@ class CompactSVD(NamedTuple):
     v: np.ndarray
     """(n, k), orthonormal columns: input directions."""
     gain: np.ndarray | None = None
-    """V'A'A V, (k, k): how strongly A passes on the input directions; None where no A is known."""
+    """V'A'A V over its mean diagonal, (k, k): how strongly A passes on the input directions; None where no A is known.
+
+    Rounded to float16: only chance levels need it, and they are then the same from an adapter and from its delta file."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -109,7 +111,9 @@ def compact_svd(b: np.ndarray, a: np.ndarray, scale: float = 1.0) -> CompactSVD:
     sign = np.where(y_b.sum(axis=0) @ w < 0, -1.0, 1.0)
     # A V = R_a' Q_a'Q_a Z, and Q_a is orthonormal.
     passed = r_a.T @ (zt[:rank].T * sign)
-    return CompactSVD(y_b @ (w * sign), s[:rank], y_a @ (z * sign), passed.T @ passed)
+    gain = passed.T @ passed
+    gain *= rank / max(np.trace(gain), 1e-300)
+    return CompactSVD(y_b @ (w * sign), s[:rank], y_a @ (z * sign), gain.astype(np.float16).astype(np.float64))
 
 
 def haar(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:

@@ -56,9 +56,8 @@ class Update:
     ):
         self.modules = sorted(shapes, key=natural_order)
         self.name = name
-        self.left_out = dict(left_out or {})
         self.base, self.skipped = "", dict[str, str]()
-        self.transposed = frozenset(transposed)
+        self.transposed, self.left_out = frozenset(transposed), dict(left_out or {})
         self._shapes, self._read = dict(shapes), read
 
     @classmethod
@@ -87,6 +86,10 @@ class Update:
         """Return the numerical rank of one module."""
         return self.svd(module).rank
 
+    def largest_rank(self, module: str) -> int:
+        """Return what the numerical rank of one module is at most, without a decomposition where there is no need of one."""
+        return self.rank(module)
+
     def adapter_rank(self, module: str) -> int:
         """Return the number of rows of A."""
         return len(self.factors(module).a)
@@ -108,10 +111,7 @@ class Update:
 
     def inner(self, other: "Update") -> float:
         """Return <dW_a, dW_b> over the modules that both have."""
-        total = 0.0
-        for product in self._inners(other).values():
-            total += product
-        return total
+        return math.fsum(self._inners(other).values())
 
     def _inners(self, other: "Update") -> dict[str, float]:
         found = {}
