@@ -40,7 +40,9 @@ def geometry() -> pd.DataFrame:
         (run("dpo", "42"), run("dpo", "42", "0.0001"), 0.98, None),
     ]
     frame = pd.DataFrame(rows, columns=["run_a", "run_b", "value", "reshuffle"])
-    frame = frame.assign(scope="global", metric="cosine", null_mean=0.0, null_sd=0.03, control=0.5, replicate=0.93)
+    frame = frame.assign(
+        scope="global", metric="cosine", side="none", null_mean=0.0, null_sd=0.03, control=0.5, replicate=0.93
+    )
     frame = frame.assign(replicate_of="sft", reshuffle_reason="no replicate", depth_low=0.0, depth_high=1.0)
     return frame.assign(verdict=verdicts(frame.value, frame.null_mean, frame.null_sd))
 
@@ -82,7 +84,8 @@ def barriers() -> pd.DataFrame:
 def decomposition() -> pd.DataFrame:
     terms = {"common": 0.4, "method": 0.2, "seed": 0.3, "remainder": 0.1}
     frame = pd.DataFrame({"term": terms, "share": terms}).assign(term=list(terms))
-    return frame.assign(measure="cosine", chance=0.25, methods=3, seeds=2)
+    chance = [1 / 6, 1 / 3, 1 / 6, 1 / 3]
+    return frame.assign(measure="cosine", chance=chance, methods=3, seeds=2)
 
 
 def step_pairs() -> pd.DataFrame:
@@ -126,7 +129,7 @@ def test_the_ends_are_the_extreme_means_of_losses_at_their_own_rates(all_found):
     """Neither the control nor the other learning rate, though both are closer, is one of the pairs."""
     one = all_found["direction.ends"]
     means = {pair: sum(values) / 2 for pair, values in COSINES.items()}
-    assert one["pair"] == "--".join(max(means, key=means.get)) == "sft--rft"
+    assert max(means, key=means.get) == ("sft", "rft") and one["view"].endswith("sft.lr0.001.s42--rft.lr0.001.s42")
     assert math.isclose(one["value"], max(means.values())) and (one["low"], one["high"]) == COSINES["sft", "rft"]
     assert "of 3 pairs" in one["statement"] and "DPO, cosine 0.070" in one["statement"]
 
@@ -163,8 +166,12 @@ def test_barriers_are_counted_beside_the_size_that_counts(all_found):
 
 def test_seed_and_loss_are_compared_by_their_shares(all_found):
     one = all_found["seed_or_loss"]
-    assert "20 % goes with the loss, 30 % with the seed" in one["statement"]
-    assert one["verdict"] == "of the updates, more goes with the seed"
+    assert "20 % (33 %) goes with the loss, 30 % (17 %) with the seed" in one["statement"]
+    assert one["verdict"] == "of the updates, more goes with the seed, beside chance"
+    # Three losses take more of the sum of squares than two seeds, of unrelated updates too.
+    changed = frames()
+    changed["decomposition"] = changed["decomposition"].assign(share=[0.35, 0.3, 0.25, 0.1])
+    assert found(changed)["seed_or_loss"]["verdict"] == "of the updates, more goes with the seed, beside chance"
 
 
 def test_the_way_is_told_from_its_first_steps_to_its_end(all_found):
