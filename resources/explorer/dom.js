@@ -11,12 +11,12 @@ function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-function swatch(line, dot) {
+function swatch(line, dot, dash = []) {
   const name = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(name, "svg");
   for (const [key, value] of Object.entries({ width: 22, height: 12, class: "swatch", "aria-hidden": "true" })) svg.setAttribute(key, value);
   const path = document.createElementNS(name, "path");
-  for (const [key, value] of Object.entries({ d: "M1 6H21", stroke: line, "stroke-width": 3 })) path.setAttribute(key, value);
+  for (const [key, value] of Object.entries({ d: "M1 6H21", stroke: line, "stroke-width": 3, "stroke-dasharray": dash.join(" ") })) path.setAttribute(key, value);
   const circle = document.createElementNS(name, "circle");
   for (const [key, value] of Object.entries({ cx: 11, cy: 6, r: 4.2, fill: dot })) circle.setAttribute(key, value);
   svg.append(path, circle);

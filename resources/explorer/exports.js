@@ -1,5 +1,5 @@
 // A link to the view, and the view as a file: SVG, PNG, or its numbers.
-const HIDDEN = new Set(["id", "line", "dot", "dash", "order", "edge", "shift", "on", "tag", "row_order", "column_order", "similarity", "text", "place", "within"]);
+const HIDDEN = new Set(["id", "line", "dot", "dash", "order", "edge", "shift", "label_x", "label_y", "on", "tag", "row_order", "column_order", "similarity", "text", "place", "within"]);
 
 function csvOf(rows) {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => !HIDDEN.has(name));

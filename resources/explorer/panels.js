@@ -1,13 +1,29 @@
 // The paper's claims, definitions, provenance.
 const VERDICTS = { "same here": "✓ same here", "differs here": "✗ differs here", "cannot tell": "? cannot tell", "not tested": "– not tested" };
 
+const SHORTEST_FOLDED = 180;
+
+// The tables name runs by their ids, which nobody says; longest first, as one may begin another.
+const byLength = [...runs.values()].sort((one, other) => other.id.length - one.id.length);
+const anyId = byLength.map((run) => run.id.replace(/[^\w-]/g, "\\$&")).join("|");
+const ofPairs = new RegExp(`(${anyId}) (?=${anyId})`, "g");
+const spoken = (text) => byLength.reduce((said, run) => said.replaceAll(run.id, run.name), text.replace(ofPairs, "$1 – "));
+
+// The first numbers of many; the others on demand.
+function folded(text) {
+  const said = spoken(text);
+  if (said.length <= SHORTEST_FOLDED) return [said];
+  const end = said.lastIndexOf(" ", SHORTEST_FOLDED / 2);
+  return [`${said.slice(0, end)} …`, el("details", {}, el("summary", {}, "all"), el("p", {}, said))];
+}
+
 function buildClaims() {
   const rows = table("claims");
   if (!rows.length) return;
   const made = dataTable([
     { title: "claim", show: (row) => [row.claim, row.part ? ` ${row.part}` : ""] }, { title: "what it says", show: (row) => row.statement + (row.learning_rates === "matched" ? " (at matched learning rates)" : "") }, { title: "paper", key: "paper" },
-    { title: "here", show: (row) => [row.ours || "–", row.predicted ? el("p", { class: "quiet" }, `Predicted before training, and what that added: ${row.predicted}`) : ""] }, { title: "chance or interval", show: (row) => [row.decoding, row.band, row.smallest_difference ? `${row.decoding ? "smallest visible difference" : "replicates differ by"} ${row.smallest_difference}` : ""].filter(Boolean).join("; ") || "–" },
-    { title: "verdict", show: (row) => [el("strong", { class: "verdict" }, VERDICTS[row.verdict] ?? row.verdict), row.reason ? el("p", { class: "quiet" }, row.reason) : "",
+    { title: "here", show: (row) => [...folded(row.ours || "–"), row.predicted ? el("div", { class: "quiet" }, "Predicted before training, and what that added: ", ...folded(row.predicted)) : ""] }, { title: "chance or interval", show: (row) => folded([row.decoding, row.band, row.smallest_difference ? `${row.decoding ? "smallest visible difference" : "replicates differ by"} ${row.smallest_difference}` : ""].filter(Boolean).join("; ") || "–") },
+    { title: "verdict", show: (row) => [el("strong", { class: "verdict" }, VERDICTS[row.verdict] ?? row.verdict), row.reason ? el("div", { class: "quiet" }, ...folded(row.reason)) : "",
       el("details", {}, el("summary", { "aria-label": `How claim ${row.claim} ${row.part ?? ""} is judged` }, "how"), el("p", {}, row.rule), el("p", { class: "quiet" }, row.caveat))] },
   ], rows, null, "stack wide");
   const node = el("section", { id: "claims", "aria-labelledby": "claims-title" }, el("h2", { id: "claims-title" }, "The paper's claims, tested here"),

@@ -29,8 +29,8 @@ const worded = (text) => text.split(/\[\[(.*?)\]\]/).flatMap((part, index) => (i
 
 // Names and colours of lines that no table beside the chart names.
 function keyOf(plot) {
-  const lines = new Map((plot.current ?? []).filter((row) => isNumber(row.share) || isNumber(row.step) || row.title).map((row) => [row.title ?? row.name, row.line]));
-  return lines.size ? [el("span", { class: "keys" }, [...lines].map(([name, line]) => el("span", { class: "row" }, swatch(line, line), name)))] : [];
+  const lines = new Map((plot.current ?? []).filter((row) => isNumber(row.share) || isNumber(row.step) || row.title).map((row) => [row.title ?? row.name, row]));
+  return lines.size ? [el("span", { class: "keys" }, [...lines].map(([name, row]) => el("span", { class: "row" }, swatch(row.line, row.line, row.dash), name)))] : [];
 }
 
 // A section that a stage describes: one chart over layers or along anything else, a select, and its reading beside it.

@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 import yaml
 from geometry_tools import name, random_factors, write_adapter
+from safetensors.numpy import load_file
 
 from lossgeometry.command.main import main
 from lossgeometry.files.safetensors import write_tensors
@@ -116,8 +117,8 @@ def test_hub_ids_are_fetched_first(folder):
     assert "Fetching the adapter hub" in done.stderr + done.stdout
 
 
-def test_a_full_fine_tune_is_compared_beside_adapters(folder):
-    """Its delta is against the student, at the rank of the configuration; stages that attach updates leave it out."""
+def test_a_full_fine_tune_and_a_module_trained_whole_are_compared_beside_adapters(folder):
+    """Their deltas are against the student, at the rank of the configuration; stages that attach updates leave the first out."""
     rng = np.random.default_rng(5)
     base = {f"{name(i, p)}.weight": rng.standard_normal((24, 24)) for i in range(2) for p in "qv"}
     tuned = {key: weight + 0.1 * rng.standard_normal((24, 24)) for key, weight in base.items()}
@@ -125,9 +126,15 @@ def test_a_full_fine_tune_is_compared_beside_adapters(folder):
         write_tensors(folder / part / "model.safetensors", weights, {})
     (folder / "student" / "config.json").write_text("{}")
     (folder / "student" / "tokenizer.json").write_text("{}")
+    module = name(1, "v")
+    factors = {name(i, "q"): random_factors(rng, 24, 4, 24) for i in range(2)}
+    write_adapter(folder / "mine/saved", factors, modules_to_save=["v_proj"])
+    weights = folder / "mine/saved/adapter_model.safetensors"
+    whole = {f"base_model.model.{module}.weight": tuned[f"{module}.weight"]}
+    write_tensors(weights, load_file(weights) | whole, {})
     path = folder / "config.yaml"
     config = yaml.safe_load(path.read_text())
-    config["adapters"] = {"one": "mine/one", "full": "tuned"}
+    config["adapters"] = {"one": "mine/one", "full": "tuned", "saved": "mine/saved"}
     config["student"] = {"source": "folder", "name": str(folder / "student")}
     config["geometry"]["fine_tune_rank"] = 5
     config["evaluation"] = {"benchmarks": {"made": {"source": "generated", "count": 2}}}
@@ -136,7 +143,9 @@ def test_a_full_fine_tune_is_compared_beside_adapters(folder):
     assert done.returncode == 0, done.stderr
     delta = Delta(folder / "results/own/deltas/external.full.safetensors")
     assert {delta.rank(module) for module in delta.modules} == {5}
-    module = name(1, "v")
+    saved = Delta(folder / "results/own/deltas/external.saved.safetensors")
+    assert set(saved.modules) == {*factors, module} and not saved.skipped
+    np.testing.assert_allclose(saved.svd(module).s, delta.svd(module).s, rtol=1e-12)
     s = np.linalg.svd(tuned[f"{module}.weight"] - base[f"{module}.weight"], compute_uv=False)
     np.testing.assert_allclose(delta.svd(module).s, s[:5], rtol=1e-12)
     assert delta.left_out[module] == pytest.approx(np.sum(s[5:] ** 2) / np.sum(s**2))

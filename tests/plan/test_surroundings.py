@@ -20,7 +20,10 @@ pytestmark = pytest.mark.slow
 
 EVERYONE = on_benchmarks(["base", *RUNS])
 AFTER_STUDENT = (
-    trained(RUNS) | REFERENCE | jobs(initialise_adapter=SEEDS, generate_answers=EVERYONE, grade_answers=EVERYONE)
+    trained(RUNS)
+    | REFERENCE
+    | single("tokenize_rollouts")
+    | jobs(initialise_adapter=SEEDS, generate_answers=EVERYONE, grade_answers=EVERYONE)
 )
 AFTER_TEACHER = trained(RUNS) | REFERENCE | SAMPLED
 

@@ -100,6 +100,16 @@ def test_what_a_job_wrote_is_recorded_and_the_command_fails_where_it_changed(tmp
     assert done.returncode == 0, done.stderr
     held = call("workflow/scripts/verify_results.py")
     assert (held.returncode, held.stdout) == (0, "plan: 1 of 1 files are what is claimed of them\n"), held.stderr
+    # A storage takes no records, but the run.json, manifests and updates that claim something too.
+    bucket = tmp_path / "bucket"
+    (bucket / "models").mkdir(parents=True)
+    shutil.copy(project.root / prompts, bucket / "models")
+    (bucket / "models/student.json").write_text(json.dumps({"train.jsonl": digest_of_file(project.root / prompts)}))
+    held = call("workflow/scripts/verify_results.py", bucket)
+    assert held.returncode == 0 and held.stdout.splitlines() == [
+        "bucket: 1 of 1 files are what is claimed of them",
+        "bucket: no records of jobs are here, so nothing is claimed of the other files",
+    ]
     with (project.root / prompts).open("a") as file:
         file.write("{}\n")
     failed = call("workflow/scripts/verify_results.py", "results/plan")

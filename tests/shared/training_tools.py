@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from peft import PeftModel
 from small_models import small_model
 from transformers import AutoModelForCausalLM
 
+from lossgeometry.experiment.config import method_module
 from lossgeometry.generation.templating import completion_token_ids, prompt_token_ids
 from lossgeometry.methods import __path__ as METHODS_PATH
 from lossgeometry.settings.training import Lora, Training
@@ -164,3 +166,26 @@ class ByHand:
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         gradients = torch.autograd.grad(loss, parameters)
         return sum((gradient**2).sum().item() for gradient in gradients) ** 0.5
+
+
+class Captured(Exception):
+    """Carries a trainer out of a run at step 0."""
+
+
+def at_step_zero(monkeypatch, job, method, **options):
+    """Return the trainer that a method would train with, before its first step."""
+    from lossgeometry.on_policy import train as on_policy
+    from lossgeometry.training import preference, token_loss, unpaired
+
+    def capture(trainer, job):
+        raise Captured(trainer)
+
+    for module in (token_loss, preference, unpaired, on_policy):
+        monkeypatch.setattr(module, "train_resumably", capture)
+    with pytest.raises(Captured) as captured:
+        method_module(method).train(job, method_module(method).Options(**options))
+    return captured.value.args[0]
+
+
+def on_policy_options(method):
+    return {} if method_module(method).OFFLINE else {"generations": 4, "max_new_tokens": 16}

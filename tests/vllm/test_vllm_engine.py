@@ -24,6 +24,7 @@ from lossgeometry.generation.engines.openai import OpenAIEngine
 from lossgeometry.generation.engines.transformers import TransformersEngine
 from lossgeometry.generation.engines.vllm import VllmEngine
 from lossgeometry.generation.requests import SAMPLED, evaluation_requests, rollout_requests
+from lossgeometry.generation.zero_adapter import write_zero
 from lossgeometry.problems.generated import draw_problems
 from lossgeometry.settings.rollouts import Engine, Sampling
 
@@ -95,6 +96,24 @@ def test_log_probabilities_of_base_and_adapters_agree(engine, student, adapters)
             found[name] = max(found[name], (ours - torch.tensor(theirs)).abs().max().item())
     print(f"largest difference of a log-probability: {found}")
     assert max(found.values()) < 1e-3
+
+
+def test_the_base_goes_through_the_kernels_of_adapters(engine, student, adapters, tmp_path):
+    """Under an adapter of zeros, of whatever rank, it gives the same log-probabilities, bit by bit."""
+    untrained = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(student), adapters["one"])
+    for name, parameter in untrained.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.zeros_(parameter)
+    untrained.save_pretrained(tmp_path / "untrained")
+    (tmp_path / "zero").mkdir()
+    requests = rollout_requests(PROBLEMS[:20], 2, seed=3)
+    applied, found = engine.adapter, []
+    for folder in (tmp_path / "untrained", write_zero(student, tmp_path / "zero")):
+        engine.attach(folder)
+        sampling = Sampling(max_new_tokens=BUDGET)
+        found.append(list(engine.sample(requests, engine.tokens.prompts(requests), sampling)))
+    engine.adapter = applied
+    assert found[0] == found[1]
 
 
 def test_a_prompt_beyond_the_context_is_refused_by_name(engine):

@@ -90,8 +90,10 @@ rule scale_adapter:
 rule reduce_adapter:
     input:
         weights=lambda wildcards: adapter_inputs(wildcards.run),
-        base=lambda wildcards: ancient(student_folder()) if CONFIG.runs[wildcards.run].needs_base else [],
-        base_manifest=lambda wildcards: manifest(student_folder()) if CONFIG.runs[wildcards.run].needs_base else [],
+        base=lambda wildcards: ancient(student_folder()) if jobs.weights.beside_base(CONFIG, wildcards.run) else [],
+        base_manifest=lambda wildcards: (
+            manifest(student_folder()) if jobs.weights.beside_base(CONFIG, wildcards.run) else []
+        ),
     output:
         results("deltas/{run}.safetensors"),
     log:

@@ -1,7 +1,7 @@
 """How updates move through training: all snapshots in one light job, straight from their adapters."""
 
 FOLLOWED = {run: jobs.trajectories.followed(CONFIG, run) for run in CONFIG.snapshots}
-FROM_BASE = any(CONFIG.runs[run].needs_base for run in FOLLOWED)
+FROM_BASE = any(jobs.weights.beside_base(CONFIG, run) for run in FOLLOWED)
 
 if FOLLOWED:
 

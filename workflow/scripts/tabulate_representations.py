@@ -12,4 +12,5 @@ with job(snakemake):
     cfg = snakemake.params.cfg
     pairs = [(a, b) for a, b in cfg["pairs"]]
     with unpacked(snakemake.input) as folder:
-        tabulate_similarities(pairs, cfg["runs"], files_of(folder, pairs, "cka.csv"), snakemake.output[0])
+        files = files_of(folder, pairs, "cka.csv")
+        tabulate_similarities(pairs, cfg["runs"], cfg["random"], files, snakemake.output[0])

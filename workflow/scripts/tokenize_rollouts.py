@@ -8,9 +8,9 @@ if TYPE_CHECKING:
 with job(snakemake, with_model=True):
     from pathlib import Path
 
-    from lossgeometry.training.tokens import write_tokens
+    from lossgeometry.training.tokens import tokenize_rollouts
 
-    write_tokens(
+    tokenize_rollouts(
         student=Path(snakemake.input.student),
         prompts=Path(snakemake.input.prompts),
         rollouts=Path(snakemake.input.rollouts),

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from lossgeometry.files.text import printable
-from lossgeometry.records import check, mixtures
+from lossgeometry.records import RECORDS, check, mixtures
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -30,6 +30,10 @@ def main() -> None:
             )
         else:
             print(printable(f"{folder.name}: {count - len(wrong)} of {count} files are what is claimed of them"))
+            if not (folder / RECORDS).is_dir():
+                print(
+                    printable(f"{folder.name}: no records of jobs are here, so nothing is claimed of the other files")
+                )
         failed = failed or bool(wrong) or not count
     sys.exit(int(failed))
 

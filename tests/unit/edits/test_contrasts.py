@@ -78,11 +78,8 @@ def test_nothing_matters_where_all_are_equal(found):
 def test_a_part_that_has_the_effect_is_enough_and_one_without_which_it_is_lost_is_needed(found):
     table, _, made, names, _ = found
     parents = table[table.question == "edits against parent"].set_index("run_b")
-    same = table.assign(
-        verdict=[
-            "equal" if run == "edit.along" else verdict for run, verdict in zip(table.run_b, table.verdict, strict=True)
-        ]
-    )
+    same = table.copy()
+    same.loc[(same.run_b == "edit.along"), ["low", "high"]] = [-0.019, 0.5]
     (one,) = parts_of_updates(same, made, names)
     assert one.verdict == "enough: yes; needed: yes"
     assert one.value == parents.loc["edit.along", "kept_share"] == pytest.approx(1, abs=0.2)
@@ -95,6 +92,19 @@ def test_a_part_that_has_the_effect_is_enough_and_one_without_which_it_is_lost_i
     less = table.assign(verdict="different")
     less.loc[less.question == "edits against parent", "difference"] = -0.2
     assert next(parts_of_updates(less, made, names)).verdict == "enough: no; needed: yes"
+
+
+def test_less_than_the_margin_may_be_lost_of_an_effect_of_either_sign(found):
+    table, _, made, names, _ = found
+    along = (table.run_b == "edit.along") & (table.question == "edits against parent")
+    for sign, (low, high), enough in (
+        (1, (-0.019, 0.5), "yes"),
+        (1, (-0.021, 0.5), "cannot tell"),
+        (-1, (-0.5, 0.019), "yes"),
+    ):
+        turned = table.assign(difference=sign * table.difference, verdict="cannot tell")
+        turned.loc[along, ["low", "high"]] = [low, high]
+        assert next(parts_of_updates(turned, made, names)).verdict.startswith(f"enough: {enough};")
 
 
 def test_what_cannot_be_told_says_why(found):
@@ -110,4 +120,4 @@ def test_random_directions_are_counted_beside_the_base(found):
     table, *_ = found
     (one,) = random_directions(table)
     row = table[table.question == "random directions against base"].iloc[0]
-    assert one.value == row.difference and f"1 {row.verdict}" in one.verdict and "of 1 edits" in one.statement
+    assert one.value == row.difference and f"1 {row.verdict}" in one.verdict and "of 1 edit change" in one.statement

@@ -50,9 +50,12 @@ def test_made_controls_are_in_a_pair_only_where_it_is_named():
     assert default(comparisons=named).pairs[-1:] != [] and tuple(named["pairs"][0]) in default(comparisons=named).pairs
 
 
-def test_hidden_states_of_a_run_are_compared_with_random_directions_of_its_size():
+def test_hidden_states_of_every_run_are_compared_with_random_directions():
     pair = ("sft.lr0.001.s42", MADE[1])
-    assert default().representation_pairs.count(pair) == 1
+    pairs = default().representation_pairs
+    compared = {run for found in pairs for run in found} - {MADE[1]}
+    assert {*pair, "dpo.lr0.0001.s42"} <= {*compared, MADE[1]}
+    assert all(pairs.count((run, MADE[1])) == 1 for run in compared)
     assert default(representations={}).representation_pairs == []
     assert pair not in default().connectivity_pairs
 

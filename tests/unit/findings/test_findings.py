@@ -40,7 +40,9 @@ def geometry() -> pd.DataFrame:
         (run("dpo", "42"), run("dpo", "42", "0.0001"), 0.98, None),
     ]
     frame = pd.DataFrame(rows, columns=["run_a", "run_b", "value", "reshuffle"])
-    frame = frame.assign(scope="global", metric="cosine", null_mean=0.0, null_sd=0.03, control=0.5, replicate=0.93)
+    frame = frame.assign(
+        scope="global", metric="cosine", side="none", null_mean=0.0, null_sd=0.03, control=0.5, replicate=0.93
+    )
     frame = frame.assign(replicate_of="sft", reshuffle_reason="no replicate", depth_low=0.0, depth_high=1.0)
     return frame.assign(verdict=verdicts(frame.value, frame.null_mean, frame.null_sd))
 
@@ -82,7 +84,8 @@ def barriers() -> pd.DataFrame:
 def decomposition() -> pd.DataFrame:
     terms = {"common": 0.4, "method": 0.2, "seed": 0.3, "remainder": 0.1}
     frame = pd.DataFrame({"term": terms, "share": terms}).assign(term=list(terms))
-    return frame.assign(measure="cosine", chance=0.25, methods=3, seeds=2)
+    chance = [1 / 6, 1 / 3, 1 / 6, 1 / 3]
+    return frame.assign(measure="cosine", chance=chance, methods=3, seeds=2)
 
 
 def step_pairs() -> pd.DataFrame:
@@ -126,7 +129,7 @@ def test_the_ends_are_the_extreme_means_of_losses_at_their_own_rates(all_found):
     """Neither the control nor the other learning rate, though both are closer, is one of the pairs."""
     one = all_found["direction.ends"]
     means = {pair: sum(values) / 2 for pair, values in COSINES.items()}
-    assert one["pair"] == "--".join(max(means, key=means.get)) == "sft--rft"
+    assert max(means, key=means.get) == ("sft", "rft") and one["view"].endswith("sft.lr0.001.s42--rft.lr0.001.s42")
     assert math.isclose(one["value"], max(means.values())) and (one["low"], one["high"]) == COSINES["sft", "rft"]
     assert "of 3 pairs" in one["statement"] and "DPO, cosine 0.070" in one["statement"]
 
@@ -163,8 +166,12 @@ def test_barriers_are_counted_beside_the_size_that_counts(all_found):
 
 def test_seed_and_loss_are_compared_by_their_shares(all_found):
     one = all_found["seed_or_loss"]
-    assert "20 % goes with the loss, 30 % with the seed" in one["statement"]
-    assert one["verdict"] == "of the updates, more goes with the seed"
+    assert "20 % (33 %) goes with the loss, 30 % (17 %) with the seed" in one["statement"]
+    assert one["verdict"] == "of the updates, more goes with the seed, beside chance"
+    # Three losses take more of the sum of squares than two seeds, of unrelated updates too.
+    changed = frames()
+    changed["decomposition"] = changed["decomposition"].assign(share=[0.35, 0.3, 0.25, 0.1])
+    assert found(changed)["seed_or_loss"]["verdict"] == "of the updates, more goes with the seed, beside chance"
 
 
 def test_the_way_is_told_from_its_first_steps_to_its_end(all_found):
@@ -236,3 +243,37 @@ def test_both_files_hold_the_same_rows(tmp_path):
     assert [entry["statement"] for entry in entries] == [row["statement"] for row in rows]
     ranks = [entry["rank"] for entry in entries]
     assert ranks[: sum(map(bool, ranks))] == sorted(filter(None, ranks)) and set(rows[0]) == set(entries[0])
+
+
+def test_the_step_closest_to_where_another_ends_is_of_the_rows_that_end_there(all_found):
+    assert "8 of 64 is closest to where DPO ends: cosine 0.990" in all_found["across.sft--dpo"]["statement"]
+
+
+def test_passes_are_those_of_losses_at_their_own_rates():
+    trained = runs().assign(steps=128.0, rows_left_out=0.0, epochs=[1.0, 1.0, 2.0, 2.0, 8.0, 10.0, math.nan, 99.0])
+    trained.loc[4:5, "rows_left_out"] = 3
+    one = found({"runs": trained})["passes"]
+    assert one["value"] == 9.0 and "In 128 steps DPO makes 9 passes" in one["statement"]
+    assert one["statement"].endswith("left out of DPO.")
+
+
+def test_reach_is_the_divergence_over_the_squared_norm():
+    ends = [(run("sft", seed), run("dpo", seed)) for seed in SEEDS]
+    norms = [(a, b, f"norm_{end}", norm) for a, b in ends for end, norm in (("a", 2.0), ("b", 0.5))]
+    sizes = pd.DataFrame(norms, columns=["run_a", "run_b", "metric", "value"]).assign(scope="global", side="none")
+    rows = pd.DataFrame({"run": [one for pair in ends for one in pair], "value": 0.004})
+    rows = rows.assign(measure="kl_base_run", text="base", part="all", low=0.003, high=0.005)
+    one = found({"runs": runs(), "geometry": pd.concat([geometry(), sizes]), "behaviour": rows})["reach"]
+    assert one["value"] == 16.0 and "most DPO, 0.016" in one["statement"] and "least SFT, 0.001" in one["statement"]
+
+
+def test_a_number_of_the_paper_is_within_where_the_ranges_meet():
+    rows = [
+        ("same here", 0.9, 1.0, 0.95, 1.1),
+        ("differs here", 0.1, 0.2, 0.3, 0.4),
+        ("cannot tell", None, None, 1.0, 1.0),
+    ]
+    table = pd.DataFrame(rows, columns=["verdict", "paper_low", "paper_high", "ours_low", "ours_high"])
+    statement = found({"runs": runs(), "claims": table})["claims.numbers"]["statement"]
+    assert statement.startswith("2 claims are about one number: 1 of the paper's lie within")
+    assert statement.endswith("1 same here, 1 differs here.")

@@ -21,6 +21,8 @@ RUNS = {
     f"{method}.{number}": {"method": method, "kind": "trained"} for method in ("sft", "rft", "dpo") for number in (1, 2)
 }
 
+COLUMNS_OF_RUNS = ["run", "method", "learning_rate", "seed"]
+
 
 @pytest.fixture
 def made(tmp_path):
@@ -103,6 +105,24 @@ def test_a_law_that_is_there_is_found_and_told(made):
     )
     worst = min(rows, key=lambda row: row.accuracy_change)
     assert f"{100 * worst.accuracy_change:+.1f}".replace("-", "−") in said["forgetting"]
+
+
+def test_what_is_forgotten_at_another_rate_is_told_beside_what_is_not():
+    """No loss forgets at its own rate, and DPO does at another: the first alone would be refuted by the table."""
+    runs = {
+        "sft.1": ("sft", 1e-3, -0.01, 0.02),
+        "dpo.1": ("dpo", 1e-4, -0.02, 0.01),
+        "dpo.2": ("dpo", 1e-3, -0.13, -0.1),
+    }
+    table = pd.DataFrame([(run, label, rate, "42") for run, (label, rate, *_) in runs.items()], columns=COLUMNS_OF_RUNS)
+    rows = [
+        {"run": run, "benchmark": "other", "decoding": "sampled", "accuracy_change": low, "accuracy_low": low - 0.03}
+        | {"accuracy_high": high}
+        for run, (_, _, low, high) in runs.items()
+    ]
+    (finding,) = statements({"forgetting": pd.DataFrame(rows)}, Names(table, {}, "sft"))
+    assert "0 of 2 runs lies below the base's accuracy, each at its own learning rate" in finding.statement
+    assert "At other rates that of 1 of 1 does, furthest" in finding.statement and "−13.0 points" in finding.statement
 
 
 def test_every_run_is_a_point_of_the_figure(made, tmp_path):

@@ -224,16 +224,19 @@ def test_settings_reach_the_library_typed():
 
 
 def test_what_has_no_low_rank_is_read_beside_the_student_and_the_page_names_it(tmp_path):
-    for name, settings in (("plain", {}), ("dora", {"use_dora": True})):
+    kinds = {"plain": {}, "dora": {"use_dora": True}, "saved": {"modules_to_save": ["down_proj"]}}
+    for name, settings in kinds.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", **settings}))
-    adapters = {name: str(tmp_path / name) for name in ("plain", "dora")}
+    adapters = {name: str(tmp_path / name) for name in kinds}
     student = {"source": "folder", "name": "models/base"}
     config = load_config({"experiment": "own", "adapters": adapters, "student": student})
     told = {run: jobs.weights.update(config, f"external.{run}") for run in adapters}
-    assert told == {"plain": {}, "dora": {"rank": 64}}
+    assert told == {"plain": {}, "dora": {"rank": 64}, "saved": {"rank": 64}}
     assert jobs.report.page(config, {}, [])["facts"] == {"base": "models/base"}
-    config = load_config({"experiment": "own", "adapters": {"plain": adapters["plain"]}})
+    # Nobody named the base of these.
+    config = load_config({"experiment": "own", "adapters": {name: adapters[name] for name in ("plain", "saved")}})
+    assert jobs.weights.update(config, "external.saved") == {}
     assert jobs.report.page(config, {}, [])["facts"] == {}
 
 

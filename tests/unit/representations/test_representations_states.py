@@ -129,10 +129,17 @@ def test_a_value_without_a_chance_level_says_why(tmp_path, adapters):
     base, a, b = (states(tmp_path, name, adapter) for name, adapter in zip("0ab", (None, *adapters), strict=True))
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in compare(base, a, b, [2], list(RANGES), 40, 0)]
     for row in rows:
-        assert (row["null_mean"] == 0) == row["estimator"].startswith("debiased")
-        assert row["estimator"].startswith("debiased") or (
-            np.isnan(row["null_mean"]) and "no chance level" in row["note"]
-        )
+        biased = row["estimator"] == "biased_prompts"
+        assert np.isnan(row["null_mean"]) == biased and ("no chance level" in row["note"]) == biased
+        assert row["null_mean"] == 0 or row["estimator"] in ("relative_residual", "biased_prompts")
+    found = {row["estimator"]: row for row in rows}
+    shifts = [of.tensors["solutions.2"][:].astype(float) - base.tensors["solutions.2"][:] for of in (a, b)]
+    whole = np.linalg.norm(a.tensors["solutions.2"][:].astype(float))
+    level = np.hypot(*map(np.linalg.norm, shifts)) / whole
+    assert found["relative_residual"]["null_mean"] == pytest.approx(level, rel=1e-6)
+    # The residual is the level less what the cosine accounts for.
+    cosine = found["shift_cosine"]["value"] * np.prod([np.linalg.norm(shift) for shift in shifts]) / whole**2
+    assert found["relative_residual"]["value"] == pytest.approx(np.sqrt(level**2 - 2 * cosine), rel=1e-6)
 
 
 def test_a_model_against_itself_and_against_the_base(tmp_path, adapters):

@@ -21,7 +21,7 @@ def stored(world):
     path = world.folder / "tokens.parquet"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokens, "ROWS_AT_ONCE", 3)
-        tokens.write_tokens(world.student, world.prompts, world.rollouts, "", path)
+        tokens.tokenize_rollouts(world.student, world.prompts, world.rollouts, "", path)
     return path
 
 

@@ -1,19 +1,24 @@
 """The charts of what gradients predict before training."""
 
 from lossgeometry.charts.chart import Chart, Panel
-from lossgeometry.charts.predictions import composition_chart, prediction_chart, regime_chart
-from lossgeometry.charts.transforms import PAIR_COLOURS, WHISKER, Pipeline, among, filtered, formulas, kept
+from lossgeometry.charts.predictions import LEFT_OF, composition_chart, prediction_chart, regime_chart
+from lossgeometry.charts.transforms import PAIR_COLOURS, WHISKER, Pipeline, among, filtered, formulas, kept, stacked
 from lossgeometry.explorer.metrics import NORMAL_95
 
 OTHER_LOSS = [
-    {"type": "lookup", "from": "runs", "key": "label", "fields": ["loss_b"], "values": ["colour", "title"]},
+    {"type": "lookup", "from": "runs", "key": "label", "fields": ["loss_b"], "values": ["colour", "title", "arm"]},
     *formulas(
         id="datum.loss_b",
         name="isValid(datum.title) ? datum.title : datum.loss_b",
         line="(isValid(datum.colour) ? datum.colour : base_colour)[dark ? 1 : 0]",
+        dash="datum.arm === 'control' ? [1, 3] : [1, 0]",
     ),
 ]
 """What gives a row of two losses the look of the second one's runs."""
+
+
+LABEL_WIDTH, LABEL_GAP = 0.16, 0.06
+"""Of a label, in cosines."""
 
 
 def predicted() -> Pipeline:
@@ -32,7 +37,13 @@ def predicted() -> Pipeline:
             look,
             *formulas(id="datum.pair", value="datum.trained"),
             *PAIR_COLOURS,
-            kept("id", "name", "line", "dot", "order", "predicted", "value"),
+            *formulas(on="isValid(datum.predicted) && isValid(datum.value)"),
+            *stacked("predicted", "value", LABEL_WIDTH, LABEL_GAP),
+            # A label stands beside all points of its stack, where there is room.
+            *formulas(
+                label_x=f"datum.right > {LEFT_OF} ? datum.left : datum.right", label_y="datum.value - datum.down"
+            ),
+            kept("id", "name", "line", "dot", "order", "predicted", "value", "label_x", "label_y"),
         ),
         ("pairs",),
         bounds={"floor": "max(-1, min(0, extent(numbers)[0]) - 0.05)"},
@@ -53,7 +64,7 @@ def regimes() -> Pipeline:
                 from_=f"isValid(datum.corrected_se) ? max(min(-1, datum.corrected), datum.corrected - {half}) : null",
                 to=f"isValid(datum.corrected_se) ? min(max(1, datum.corrected), datum.corrected + {half}) : null",
             ),
-            kept("id", "name", "line", "share", "value", *WHISKER),
+            kept("id", "name", "line", "dash", "share", "value", *WHISKER),
         ),
         ("runs",),
         ("loss_a",),

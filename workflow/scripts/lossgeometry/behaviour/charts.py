@@ -37,9 +37,8 @@ def moved() -> Pipeline:
     )
 
 
-LABEL_WIDTH, LABEL_GAP, FARTHEST = 0.12, 0.07, 0.08
-"""In shares of the axes: width and height of a label, and how far it may be set below its point."""
-LABEL_PIXELS = 165
+LABEL_WIDTH, LABEL_GAP, CLEAR = 0.12, 0.07, 0.03
+"""Width and height of a label, and its distance from the points, in shares of the axes."""
 
 
 def moves() -> Pipeline:
@@ -67,14 +66,16 @@ def moves() -> Pipeline:
             *formulas(
                 x="(datum.across - datum.x0) / (datum.x1 - datum.x0 || 1)",
                 y="(datum.up - datum.y0) / (datum.y1 - datum.y0 || 1)",
-                on="datum.arm === 'default' || datum.arm === 'learning_rate'",
+                # Seeds lie beside their method's first run, whose name they would repeat.
+                on="(datum.arm === 'default' || datum.arm === 'learning_rate') && !test(/, seed /, datum.name)",
             ),
             *stacked("x", "y", LABEL_WIDTH, LABEL_GAP),
             *formulas(
-                tag=f"datum.on && (datum.down <= {FARTHEST} || datum.id === focus) ? datum.name : ''",
-                shift=f"round({LABEL_PIXELS} * datum.down)",
+                tag="datum.on || datum.id === focus ? datum.name : ''",
+                label_x=f"exp(datum.x0 + (datum.right + {CLEAR}) * (datum.x1 - datum.x0))",
+                label_y="exp(datum.up - datum.down * (datum.y1 - datum.y0))",
             ),
-            kept("id", "name", "title", "line", "order", "norm", "value", "tag", "shift", *WHISKER),
+            kept("id", "name", "title", "line", "order", "norm", "value", "tag", "label_x", "label_y", *WHISKER),
         ),
         ("runs",),
         along=("value",),

@@ -1,7 +1,10 @@
 """How far each loss moves what is written."""
 
-from lossgeometry.findings.finding import PROBLEMS, Finding, Frames, between, over_seeds, small, view
+import pandas as pd
+
+from lossgeometry.findings.finding import PROBLEMS, SEEDS, Finding, Frames, between, over_seeds, small, view
 from lossgeometry.findings.names import Names
+from lossgeometry.geometry.shape_statements import by_method, ends_of
 
 
 def statements(frames: Frames, names: Names) -> list[Finding]:
@@ -24,6 +27,7 @@ def statements(frames: Frames, names: Names) -> list[Finding]:
         text += f"; least {names.title(near)}, {small(means.min())}{over_seeds(list(of_near.value), small)}"
     one = len(of_far) == 1
     return [
+        *_reach(frames, rows, names),
         Finding(
             id="kl",
             question="How far does each loss move what is written?",
@@ -40,5 +44,39 @@ def statements(frames: Frames, names: Names) -> list[Finding]:
             not_shown="which loss would move it further at one learning rate, norm or number of passes",
             section="behaviour",
             view=view(measure="kl_base_run"),
+        ),
+    ]
+
+
+def _reach(frames: Frames, rows: pd.DataFrame, names: Names) -> list[Finding]:
+    """Return which loss moves what is written most for the length of its update: KL over squared norm."""
+    if "geometry" not in frames:
+        return []
+    whole = frames["geometry"]
+    norms = by_method(whole[whole.scope == "global"], "norm", names).set_index("run")
+    both = rows[rows.run.isin(norms.index)]
+    both = both.assign(label=[norms.label[run] for run in both.run])
+    both = both.assign(value=both.value / [norms.value[run] ** 2 for run in both.run])
+    groups = both.groupby("label", sort=False).value
+    if len(groups) < 2:
+        return []
+    means = groups.mean()
+    far = groups.get_group(means.idxmax())
+    return [
+        Finding(
+            id="reach",
+            question="Which loss moves what is written most for the length of its update?",
+            statement=f"KL from the base over the squared norm of the update: most {ends_of(groups, names, small)} nats per token"
+            " and unit of squared norm.",
+            value=means.max() / means.min(),
+            low=far.min() / means.min(),
+            high=far.max() / means.min(),
+            interval=f"{SEEDS} of the most",
+            unit="most over least",
+            seeds=len(far),
+            agreeing=len(far),
+            verdict=f"most {names.title(str(means.idxmax()))}, least {names.title(str(means.idxmin()))}",
+            not_shown="what a longer update of the same direction does: KL need not grow with the square",
+            section="plane",
         )
     ]

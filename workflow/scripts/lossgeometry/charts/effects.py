@@ -4,12 +4,17 @@ from typing import Any
 
 import altair as alt
 
-from lossgeometry.charts.parts import BAND, ROWS, Frame, dot_fill, expression, finish, line_colour, param
+from lossgeometry.charts.parts import BAND, ROWS, Frame, dot_fill, expression, finish, labels, line_colour, param
 
 
 def forgetting_chart(frame: Frame) -> dict[str, Any]:
-    """Return the change of accuracy over one property; rows hold `name, id, line, dot, at, value, from, to`."""
-    x = alt.X("at:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(format="~g", tickCount=6))
+    """Return the change of accuracy over one property.
+
+    Rows hold `name, id, line, dot, at, value, tag, label_x, label_y` and an interval `from, to`.
+    """
+    x = alt.X(
+        "at:Q", title=None, scale=alt.Scale(type="sqrt", zero=False, nice=True), axis=alt.Axis(format="~g", tickCount=6)
+    )
     y = alt.Y("value:Q", title=None, scale=alt.Scale(nice=True), axis=alt.Axis(format="+%", tickCount=5))
     none = alt.Chart(ROWS).transform_aggregate(rows="count()").mark_rule(color=BAND, strokeDash=[4, 3])
     whiskers = (
@@ -18,7 +23,9 @@ def forgetting_chart(frame: Frame) -> dict[str, Any]:
         .mark_rule(opacity=0.6)
         .encode(x=x, y=alt.Y("from:Q"), y2="to:Q", stroke=alt.Stroke("line:N", scale=None))
     )
-    layers = alt.layer(whiskers, _dots(frame, x, y, "at:Q"), none.encode(y=alt.YDatum(0)))
+    named = alt.Chart(ROWS).transform_filter("datum.tag")
+    names = labels(named, x, y, text="tag:N")
+    layers = alt.layer(*names, whiskers, _dots(frame, x, y, "at:Q"), none.encode(y=alt.YDatum(0)))
     return finish(layers.add_params(param("focus", "")).properties(title=frame.title), frame)
 
 

@@ -29,6 +29,8 @@ CONFIG = {
     "text": {"fontSize": 11},
 }
 
+LABEL_LIMIT = "windowSize()[0] < 700 ? 150 : 280"
+"""Pixels of the names beside a chart: whole on a screen, and no more than half of a telephone's."""
 QUIET_BAND = alt.ExprRef("datum.id === focus ? 0.24 : 0.09")
 """Opacity of the interval around a line: many overlap, the one that is followed stands out."""
 
@@ -83,13 +85,27 @@ def expression(text: str) -> alt.ExprRef:
     return alt.ExprRef(text)
 
 
+def labels(
+    base: alt.Chart, x: alt.X, y: alt.Y, seen: str = "1", left: str = "false", text: str = "name:N"
+) -> list[alt.Chart]:
+    """Return names beside points, each with a line to its point; rows hold where a name stands in `label_x, label_y`."""
+    across, up = x.to_dict(), y.to_dict()
+    at = {"x": alt.X(**{**across, "field": "label_x"}), "y": alt.Y(**{**up, "field": "label_y"})}
+    ends = {"x2": across["field"], "y2": up["field"]}
+    rule = base.mark_rule(color=BAND, opacity=expression(f"0.6 * ({seen})"))
+    words = base.mark_text(
+        align=expression(f"{left} ? 'right' : 'left'"), dx=expression(f"{left} ? -9 : 9"), opacity=expression(seen)
+    )
+    return [rule.encode(**at, **ends), words.encode(**at, text=text)]
+
+
 def names_axis(title: str | None = None) -> alt.Y:
     """Return the vertical axis of charts with one line per pair or run, in the order of `order`."""
     return alt.Y(
         "name:N",
         sort=alt.EncodingSortField("order", op="min"),
         title=title,
-        axis=alt.Axis(ticks=False, domain=False, labelPadding=6),
+        axis=alt.Axis(ticks=False, domain=False, labelPadding=6, labelLimit=expression(LABEL_LIMIT)),
     )
 
 

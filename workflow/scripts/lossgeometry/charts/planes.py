@@ -12,6 +12,7 @@ from lossgeometry.charts.parts import (
     dot_fill,
     expression,
     finish,
+    labels,
     line_colour,
     param,
 )
@@ -47,7 +48,7 @@ def basis_chart(frame: Frame) -> dict[str, Any]:
         shape=alt.condition("datum.twins", alt.value("square"), alt.value("circle")),
         tooltip=[alt.Tooltip(field) for field in ("name:N", "cosine:Q", "value:Q")],
     )
-    labels = (
+    tags = (
         base.transform_filter("datum.on")
         .mark_text(align="left", dx=9, dy=expression("datum.shift"))
         .encode(x=x, y=y, text="tag:N")
@@ -62,7 +63,7 @@ def basis_chart(frame: Frame) -> dict[str, Any]:
             y2=alt.Y2Datum(1),
         )
     )
-    chart = alt.layer(across, along, equal, dots, labels).add_params(param("focus", ""), param("floor", -0.1))
+    chart = alt.layer(across, along, equal, dots, tags).add_params(param("focus", ""), param("floor", -0.1))
     return finish(chart.properties(title=frame.title), frame)
 
 
@@ -118,7 +119,7 @@ def training_chart(frame: Frame) -> dict[str, Any]:
 def moves_chart(frame: Frame) -> dict[str, Any]:
     """Return how far what is written moved over how far the weights moved, both in powers of ten.
 
-    Rows hold `name, id, line, tag, norm, value` and an interval `from, to`.
+    Rows hold `name, id, line, tag, norm, value, label_x, label_y` and an interval `from, to`.
     """
     base = alt.Chart(ROWS).transform_filter("datum.norm > 0 && datum.value > 0")
     x = alt.X(
@@ -144,6 +145,6 @@ def moves_chart(frame: Frame) -> dict[str, Any]:
         fill=alt.Fill("line:N", scale=None),
         tooltip=[alt.Tooltip("name:N"), alt.Tooltip("norm:Q", format=".3~g"), alt.Tooltip("value:Q", format=".3~g")],
     )
-    labels = base.mark_text(align="left", dx=8, dy=expression("datum.shift")).encode(x=x, y=y, text="tag:N")
-    chart = alt.layer(whisker, dots, labels).add_params(param("focus", ""))
+    named = base.transform_filter("datum.tag")
+    chart = alt.layer(*labels(named, x, y, text="tag:N"), whisker, dots).add_params(param("focus", ""))
     return finish(chart.properties(title=frame.title), frame)

@@ -192,7 +192,9 @@ def shares_chart(frame: Frame) -> dict[str, Any]:
             alt.Tooltip("chance:Q", format=".0%"),
         ],
     )
-    text = base.mark_text(color=TERM_INK, dx=-3, align="right").encode(
+    # A part that has no room for its number has it where it is pointed at.
+    room = expression("datum.value * width < 30 ? 0 : 1")
+    text = base.mark_text(color=TERM_INK, dx=-3, align="right", opacity=room).encode(
         x=x, y=y, order=alt.Order("place:Q"), text=alt.Text("value:Q", format=".0%")
     )
     return finish(alt.layer(bars, text), frame, alt.Step(40))

@@ -116,7 +116,8 @@ def of_runs(order: str) -> list[Transform]:
 
 
 def stacked(x: str, y: str, width: float, gap: float) -> list[Transform]:
-    """Return what sets labels that lie close to each other below one another: how far down, as `down`.
+    """Return what sets labels that lie close to each other below one another: how far down, as `down`, and the least and the
+    largest place of the points of one stack, as `left` and `right`.
 
     Parameters
     ----------
@@ -137,6 +138,13 @@ def stacked(x: str, y: str, width: float, gap: float) -> list[Transform]:
         *formulas(lifted=f"datum.{y} + {gap} * datum.within"),
         running | {"sort": falling, "groupby": ["on", "stack"], "ops": ["min"], "fields": ["lifted"], "as": ["lowest"]},
         *formulas(down=f"datum.{y} - (datum.lowest - {gap} * datum.within)"),
+        {
+            "type": "joinaggregate",
+            "groupby": ["on", "stack"],
+            "ops": ["min", "max"],
+            "fields": [x, x],
+            "as": ["left", "right"],
+        },
     ]
 
 

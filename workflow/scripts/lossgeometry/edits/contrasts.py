@@ -106,7 +106,7 @@ def _of_part(split, benchmark: str, beside: pd.DataFrame, made: pd.DataFrame, na
         high=part.kept_high,
         interval="95 %, Fieller's, over problems",
         unit="share of the change of the whole update",
-        chance="1: as much as the whole; 0: as the base",
+        chance=f"1: as the whole, 0: as the base; enough: less than {100 * part.margin:g} points are lost",
         verdict=verdict,
         not_shown=ONE_RUN,
         section="edits",
@@ -126,9 +126,9 @@ def random_directions(effects: pd.DataFrame) -> Iterator[Finding]:
         yield Finding(
             id=f"edit.{benchmark}.random-directions",
             question="Does an update of the same size in random directions do anything?",
-            statement=f"Random directions with the singular values of {len(drawn)} edits change the base's accuracy on"
-            f" {benchmark} by at most {_change(most)}: {counted(list(drawn.verdict), VERDICTS)}. The edits less theirs:"
-            f" {counted(list(less.verdict), VERDICTS)}.",
+            statement=f"Random directions with the singular values of {len(drawn)} edit{'s' * (len(drawn) > 1)} change the"
+            f" base's accuracy on {benchmark} by at most {_change(most)}: {counted(list(drawn.verdict), VERDICTS)}. The edits"
+            f" less theirs: {counted(list(less.verdict), VERDICTS)}.",
             value=most.difference,
             low=most.low,
             high=most.high,
@@ -161,10 +161,17 @@ def _matters(verdicts: set[str]) -> str:
 
 
 def _keeps(row, effect: float) -> tuple[str, str]:
-    """Return whether an edit has the effect of the whole update, from its paired difference to it, and why one cannot tell."""
-    if pd.isna(row.kept_share) or row.verdict == CANNOT_TELL:
-        return CANNOT_TELL, f" ({row.note if pd.isna(row.kept_share) else row.reason})"
-    return "yes" if row.verdict == EQUAL or row.difference * effect > 0 else "no", ""
+    """Return whether an edit has the effect of the whole update but for less than the margin, and why one cannot tell.
+
+    One-sided: an edit that does more has it too.
+    """
+    least = row.low if effect > 0 else -row.high
+    if not pd.isna(row.kept_share):
+        if least > -row.margin:
+            return "yes", ""
+        if row.verdict == DIFFERENT and row.difference * effect < 0:
+            return "no", ""
+    return CANNOT_TELL, f" ({row.note if pd.isna(row.kept_share) else row.reason})"
 
 
 def _called(name: str, names: Names) -> str:

@@ -1,5 +1,6 @@
 """Answers of the base or of one adapter to the benchmarks."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from lossgeometry.files.resuming import checkpoint_root
 from lossgeometry.generation.engines import make_engine
 from lossgeometry.generation.generate import generate_resumably
 from lossgeometry.generation.requests import evaluation_requests
+from lossgeometry.generation.zero_adapter import write_zero
 from lossgeometry.provenance import digest_of, digest_of_files
 from lossgeometry.settings.rollouts import Engine
 from lossgeometry.settings.tasks import Answers
@@ -40,18 +42,23 @@ def answer(
 
     def load_engine():
         if not loaded:
-            loaded.append(make_engine(engine, student, adapter, task.prompt_suffix, sampling.max_new_tokens))
+            served = adapter
+            if adapter is None and engine.name == "vllm":
+                # Adapters are applied unmerged, by kernels of their own, whose rounding the base is to share.
+                served = write_zero(student, Path(scratch))
+            loaded.append(make_engine(engine, student, served, task.prompt_suffix, sampling.max_new_tokens))
         return loaded[0]
 
-    for problems, output in zip(prompts, outputs, strict=True):
-        requests = evaluation_requests(list(read_lines(problems)), task.greedy, task.samples, task.seed)
-        inputs = [problems, student, *([adapter] if adapter else [])]
-        generate_resumably(
-            requests,
-            sampling,
-            load_engine,
-            engine.batch_size,
-            checkpoint_root(output.parent.parent.parent, "answers", f"{output.parent.name}.{output.stem}"),
-            digest_of([task.told(), code, digest_of_files(inputs)]),
-            output,
-        )
+    with tempfile.TemporaryDirectory() as scratch:
+        for problems, output in zip(prompts, outputs, strict=True):
+            requests = evaluation_requests(list(read_lines(problems)), task.greedy, task.samples, task.seed)
+            inputs = [problems, student, *([adapter] if adapter else [])]
+            generate_resumably(
+                requests,
+                sampling,
+                load_engine,
+                engine.batch_size,
+                checkpoint_root(output.parent.parent.parent, "answers", f"{output.parent.name}.{output.stem}"),
+                digest_of([task.told(), code, digest_of_files(inputs)]),
+                output,
+            )

@@ -1,6 +1,7 @@
 """The configuration: its models composed, its cross-checks, and errors that name the key and the cure."""
 
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -146,12 +147,12 @@ class Config(Block):
 
     @cached_property
     def representation_pairs(self) -> list[tuple[str, str]]:
-        """The pairs of run ids whose hidden states are compared; where there are any, random directions with their run too."""
+        """The pairs of run ids whose hidden states are compared; each of the runs with random directions too."""
         pairs = self._pairs_of(self.representations)
-        drawn = [
-            (run.sources[0], run.id) for run in self.runs.values() if run.id.startswith("control.") and run.sources
-        ]
-        return [*pairs, *(pair for pair in drawn if pairs and pair not in pairs)]
+        drawn = {run.id for run in self.runs.values() if run.id.startswith("control.") and run.sources}
+        known = {run for pair in pairs for run in pair}
+        with_drawn = [pair for pair in combinations(self.runs, 2) if set(pair) & drawn and set(pair) - drawn <= known]
+        return [*pairs, *(pair for pair in with_drawn if pairs and pair not in pairs)]
 
     @cached_property
     def behaving(self) -> list[str]:

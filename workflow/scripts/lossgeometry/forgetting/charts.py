@@ -2,8 +2,11 @@
 
 from lossgeometry.charts.chart import Chart, Panel
 from lossgeometry.charts.effects import forgetting_chart
-from lossgeometry.charts.transforms import WHISKER, Pipeline, Transform, filtered, formulas, kept, of_runs
+from lossgeometry.charts.transforms import WHISKER, Pipeline, Transform, filtered, formulas, kept, of_runs, stacked
 from lossgeometry.forgetting.stage import PREDICTORS
+
+LABEL_WIDTH, LABEL_GAP, CLEAR, ALONE = 0.2, 0.07, 0.02, 0.6
+"""Width and height of a label, its distance from the points, and where few points are, in shares of the axes."""
 
 LOOK: list[Transform] = [*of_runs("0"), *formulas(dot="datum.line")]
 
@@ -21,7 +24,24 @@ def forgetting() -> Pipeline:
                 from_="datum.accuracy_low",
                 to="datum.accuracy_high",
             ),
-            kept("id", "name", "line", "dot", "at", "value", *WHISKER),
+            {
+                "type": "joinaggregate",
+                "ops": ["min", "max"] * 2,
+                "fields": ["at", "at", "value", "value"],
+                "as": ["x0", "x1", "y0", "y1"],
+            },
+            *formulas(
+                x="sqrt((datum.at - datum.x0) / (datum.x1 - datum.x0 || 1))",
+                y="(datum.value - datum.y0) / (datum.y1 - datum.y0 || 1)",
+            ),
+            *formulas(on=f"indexof(shown, datum.id) >= 0 || datum.x > {ALONE}"),
+            *stacked("x", "y", LABEL_WIDTH, LABEL_GAP),
+            *formulas(
+                tag="datum.on ? datum.name : ''",
+                label_x=f"datum.x0 + pow(datum.right + {CLEAR}, 2) * (datum.x1 - datum.x0)",
+                label_y="datum.value - datum.down * (datum.y1 - datum.y0)",
+            ),
+            kept("id", "name", "line", "dot", "at", "value", "tag", "label_x", "label_y", *WHISKER),
         ),
         ("runs",),
         ("predictor",),

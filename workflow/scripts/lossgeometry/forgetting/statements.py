@@ -19,6 +19,8 @@ def statements(frames: Frames, names: Names) -> list[Finding]:
 
 
 def _most(rows: pd.DataFrame, names: Names) -> list[Finding]:
+    arms = [names.runs[run].arm if run in names.runs else "" for run in rows.run]
+    others = rows[[arm == "learning_rate" for arm in arms]]
     rows = rows[[names.compared(run) is not None for run in rows.run]]
     if rows.empty:
         return []
@@ -29,8 +31,8 @@ def _most(rows: pd.DataFrame, names: Names) -> list[Finding]:
             id="forgetting",
             question="What was forgotten?",
             statement=f"In a skill that no rollout is about ({worst.benchmark}, {worst.decoding}), the interval of {worse} of"
-            f" {len(rows)} runs lies below the base's accuracy. Furthest below is {names(worst.run)},"
-            f" {points(worst.accuracy_change)} points ({between(worst.accuracy_low, worst.accuracy_high, points)}).",
+            f" {len(rows)} runs lies below the base's accuracy, each at its own learning rate. Furthest below is"
+            f" {_change(worst, names)}.{_at_other_rates(others, names)}",
             value=worst.accuracy_change,
             low=worst.accuracy_low,
             high=worst.accuracy_high,
@@ -42,6 +44,18 @@ def _most(rows: pd.DataFrame, names: Names) -> list[Finding]:
             rank=10,
         )
     ]
+
+
+def _change(row: pd.Series, names: Names) -> str:
+    ends = between(row.accuracy_low, row.accuracy_high, points)
+    return f"{names(row.run)}, {points(row.accuracy_change)} points ({ends})"
+
+
+def _at_other_rates(rows: pd.DataFrame, names: Names) -> str:
+    if rows.empty:
+        return ""
+    worst = rows.loc[rows.accuracy_change.idxmin()]
+    return f" At other rates that of {int((rows.accuracy_high < 0).sum())} of {len(rows)} does, furthest {_change(worst, names)}."
 
 
 def _best(row: pd.Series) -> Finding:

@@ -4,7 +4,7 @@ A statement on two methods takes their runs at their own learning rates, one pai
 effect is the mean over seeds. Controls, replicates and edits are no part of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -26,6 +26,7 @@ from lossgeometry.findings.finding import (
 from lossgeometry.findings.names import Names
 from lossgeometry.geometry import chance, replicate_statements
 from lossgeometry.geometry.beside import BEYOND, CANNOT_TELL, WITHIN
+from lossgeometry.geometry.shape_statements import of_layers, of_outputs, of_sizes, of_subspaces
 
 NOT_A_FUNCTION = "that two updates of one direction do the same, or two of different directions something else"
 
@@ -49,7 +50,24 @@ def _directions(frames: Frames, names: Names) -> list[Finding]:
     found = [_ends(pairs, names)] if len(pairs) > 1 else []
     found += [_of_two(methods, rows, names, methods == nearest or len(pairs) == 1) for methods, rows in pairs.items()]
     # Supplied adapters have no reference: every pair of them is asked about.
-    return found + _places(frames, list(with_reference or pairs), names)
+    asked = list(with_reference or pairs)
+    return [*found, *_places(frames, asked, names), *_shapes(frames, asked, pairs, names)]
+
+
+def _shapes(frames: Frames, asked: list[tuple[str, str]], cosines: Mapping, names: Names) -> list[Finding]:
+    """Return what stands beside the cosines: by layer, on the output side, by subspace, and the size of each update."""
+    whole = frames["geometry"]
+    whole = whole[whole.scope == "global"]
+    on_outputs = whole[whole.side == "output"].dropna(subset="value")
+    tops = dict(by_methods(on_outputs[on_outputs.metric == "top_direction"].drop_duplicates(["run_a", "run_b"]), names))
+    angles = on_outputs[(on_outputs.metric == "angle_first")].drop_duplicates(["run_a", "run_b"])
+    found = [of_outputs(methods, cosines[methods], tops[methods], names) for methods in asked if methods in tops]
+    found += [of_subspaces(methods, rows, names) for methods, rows in by_methods(angles, names) if methods in asked]
+    if "layers" in frames:
+        layers = frames["layers"]
+        by_layer = layers[layers.metric == "cosine"].dropna(subset="value")
+        found += [of_layers(methods, rows, names) for methods, rows in by_methods(by_layer, names) if methods in asked]
+    return found + of_sizes(whole, names)
 
 
 def by_methods(rows: pd.DataFrame, names: Names) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lossgeometry.experiment.config import Config
 from lossgeometry.jobs.blocks import Told
+from lossgeometry.jobs.weights import beside_base
 from lossgeometry.methods import method_module
 from lossgeometry.settings.tasks import MethodInWords, Page, Summary
 
@@ -75,7 +76,7 @@ def _facts(config: Config) -> Told:
     if not config.trained:
         # Of supplied updates the student is the base only where something is attached to it, or subtracted from it.
         measured = config.evaluated or config.connectivity_pairs or config.representation_pairs
-        used = measured or config.geometry.relation_to_base or any(run.needs_base for run in config.runs.values())
+        used = measured or config.geometry.relation_to_base or any(beside_base(config, run) for run in config.runs)
         return {"base": config.student_name} if used else {}
     targets = ", ".join(name.removesuffix("_proj") for name in config.lora.target_modules)
     return {

@@ -3,15 +3,24 @@
 from itertools import combinations
 
 from lossgeometry.experiment.config import Config
-from lossgeometry.experiment.runs import Run, first_of_each_start
+from lossgeometry.experiment.runs import RANDOM, Run, first_of_each_start
 from lossgeometry.jobs.blocks import Told
 from lossgeometry.jobs.pairs import rows
 from lossgeometry.settings.edits import Edit
+from lossgeometry.updates.folders import saves_modules
 
 
 def update(config: Config, run: str) -> Told:
     """Return what the decomposition of a run's update depends on: what has no low rank is cut at one."""
-    return {"rank": config.geometry.fine_tune_rank} if config.runs[run].needs_base else {}
+    return {"rank": config.geometry.fine_tune_rank} if beside_base(config, run) else {}
+
+
+def beside_base(config: Config, run: str) -> bool:
+    """Return whether a run's update is read beside the student: where it must be, and where a student that the user named knows
+    the modules which the adapter trained whole."""
+    update = config.runs[run]
+    named = update.origin == "given" and config.student.source != "tiny"
+    return update.needs_base or (named and saves_modules(update.folder))
 
 
 def base_spectra(config: Config) -> Told:
@@ -40,7 +49,11 @@ def pairs_table(config: Config) -> Told:
 def representations_table(config: Config) -> Told:
     """Return what the table of hidden states depends on beside the pairs' files."""
     pairs = config.representation_pairs
-    return {"pairs": [list(pair) for pair in pairs], "runs": {run: _identity(config.runs[run]) for run in config.runs}}
+    return {
+        "pairs": [list(pair) for pair in pairs],
+        "runs": {run: _identity(config.runs[run]) for run in config.runs},
+        "random": [run.id for run in config.runs.values() if run.control == RANDOM],
+    }
 
 
 def _identity(run: Run) -> Told:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lossgeometry.experiment.layers import parse_arguments, read_or_exit
 from lossgeometry.planning.reasons import shorten, why
-from lossgeometry.planning.taken import taken
+from lossgeometry.planning.usage import usage
 
 MANY_CORES = 1_000_000
 """Snakemake scales a job's threads down to the cores it is given; a plan shows what each job asks for."""
@@ -158,7 +158,7 @@ def taken_by(job: PlannedJob, project: Path) -> Expected | None:
 
 def _taken(file: Path, cores: int) -> Expected | None:
     results = next(parent.parent for parent in file.parents if parent.name == "benchmarks")
-    job = taken(file, results)
+    job = usage(file, results)
     return job and Expected(job.seconds, job.cpu_seconds or cores * job.seconds)
 
 

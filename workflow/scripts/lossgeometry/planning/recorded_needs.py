@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from lossgeometry.planning.taken import Taken, taken
+from lossgeometry.planning.usage import Usage, usage
 
 SPARE_MEMORY, SPARE_TIME = 1.5, 2.0
 """What is asked for, as a multiple of the most that a job of the rule took: attempts that fail ask for more."""
@@ -23,10 +23,10 @@ class Needs(NamedTuple):
 
 def recorded_needs(results: Path) -> dict[str, Needs]:
     """Return the needs by rule of a finished experiment; jobs that were killed left no record."""
-    found: dict[str, list[Taken]] = {}
+    found: dict[str, list[Usage]] = {}
     benchmarks = results / "benchmarks"
     for file in sorted(benchmarks.rglob("*.tsv")):
-        if job := taken(file, results):
+        if job := usage(file, results):
             found.setdefault(file.relative_to(benchmarks).parts[0].removesuffix(".tsv"), []).append(job)
     return {
         rule: Needs(len(jobs), max(job.megabytes for job in jobs), max(job.seconds for job in jobs) / 60)

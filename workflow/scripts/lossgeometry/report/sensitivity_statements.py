@@ -88,13 +88,15 @@ def _seeds(frames: Frames) -> list[Finding]:
         return []
     rows = frames["decomposition"].dropna(subset="share")
     told: list[str] = []
-    shares: dict[str, float] = {}
+    more = ""
     for measure, part in rows.groupby("measure", sort=False):
-        shares = shares or part.set_index("term").share.to_dict()
         terms = part.set_index("term")
         if not {"common", "method", "seed", "remainder"} <= set(terms.index):
             return []
-        own = {term: f"{100 * terms.share[term]:.0f} %" for term in terms.index}
+        own = {term: f"{100 * terms.share[term]:.0f} % ({100 * terms.chance[term]:.0f} %)" for term in terms.index}
+        # More losses than seeds take more of a sum of squares by themselves.
+        beyond = terms.share / terms.chance
+        more = more or ("loss" if beyond["method"] > beyond["seed"] else "seed")
         told.append(
             f"of {MEASURES.get(str(measure), str(measure))}, {own['method']} goes with the loss, {own['seed']} with the seed,"
             f" {own['remainder']} with the two together, and {own['common']} is common to all"
@@ -102,22 +104,20 @@ def _seeds(frames: Frames) -> list[Finding]:
     if not told:
         return []
     first = rows.iloc[0]
+    terms = rows[rows.measure == first.measure].set_index("term")
     text = "; ".join(told)
-    more = "loss" if shares["method"] > shares["seed"] else "seed"
     return [
         Finding(
             id="seed_or_loss",
             question="Does a seed matter more than a loss?",
-            statement=f"Over {first.methods:.0f} losses and {first.seeds:.0f} seeds: {text}.",
-            value=shares["method"] - shares["seed"],
+            statement=f"Over {first.methods:.0f} losses and {first.seeds:.0f} seeds (in brackets: unrelated updates): {text}.",
+            value=terms.share["method"] - terms.share["seed"],
             unit="difference of shares, loss less seed",
             chance="unrelated updates: "
-            + ", ".join(
-                f"{row.term} {100 * row.chance:.0f} %" for row in rows[rows.measure == first.measure].itertuples()
-            ),
+            + ", ".join(f"{term} {100 * chance:.0f} %" for term, chance in terms.chance.items()),
             seeds=int(first.seeds),
             agreeing=int(first.seeds),
-            verdict=f"of the updates, more goes with the {more}",
+            verdict=f"of the updates, more goes with the {more}, beside chance",
             not_shown=NOT_SHOWN,
             section="robustness",
             rank=4,

@@ -11,7 +11,7 @@ import pandas as pd
 from lossgeometry.files.atomic import atomic_file
 from lossgeometry.files.csv_rows import read_frame
 from lossgeometry.findings.tabulation import read_findings
-from lossgeometry.planning.taken import taken
+from lossgeometry.planning.usage import usage
 from lossgeometry.report.markdown import escape, table
 from lossgeometry.settings.tasks import Summary
 
@@ -113,7 +113,7 @@ def _time(results: Path, known: set[str]) -> str:
     for folder in sorted(path for path in benchmarks.iterdir()) if benchmarks.is_dir() else []:
         files = sorted(folder.rglob("*.tsv")) if folder.is_dir() else [folder]
         files = [file for file in files if _run_ids(file.relative_to(benchmarks)) <= known]
-        jobs = [job for file in files if (job := taken(file, results))]
+        jobs = [job for file in files if (job := usage(file, results))]
         if jobs:
             rows.append(
                 {

@@ -11,7 +11,7 @@ from lossgeometry.errors import InputError
 from lossgeometry.representations.cka import cka
 from lossgeometry.representations.features import centred
 from lossgeometry.representations.half_samples import half_samples, interval
-from lossgeometry.representations.shifts import relative_residual, shift_cosine
+from lossgeometry.representations.shifts import relative_residual, shift_cosine, unrelated_residual
 from lossgeometry.representations.storage import StoredRows, open_rows
 
 COLUMNS = ("layer", "estimator", "value", "low", "high", "null_mean", "null_sd", "note")
@@ -27,13 +27,7 @@ UNDEFINED = {
     "shift_cosine": "a model does not differ from the base here",
 }
 CONSTANT = "a model's states are constant here, or there are fewer than four sequences"
-UNRELATED = {"debiased": 0.0, "debiased_standardised": 0.0}
-"""What unrelated states read in the mean. Other estimators have no chance level: see `NO_CHANCE_LEVEL`."""
-NO_CHANCE_LEVEL = {
-    "biased_prompts": "no chance level: the bias is most of what unrelated states read",
-    "relative_residual": "no chance level: unrelated updates of one base lean to common tokens and features",
-    "shift_cosine": "no chance level: unrelated updates of one base lean to common tokens and features",
-}
+NO_CHANCE_LEVEL = {"biased_prompts": "no chance level: the bias is most of what unrelated states read"}
 NO_INTERVAL = "no interval: it needs twice as many sequences"
 
 
@@ -92,8 +86,18 @@ def compare(
             values = _estimate(estimator, base, a, b, layer, prompt_halves if estimator == "biased_prompts" else halves)
             value, low, high = interval(values, *RANGES[estimator])
             note = _note(estimator, value, low)
-            rows.append((layer, estimator, value, low, high, UNRELATED.get(estimator, np.nan), np.nan, note))
+            rows.append((layer, estimator, value, low, high, _unrelated(estimator, base, a, b, layer), np.nan, note))
     return rows
+
+
+def _unrelated(estimator: str, base: HiddenStates, a: HiddenStates, b: HiddenStates, layer: int) -> float:
+    """Return what unrelated states, or shifts, read in the mean; an update and its negative are equally likely."""
+    if estimator in NO_CHANCE_LEVEL:
+        return np.nan
+    if estimator != "relative_residual":
+        return 0.0
+    origin, first, second = (states.tensors[f"solutions.{layer}"] for states in (base, a, b))
+    return unrelated_residual(origin, first, second, a.lengths)
 
 
 def _note(estimator: str, value: float, low: float) -> str:

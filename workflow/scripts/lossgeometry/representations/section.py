@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from lossgeometry.geometry.chance import band_text
+
 HEADINGS = {
     "debiased": "CKA",
     "debiased_standardised": "CKA, standardised",
@@ -36,6 +38,7 @@ def _section(cka: pd.DataFrame) -> str:
         " base have a high CKA because of that base: the residual and the cosine of their shifts from it are not blind"
         " to it. After a semicolon: the same between a control, trained on shuffled verdicts, and either run.",
         "",
+        *_chance(last),
         f"| pair | {' | '.join(HEADINGS[name] for name in estimators)} | lowest CKA |",
         f"|---|{'---|' * len(estimators)}---|",
     ]
@@ -43,6 +46,15 @@ def _section(cka: pd.DataFrame) -> str:
         cells = [_cell(rows[rows["estimator"] == name].iloc[0]) for name in estimators]
         lines.append(f"| {a} - {b} | {' | '.join(cells)} | {_lowest(cka[(cka['run_a'] == a) & (cka['run_b'] == b)])} |")
     return "\n".join(lines)
+
+
+def _chance(last: pd.DataFrame) -> list[str]:
+    """Return what unrelated shifts read, where that was measured."""
+    levels = last[(last["estimator"] == "shift_cosine") & last["null_sd"].notna()]
+    if levels.empty:
+        return []
+    band = band_text(*levels.iloc[0][["null_mean", "null_sd"]])
+    return [f"Random directions in place of a trained update: a cosine of shifts of {band} (95 %).", ""]
 
 
 def _cell(row: pd.Series) -> str:

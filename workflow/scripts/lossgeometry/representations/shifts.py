@@ -54,6 +54,22 @@ def shift_cosine(base: Rows, a: Rows, b: Rows, lengths: np.ndarray, subsets: np.
     return _ratio(cross, np.sqrt(size_a) * np.sqrt(size_b))
 
 
+def unrelated_residual(base: Rows, a: Rows, b: Rows, lengths: np.ndarray) -> float:
+    """Return the relative residual that shifts of these sizes leave when they are orthogonal, as unrelated ones are on average.
+
+    sqrt(norm(H_a - H_0)^2 + norm(H_b - H_0)^2) / norm(H_a); arguments as for `shift_cosine`.
+    """
+
+    def squares(rows: slice) -> np.ndarray:
+        origin, first, second = (_rows(raw, rows) for raw in (base, a, b))
+        return np.stack(
+            [_inner(first - origin, first - origin), _inner(second - origin, second - origin), _inner(first, first)]
+        )
+
+    size_a, size_b, whole = _sums_by_sequence(squares, lengths).sum(axis=1)
+    return float(_ratio(np.sqrt(size_a + size_b), np.sqrt(whole)))
+
+
 def _sums_by_sequence(per_token: Callable[[slice], np.ndarray], lengths: np.ndarray) -> np.ndarray:
     """Return sums of per-token quantities, (quantities, tokens), over each sequence, (quantities, sequences)."""
     tokens = int(np.sum(lengths))

@@ -66,8 +66,16 @@ CKA = Table(
         Column("value", "the estimate on all sequences"),
         Column("low", "lower end of the 95 % interval over sequences, from half-samples"),
         Column("high", "upper end of that interval"),
-        Column("null_mean", "what the estimator gives for unrelated states, where that is known"),
-        Column("null_sd", "its standard deviation, where that is known"),
+        Column(
+            "null_mean",
+            "what the estimator gives for unrelated states; for shifts of these sizes, if they are orthogonal as unrelated ones"
+            " are on average",
+        ),
+        Column(
+            "null_sd",
+            "its standard deviation, of shifts alone: as measured between random directions and every run (of the relative"
+            " residual an upper bound)",
+        ),
         Column(
             "control",
             "the same between a control on shuffled verdicts and either run, whichever pair is more alike; empty without one",

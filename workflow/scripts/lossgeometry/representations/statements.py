@@ -5,6 +5,7 @@ import pandas as pd
 from lossgeometry.files.rows import pair_id
 from lossgeometry.findings.finding import Finding, Frames, between, decimal, over_seeds, view
 from lossgeometry.findings.names import Names
+from lossgeometry.geometry.chance import band_text
 from lossgeometry.geometry.statements import by_methods
 
 
@@ -35,6 +36,9 @@ def _of_two(methods: tuple[str, str], rows: pd.DataFrame, seeds: pd.DataFrame, n
     beside = (
         f" Two seeds of {names.title(names.reference)} have {decimal(seeds.value.mean(), 2)}." if len(seeds) else ""
     )
+    chance = "" if pd.isna(first.null_sd) else f"random directions {band_text(first.null_mean, first.null_sd)}"
+    beside = (f" {chance[:1].upper()}{chance[1:]}." if chance else "") + beside
+    seeds_text = f"two seeds {decimal(seeds.value.mean(), 2)}" if len(seeds) else ""
     ends = f" ({between(first.low, first.high, _two)})" if one else over_seeds(list(rows.value), _two)
     return Finding(
         id=f"hidden.{pair_id(*methods)}",
@@ -46,7 +50,7 @@ def _of_two(methods: tuple[str, str], rows: pd.DataFrame, seeds: pd.DataFrame, n
         high=first.high if one else rows.value.max(),
         interval="95 %, over sequences" if one else "range over seeds",
         unit="cosine",
-        chance=f"two seeds {decimal(seeds.value.mean(), 2)}" if len(seeds) else "",
+        chance="; ".join(filter(None, (chance, seeds_text))),
         seeds=len(rows),
         agreeing=len(rows),
         verdict="",

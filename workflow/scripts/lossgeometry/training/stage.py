@@ -126,5 +126,6 @@ STAGE = Stage(
     costs=_costs,
     figures=_figures,
     section="training.section",
+    statements="training.statements",
     charts="training.charts",
 )

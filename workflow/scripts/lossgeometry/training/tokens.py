@@ -19,7 +19,7 @@ IDS = pa.list_(pa.int32())
 SCHEMA = pa.schema([("prompt_id", pa.string()), ("sample", pa.int64()), ("prompt_ids", IDS), ("completion_ids", IDS)])
 
 
-def write_tokens(student: Path, prompts: Path, rollouts: Path, suffix: str, output: Path) -> None:
+def tokenize_rollouts(student: Path, prompts: Path, rollouts: Path, suffix: str, output: Path) -> None:
     """Write the token ids of every rollout: a completion that its budget did not cut ends with the end token."""
     tokenizer = AutoTokenizer.from_pretrained(student, local_files_only=True)
     problems = {row["id"]: row["problem"] for row in read_lines(prompts)}

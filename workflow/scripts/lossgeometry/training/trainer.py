@@ -56,15 +56,17 @@ class ResumableTrainer(Mixed):
         return torch.utils.data.SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the norm of the update, at some steps the divergence from the base, and how long the step took, all that came
-        between it and the one before included."""
+        """Add how long the step took, all that came between it and the one before included but what is measured here: the norm
+        of the update and, after some steps, the divergence from the base."""
         if "loss" in logs:
+            if self.clock is not None:
+                logs["seconds"] = time.perf_counter() - self.clock
             logs["update_norm"] = update_norm(self.accelerator.unwrap_model(self.model))
             if self.measured:
-                logs["kl_to_base"] = self._divergence()
-        if self.clock is not None and "loss" in logs:
-            now = time.perf_counter()
-            logs["seconds"], self.clock = now - self.clock, now
+                logs["kl_to_base"] = self._divergence(self.measured)
+                self.measured = None
+            if self.clock is not None:
+                self.clock = time.perf_counter()
         super().log(logs, start_time)
 
     def measure(self, ids: torch.Tensor, attended: torch.Tensor, completion: torch.Tensor) -> None:
@@ -72,11 +74,10 @@ class ResumableTrainer(Mixed):
         if is_due(self.state.global_step + 1, self.state.max_steps):
             self.measured = [*(self.measured or []), (ids, attended, completion)]
 
-    def _divergence(self) -> float:
+    def _divergence(self, batches: list[Batch]) -> float:
         """Return the mean of KL(policy || base) over the completion tokens of the step, of all processes, in nats."""
         with self.accelerator.autocast():
-            sums = divergence_from_base(self.accelerator.unwrap_model(self.model), self.measured)
-        self.measured = None
+            sums = divergence_from_base(self.accelerator.unwrap_model(self.model), batches)
         pair = torch.tensor(sums, dtype=torch.float64, device=self.accelerator.device)
         total, tokens = self.accelerator.reduce(pair, "sum").tolist()
         return total / tokens

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lossgeometry.files.rows import pair_id
-from lossgeometry.findings.finding import Finding, Frames, decimal, over_seeds, small, view
+from lossgeometry.findings.finding import SEEDS, Finding, Frames, decimal, over_seeds, small, view
 from lossgeometry.findings.names import Names
 from lossgeometry.geometry.statements import by_methods
 
@@ -12,7 +12,7 @@ NOT_SHOWN = "what lies between the steps that were kept"
 
 def statements(frames: Frames, names: Names) -> list[Finding]:
     """Return the findings of `step_pairs` and `matched` on every loss beside the reference."""
-    found = [*_forming(frames, names), *_matched(frames, names)]
+    found = [*_forming(frames, names), *_matched(frames, names), *_across(frames, names)]
     formed = [finding for finding in found if finding.id.startswith("forms.")]
     widest = max(formed, key=lambda finding: abs(finding.high - finding.low), default=None)
     return [finding._replace(rank=5 * (finding is widest)) for finding in found]
@@ -98,3 +98,44 @@ def _equal(methods: tuple[str, str], rows: pd.DataFrame, names: Names) -> Findin
         view=view(focus=pair_id(row.run_a, row.run_b)),
         pair=pair_id(*methods),
     )
+
+
+def _across(frames: Frames, names: Names) -> list[Finding]:
+    """Return which step of the reference lies closest to where another loss ends."""
+    if "step_pairs" not in frames:
+        return []
+    rows = frames["step_pairs"].dropna(subset="cosine")
+    rows = rows[rows.replicate.isna() | (rows.replicate == "")].assign(value=rows.cosine)
+    ended = rows.groupby(["run_a", "run_b"]).step_b.transform("max")
+    found = []
+    for methods, part in by_methods(rows[rows.step_b == ended], names):
+        a, b = (names.title(label) for label in methods)
+        # The first run of a pair is the reference's, as rows of the table are those of the first.
+        first = names.runs[part.run_a.iloc[0]].label == methods[0]
+        means = part.groupby("step_a").value.mean()
+        if names.reference not in methods or not first or len(means) < 2:
+            continue
+        nearest, last = int(means.idxmax()), int(means.index.max())
+        at_nearest = part[part.step_a == nearest]
+        found.append(
+            Finding(
+                id=f"across.{pair_id(*methods)}",
+                question=f"Which step of {a} is closest to where {b} ends?",
+                statement=f"Of the steps of {a} that were kept, {nearest} of {last} is closest to where {b} ends: cosine"
+                f" {decimal(means[nearest])}{over_seeds(list(at_nearest.value))}; step {int(means.idxmin())} is furthest,"
+                f" {decimal(means.min())}.",
+                value=means[nearest],
+                low=at_nearest.value.min(),
+                high=at_nearest.value.max(),
+                interval=SEEDS,
+                unit="cosine",
+                chance=f"at most ± {decimal(1.96 * part.cosine_sd.max())}",
+                seeds=len(at_nearest),
+                verdict=f"step {nearest}",
+                not_shown=NOT_SHOWN,
+                section="step_map",
+                view=view(focus=pair_id(part.run_a.iloc[0], part.run_b.iloc[0])),
+                pair=pair_id(*methods),
+            )
+        )
+    return found

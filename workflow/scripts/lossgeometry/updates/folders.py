@@ -56,11 +56,8 @@ def checkpoints_in(folder: str | Path) -> dict[int, Path]:
 
 def _trained_on(folder: Path) -> list[tuple[str, str]]:
     """Return what all checkpoints of one run have in common, with its name."""
-    try:
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        config = None  # a whole model, or the reader says what is wrong with it
-    if not isinstance(config, dict):
+    config = _configured(folder)
+    if not config:
         return [("base", "none"), ("target modules", "none")]
     targets = config.get("target_modules")
     targets = ", ".join(sorted(map(str, targets))) if isinstance(targets, list) else str(targets)
@@ -76,13 +73,21 @@ def require_folders(adapters: Mapping[str, str]) -> None:
 
 def needs_base(folder: str | Path) -> bool:
     """Return whether the update in a folder can be read only beside the base: a whole model, or DoRA."""
-    if is_checkpoint(folder):
-        return True
+    return is_checkpoint(folder) or bool(_configured(folder).get("use_dora"))
+
+
+def saves_modules(folder: str | Path) -> bool:
+    """Return whether an adapter says that it trained whole modules beside its factors: their update is a difference to the base."""
+    return bool(_configured(folder).get("modules_to_save"))
+
+
+def _configured(folder: str | Path) -> dict:
+    """Return the configuration of an adapter; an empty one where there is none, as the reader says what is wrong with it."""
     try:
         config = json.loads((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return False  # the job that reads the folder says what is wrong with it
-    return isinstance(config, dict) and bool(config.get("use_dora"))
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def is_checkpoint(folder: str | Path) -> bool:

@@ -29,7 +29,8 @@ CPU_CACHE_BYTES = 1 << 30
 
 
 class VllmEngine:
-    """A model under vLLM, with a PEFT adapter applied unmerged where one is given.
+    """A model under vLLM, with a PEFT adapter applied unmerged where one is given: by kernels that a model alone does not
+    pass through. A base whose answers are compared with those of adapters is given `zero_adapter`'s.
 
     Prompts reach vLLM as the token ids that the transformers engine would see, and its token ids are decoded here.
 

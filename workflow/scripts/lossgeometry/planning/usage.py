@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Taken(NamedTuple):
+class Usage(NamedTuple):
     """What one job took."""
 
     seconds: float
@@ -16,7 +16,7 @@ class Taken(NamedTuple):
     """Most resident memory; 0 where nobody knows."""
 
 
-def taken(benchmark: Path, results: Path) -> Taken | None:
+def usage(benchmark: Path, results: Path) -> Usage | None:
     """Return what a job took; None if it was killed.
 
     Snakemake samples a job's processes, which misses short jobs, and those that ran in a fork of another process (see
@@ -33,7 +33,7 @@ def taken(benchmark: Path, results: Path) -> Taken | None:
         return None
     log = results / "logs" / benchmark.relative_to(results / "benchmarks").with_suffix(".log")
     said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-    return Taken(
+    return Usage(
         _number(rows[-1]["s"]),
         max(
             _number(rows[-1]["cpu_time"]), *map(float, re.findall(r"^CPU seconds: ([\d.]+)$", said, re.MULTILINE)), 0.0
