@@ -12,7 +12,7 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all quick demo environment test test-quick test-slow browser slurm preflight rehearse plan resources accept verify audit conformance lint reference lock clean
+.PHONY: all quick demo beside environment test test-quick test-slow browser slurm preflight rehearse plan resources accept verify audit conformance lint reference lock clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
@@ -25,6 +25,10 @@ quick: $(VENV)/installed
 # The pictures of the README and docs/demo.html, from the finished default experiment (RESULTS=... for a copy of it).
 demo: $(VENV)/installed
 	PYTHONPATH=workflow/scripts $(BIN)/python -m lossgeometry.report.demo $(or $(RESULTS),results/tiny)
+
+# Two finished experiments on one page, beside.html: make beside RESULTS=results/tiny OTHER=results/small
+beside: $(VENV)/installed
+	$(BIN)/python workflow/scripts/compare_experiments.py $(or $(RESULTS),results/tiny) --compare $(OTHER)
 
 # The environment alone: the package `lossgeometry` for notebooks, and everything that the workflow needs.
 environment: $(VENV)/installed

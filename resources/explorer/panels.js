@@ -5,7 +5,9 @@ const SHORTEST_FOLDED = 180;
 
 // The tables name runs by their ids, which nobody says; longest first, as one may begin another.
 const byLength = [...runs.values()].sort((one, other) => other.id.length - one.id.length);
-const spoken = (text) => byLength.reduce((said, run) => said.replaceAll(run.id, run.name), text);
+const anyId = byLength.map((run) => run.id.replace(/[^\w-]/g, "\\$&")).join("|");
+const ofPairs = new RegExp(`(${anyId}) (?=${anyId})`, "g");
+const spoken = (text) => byLength.reduce((said, run) => said.replaceAll(run.id, run.name), text.replace(ofPairs, "$1 – "));
 
 // The first numbers of many; the others on demand.
 function folded(text) {

@@ -1,6 +1,7 @@
 """Are the chance levels of the weight geometry right? Unrelated updates, drawn at random, measured as any pair is.
 
-    python tests/benchmarks/calibration.py [--size small|large] [--case CASE] [--fall DECADES] [--sets 1]
+    python tests/benchmarks/calibration.py [--size small|large] [--case CASE] [--fall DECADES]
+        [--adapters 2 --sets 6 --seed 101]
 
 Prints, as the tables of docs/validity.md, mean and spread of z = (value - chance) / sd for each statistic and side,
 of single modules and pooled over all: 0 and 1 where the chance level is right. The cases are those of
@@ -38,7 +39,7 @@ def table(cases: list[str], found: list[Scores]) -> str:
 def scores_of(case: str, size: Size, options: argparse.Namespace) -> tuple[Scores, Scores]:
     """Return the scores of all pairs within each of several sets of adapters."""
     total: tuple[Scores, Scores] = {}, {}
-    for seed in range(1, options.sets + 1):
+    for seed in range(options.seed, options.seed + options.sets):
         for scores, more in zip(total, score(draw_adapters(case, size, options.fall, seed), size.k), strict=True):
             for key, values in more.items():
                 scores.setdefault(key, []).extend(values)
@@ -48,7 +49,7 @@ def scores_of(case: str, size: Size, options: argparse.Namespace) -> tuple[Score
 def main(options: argparse.Namespace) -> None:
     cases = [options.case] if options.case else list(CASES)
     for name in [options.size] if options.size else SIZES:
-        size = SIZES[name]
+        size = SIZES[name]._replace(**({"adapters": options.adapters} if options.adapters else {}))
         found = [scores_of(case, size, options) for case in cases]
         modules = size.layers * len(PROJECTIONS)
         pairs = options.sets * size.adapters * (size.adapters - 1) // 2
@@ -63,4 +64,8 @@ if __name__ == "__main__":
     parser.add_argument("--case", choices=CASES, help="default: all")
     parser.add_argument("--fall", type=float, default=1.0, help="decades over which the singular values of B fall")
     parser.add_argument("--sets", type=int, default=1, help="of adapters, each with draws of its own (default: 1)")
+    parser.add_argument(
+        "--adapters", type=int, help="in each set, of which all pairs are measured (default: 6, large 5)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the first set (default: 1)")
     main(parser.parse_args())

@@ -1,5 +1,7 @@
 """The finished experiment that most plans start from."""
 
+from pathlib import Path
+
 import pytest
 from planning import Project
 
@@ -10,3 +12,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project.create(tmp_path_factory.mktemp("finished") / "project")
     project.finish()
     return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy of it, to change."""
+    return finished.clone(tmp_path / "project")

@@ -124,6 +124,12 @@ class Project:
         _call(_touch, self.root)
 
 
+def edit(path: Path, text: str = "\n\ndef added_by_a_test():\n    return 1\n") -> None:
+    """Append code; with an old modification time, as a version control system or rsync may leave it."""
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+
+
 def _call(function, root: Path, *arguments: str):
     receiver, sender = _server.Pipe(duplex=False)
     process = _server.Process(target=_answer, args=(sender, function, root, *arguments))

@@ -93,7 +93,7 @@ def test_few_problems_take_the_beta_binomial_interval_and_none_of_thirty_is_not_
     rows = [graded(p, s, "sampled", False) for p in range(30) for s in range(1, 17)]
     write(tmp_path, "base", rows)
     row = tabulate(tmp_path, ["base"], [])[0].iloc[0]
-    low, high = intervals.beta_binomial(np.zeros(30, int), 16)
+    low, high = intervals.few_problems(np.zeros(30, int), 16)
     assert row.interval == "beta-binomial" and row.low == low == 0 and row.high == pytest.approx(high) and high > 0.06
 
 

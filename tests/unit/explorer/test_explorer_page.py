@@ -12,8 +12,10 @@ from explorer_results import HOSTILE, write_results
 from lossgeometry.charts.chart import compiled
 from lossgeometry.charts.figures import draw_figures
 from lossgeometry.charts.parts import Frame
+from lossgeometry.errors import InputError
 from lossgeometry.experiment.loading import load_config
 from lossgeometry.explorer.assets import ASSET_FOLDER
+from lossgeometry.explorer.beside import write_both
 from lossgeometry.explorer.bundle import gather
 from lossgeometry.explorer.metrics import SERIES
 from lossgeometry.explorer.page import charts_of, held_bundle, write_page
@@ -145,3 +147,15 @@ def test_definitions_are_those_of_what_the_page_shows(tmp_path):
     absent = {"accuracy", "cka", "connectivity", "barrier", "mixed", "ceiling", "robustness", "gradient_cosine"}
     assert not found["supplied"] & absent
     assert {"accuracy", "cka", "connectivity", "barrier", "mixed", "robustness"} <= found["whole"]
+
+
+def test_another_experiment_is_written_beside_this_one_or_refused_by_its_path(bundle, tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        text = json.dumps({**bundle, "experiment": name})
+        (tmp_path / name / "explorer.json").write_text(text, encoding="utf-8")
+    write_both(tmp_path / "one", tmp_path / "other", tmp_path / "both.html")
+    held = held_bundle((tmp_path / "both.html").read_text(encoding="utf-8"))
+    assert held["experiment"] == "one" and held["other"] == {"experiment": "other", "findings": bundle["findings"]}
+    with pytest.raises(InputError, match=r"absent/explorer.json is no explorer.json of a finished experiment"):
+        write_both(tmp_path / "one", tmp_path / "absent", tmp_path / "both.html")

@@ -243,3 +243,37 @@ def test_both_files_hold_the_same_rows(tmp_path):
     assert [entry["statement"] for entry in entries] == [row["statement"] for row in rows]
     ranks = [entry["rank"] for entry in entries]
     assert ranks[: sum(map(bool, ranks))] == sorted(filter(None, ranks)) and set(rows[0]) == set(entries[0])
+
+
+def test_the_step_closest_to_where_another_ends_is_of_the_rows_that_end_there(all_found):
+    assert "8 of 64 is closest to where DPO ends: cosine 0.990" in all_found["across.sft--dpo"]["statement"]
+
+
+def test_passes_are_those_of_losses_at_their_own_rates():
+    trained = runs().assign(steps=128.0, rows_left_out=0.0, epochs=[1.0, 1.0, 2.0, 2.0, 8.0, 10.0, math.nan, 99.0])
+    trained.loc[4:5, "rows_left_out"] = 3
+    one = found({"runs": trained})["passes"]
+    assert one["value"] == 9.0 and "In 128 steps DPO makes 9 passes" in one["statement"]
+    assert one["statement"].endswith("left out of DPO.")
+
+
+def test_reach_is_the_divergence_over_the_squared_norm():
+    ends = [(run("sft", seed), run("dpo", seed)) for seed in SEEDS]
+    norms = [(a, b, f"norm_{end}", norm) for a, b in ends for end, norm in (("a", 2.0), ("b", 0.5))]
+    sizes = pd.DataFrame(norms, columns=["run_a", "run_b", "metric", "value"]).assign(scope="global", side="none")
+    rows = pd.DataFrame({"run": [one for pair in ends for one in pair], "value": 0.004})
+    rows = rows.assign(measure="kl_base_run", text="base", part="all", low=0.003, high=0.005)
+    one = found({"runs": runs(), "geometry": pd.concat([geometry(), sizes]), "behaviour": rows})["reach"]
+    assert one["value"] == 16.0 and "most DPO, 0.016" in one["statement"] and "least SFT, 0.001" in one["statement"]
+
+
+def test_a_number_of_the_paper_is_within_where_the_ranges_meet():
+    rows = [
+        ("same here", 0.9, 1.0, 0.95, 1.1),
+        ("differs here", 0.1, 0.2, 0.3, 0.4),
+        ("cannot tell", None, None, 1.0, 1.0),
+    ]
+    table = pd.DataFrame(rows, columns=["verdict", "paper_low", "paper_high", "ours_low", "ours_high"])
+    statement = found({"runs": runs(), "claims": table})["claims.numbers"]["statement"]
+    assert statement.startswith("2 claims are about one number: 1 of the paper's lie within")
+    assert statement.endswith("1 same here, 1 differs here.")

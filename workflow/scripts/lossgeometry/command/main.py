@@ -17,7 +17,7 @@ INTERRUPTED, PIPE_CLOSED = 130, 141
 
 def main(argv: Sequence[str]) -> int:
     """Run one subcommand and return the exit code: 1 for an input that cannot be used, with one sentence on stderr."""
-    options = _parser().parse_args(argv)
+    options = _parser().parse_args(argv or ["--help"])
     # Small products, one after another: threads only get in each other's way. Whole weight matrices are large ones.
     threads = len(os.sched_getaffinity(0)) if getattr(options, "base", None) else 1
     for variable in THREAD_VARIABLES:

@@ -34,6 +34,7 @@ from lossgeometry.report.runs_table import tabulate_runs
 from lossgeometry.report.summary import write_summary
 from lossgeometry.settings.tasks import Page, Summary
 from lossgeometry.stages import STAGES
+from lossgeometry.updates.folders import require_source
 from lossgeometry.updates.loading import load
 from lossgeometry.updates.reduction import write_delta
 from lossgeometry.updates.stored import Delta
@@ -81,6 +82,8 @@ def write_comparison(
         raise InputError(f"{k} directions cannot be compared; ask for 1 or more")
     roles.require(sources)
     require_base(base)
+    for source in sources.values():
+        require_source(source)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder as --out")
     config = _configuration(sources, out, k, base, rank)

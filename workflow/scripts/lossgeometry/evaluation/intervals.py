@@ -16,6 +16,9 @@ UNDEFINED = (float("nan"), float("nan"))
 CORRELATIONS = np.linspace(0.0, 1.0 - 1e-9, 41)
 """Where the beta-binomial likelihood is looked at first."""
 ROUNDS = 6
+NEAR, ABSENT = 0.08, 0.04
+"""Levels of the two parts of `few_problems`: what problems of an absent kind are allowed covers nearly all misses on one side, so
+that the likelihood may miss twice as often on the other."""
 
 
 def wilson(share: float, trials: float, quantile: float | None = None) -> tuple[float, float]:
@@ -54,7 +57,7 @@ def clustered(values: ArrayLike) -> tuple[float, float]:
     return wilson(mean, trials, student_quantile(len(values)))
 
 
-def beta_binomial(counts: ArrayLike, samples: int) -> tuple[float, float]:
+def beta_binomial(counts: ArrayLike, samples: int, alpha: float = ALPHA) -> tuple[float, float]:
     """Profile-likelihood interval of the mean of a beta-binomial distribution.
 
     For few problems: each has a chance of its own, drawn from a beta distribution, and `counts` of `samples` right
@@ -66,7 +69,7 @@ def beta_binomial(counts: ArrayLike, samples: int) -> tuple[float, float]:
         return UNDEFINED
     likelihood = _BetaBinomial(counts, samples)
     best, top = likelihood.largest()
-    level = top - stats.f.isf(ALPHA, 1, len(counts) - 1) / 2
+    level = top - stats.f.isf(alpha, 1, len(counts) - 1) / 2
 
     def root(outside: float) -> float:
         if likelihood.profile(outside) >= level:
@@ -82,20 +85,22 @@ def few_problems(counts: ArrayLike, samples: int) -> tuple[float, float]:
     """Interval of the mean over problems some of which may be of a kind that the sample does not hold.
 
     `beta_binomial` takes one beta distribution for all problems. A share of others, all of them right or all of them wrong, stays
-    out of a sample with probability (1 - share)^problems; the limits are the furthest means, over all shares, at which this
-    and the likelihood of the rest together keep above the level of `beta_binomial`. NaN for fewer than two problems.
+    out of a sample with probability (1 - share)^problems. The limits are the furthest means, over all shares, at which the
+    likelihood of the rest has used up one part of what `NEAR` allows it, and this probability the other part of what `ABSENT`
+    allows. NaN for fewer than two problems.
     """
     counts = np.asarray(counts, np.int64)
     if len(counts) < 2:
         return UNDEFINED
-    low, high = beta_binomial(counts, samples)
+    low, high = beta_binomial(counts, samples, NEAR)
     likelihood = _BetaBinomial(counts, samples)
     best, top = likelihood.largest()
-    allowed = stats.f.isf(ALPHA, 1, len(counts) - 1) / 2
+    near, absent = (stats.f.isf(alpha, 1, len(counts) - 1) / 2 for alpha in (NEAR, ABSENT))
 
     def rest(mean: float) -> float:
         """Return the largest mean distance to 1 that others leave, as a factor: 1 - their share."""
-        return float(np.exp(-max(allowed - top + likelihood.profile(mean), 0.0) / len(counts)))
+        left = max(1.0 - (top - likelihood.profile(mean)) / near, 0.0)
+        return float(np.exp(-left * absent / len(counts)))
 
     below = _least(lambda mean: rest(mean) * mean, low, best)
     above = _least(lambda mean: rest(mean) * (1.0 - mean), best, high)

@@ -96,7 +96,7 @@ def of_sizes(whole: pd.DataFrame, names: Names) -> list[Finding]:
     """Return which method goes furthest and which spreads widest, each at its own learning rate; rows are those of `geometry`."""
     measured = {metric: by_method(whole, metric, names) for metric in ("norm", "effective_rank")}
     norms, ranks = (rows.groupby("label", sort=False).value for rows in measured.values())
-    if len(norms) < 2:
+    if min(len(norms), len(ranks)) < 2:
         return []
     said = [
         f"{what} {ends_of(group, names, write)}"

@@ -63,7 +63,8 @@ class ResumableTrainer(Mixed):
                 logs["seconds"] = time.perf_counter() - self.clock
             logs["update_norm"] = update_norm(self.accelerator.unwrap_model(self.model))
             if self.measured:
-                logs["kl_to_base"] = self._divergence()
+                logs["kl_to_base"] = self._divergence(self.measured)
+                self.measured = None
             if self.clock is not None:
                 self.clock = time.perf_counter()
         super().log(logs, start_time)
@@ -73,11 +74,10 @@ class ResumableTrainer(Mixed):
         if is_due(self.state.global_step + 1, self.state.max_steps):
             self.measured = [*(self.measured or []), (ids, attended, completion)]
 
-    def _divergence(self) -> float:
+    def _divergence(self, batches: list[Batch]) -> float:
         """Return the mean of KL(policy || base) over the completion tokens of the step, of all processes, in nats."""
         with self.accelerator.autocast():
-            sums = divergence_from_base(self.accelerator.unwrap_model(self.model), self.measured)
-        self.measured = None
+            sums = divergence_from_base(self.accelerator.unwrap_model(self.model), batches)
         pair = torch.tensor(sums, dtype=torch.float64, device=self.accelerator.device)
         total, tokens = self.accelerator.reduce(pair, "sum").tolist()
         return total / tokens
