@@ -6,7 +6,7 @@ function refresh() {
 
 // The order of the article; a section that is not named, such as that of a new stage, comes before what the models wrote.
 const ORDER = ["takeaways", "objectives", "reading", "predicted", "regimes", "composition", "pair", "map", "where", "layers", "cosine_by_step", "step_map", "plane", "outputs", "angles", "sizes",
-  "connectivity", "representations", "behaviour", "accuracy", "forgetting", "edits", "robustness", "training", "", "texts", "rollouts", "numbers", "claims", "beside", "definitions", "methods"];
+  "connectivity", "representations", "behaviour", "accuracy", "forgetting", "edits", "direction_by_norm", "robustness", "training", "", "texts", "rollouts", "numbers", "claims", "beside", "definitions", "methods"];
 const placeOf = (id) => (ORDER.includes(id) ? ORDER.indexOf(id) : ORDER.indexOf(""));
 
 function build() {

@@ -89,9 +89,9 @@ PANELS = (
     Panel(
         "direction_by_norm",
         "Is it the direction or the size?",
-        "The update of one run at the [[norm]] of another: accuracy less the base's, in points, with 95 % intervals over the same"
-        " problems. Down a column the direction changes at one norm, along a row the norm in one direction. The table"
-        " direction_by_norm.csv tests these against one another.",
+        "The update of one run at the [[norm|norm]] of another: accuracy less the base's, in points, with 95 % intervals over the"
+        " same problems. Down a column the direction changes at one norm, along a row the norm in one direction. The table"
+        " `direction_by_norm.csv` tests these against one another.",
         table="direction_by_norm",
         chart="direction_by_norm",
         caption="difference to the base in points; in italics: not told from none, after correction",
