@@ -52,7 +52,7 @@ def with_stand_ins(name: str, folder: Path, address: str) -> dict:
         if "overlong_cache" in options:
             options["overlong_cache"] = 8
     values["evaluation"]["sampling"]["max_new_tokens"] = 48
-    for stage in ("connectivity", "representations", "behaviour"):
+    for stage in {"connectivity", "representations", "behaviour"} & values.keys():
         values[stage]["tokens_per_batch"] = 1024
     return values | {"smoke": True}
 
