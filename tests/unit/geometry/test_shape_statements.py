@@ -1,5 +1,6 @@
 """What stands beside a cosine in words: depth, outputs, subspaces and sizes, by the tables' numbers and nothing else."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -62,4 +63,7 @@ def test_sizes_are_those_of_losses_at_their_own_rates():
     ]
     (one,) = of_sizes(pd.DataFrame(table, columns=["run_a", "run_b", "metric", "value"]), NAMES)
     assert "the longest update is SFT, 3 (2 to 4 over 2 seeds), and the least DPO, 0.75" in one.statement
-    assert one.value == 4.0 and one.verdict == "longest SFT, shortest DPO"
+    assert (one.low, one.value, one.high) == (2.0, 3.0, 4.0) and one.verdict == "longest SFT, shortest DPO"
+    still = [(*row[:3], 0.0 if row[1].startswith("dpo") and row[2] == "norm_b" else row[3]) for row in table]
+    (one,) = of_sizes(pd.DataFrame(still, columns=["run_a", "run_b", "metric", "value"]), NAMES)
+    assert np.isfinite([one.low, one.value, one.high]).all(), "a run that never moved has no ratio to others"
