@@ -246,7 +246,7 @@ def test_a_read_only_results_folder(on_small_disk, undisturbed):
         (f"adapters/{RUNS[0]}/adapter_model.safetensors", f"deltas/{RUNS[0]}.safetensors"),
         (f"deltas/{RUNS[1]}.safetensors", f"rows/{RUNS[1]}/geometry.zip"),
         ("completions/base/reachable.jsonl", "evaluation/base/reachable.jsonl"),
-        ("rollouts/rollouts.parquet", f"adapters/{RUNS[0]}/adapter_model.safetensors"),
+        ("rollouts/rollouts.parquet", "rollouts/tokens.parquet"),
     ],
 )
 def test_a_damaged_intermediate_file_is_named_and_made_again_once_removed(small_experiment, tmp_path, name, needed_for):
