@@ -17,7 +17,7 @@ with job(snakemake, with_model=True):
         student=inputs.student,
         adapter=Adapter(Path(inputs.adapter[0]).parent) if inputs.get("adapter") else None,
         solutions=inputs.solutions,
-        problems=inputs.get("problems"),
+        problems=inputs.get("problems") or None,
         task=HiddenStates.from_told(snakemake.params.cfg),
         output=Path(snakemake.output[0]),
     )
