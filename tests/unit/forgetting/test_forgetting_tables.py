@@ -117,12 +117,15 @@ def test_what_is_forgotten_at_another_rate_is_told_beside_what_is_not():
     table = pd.DataFrame([(run, label, rate, "42") for run, (label, rate, *_) in runs.items()], columns=COLUMNS_OF_RUNS)
     rows = [
         {"run": run, "benchmark": "other", "decoding": "sampled", "accuracy_change": low, "accuracy_low": low - 0.03}
-        | {"accuracy_high": high}
+        | {"accuracy_high": high, "accuracy": 0.7 + low}
         for run, (_, _, low, high) in runs.items()
     ]
     (finding,) = statements({"forgetting": pd.DataFrame(rows)}, Names(table, {}, "sft"))
     assert "0 of 2 runs lies below the base's accuracy, each at its own learning rate" in finding.statement
     assert "At other rates that of 1 of 1 does, furthest" in finding.statement and "−13.0 points" in finding.statement
+    helpless = pd.DataFrame(rows).assign(accuracy=0.0, accuracy_change=0.0)
+    (finding,) = statements({"forgetting": helpless}, Names(table, {}, "sft"))
+    assert finding.verdict == "cannot tell: the base solves nothing" and "runs lies" not in finding.statement
 
 
 def test_every_run_is_a_point_of_the_figure(made, tmp_path):

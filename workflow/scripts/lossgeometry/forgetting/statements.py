@@ -6,6 +6,9 @@ from lossgeometry.findings.finding import PROBLEMS, Finding, Frames, between, de
 from lossgeometry.findings.names import Names
 from lossgeometry.forgetting.stage import OUTCOMES, PREDICTORS
 
+NOTHING = 1e-9
+"""Accuracy below which there is none."""
+
 
 def statements(frames: Frames, names: Names) -> list[Finding]:
     """Return the findings of `forgetting` and `forgetting_law`."""
@@ -26,19 +29,26 @@ def _most(rows: pd.DataFrame, names: Names) -> list[Finding]:
         return []
     worst = rows.loc[rows.accuracy_change.idxmin()]
     worse = int((rows.accuracy_high < 0).sum())
+    said = (
+        f"In a skill that no rollout is about ({worst.benchmark}, {worst.decoding}), the interval of {worse} of {len(rows)} runs"
+        f" lies below the base's accuracy, each at its own learning rate. Furthest below is {_change(worst, names)}."
+        f"{_at_other_rates(others, names)}"
+    )
+    verdict = f"{worse} of {len(rows)} below the base"
+    if worst.accuracy - worst.accuracy_change < NOTHING:
+        said = f"Of {worst.benchmark} ({worst.decoding}) the base solves nothing, so that no run can be seen to forget it by accuracy."
+        verdict = "cannot tell: the base solves nothing"
     return [
         Finding(
             id="forgetting",
             question="What was forgotten?",
-            statement=f"In a skill that no rollout is about ({worst.benchmark}, {worst.decoding}), the interval of {worse} of"
-            f" {len(rows)} runs lies below the base's accuracy, each at its own learning rate. Furthest below is"
-            f" {_change(worst, names)}.{_at_other_rates(others, names)}",
+            statement=said,
             value=worst.accuracy_change,
             low=worst.accuracy_low,
             high=worst.accuracy_high,
             interval=PROBLEMS,
             unit="share of problems",
-            verdict=f"{worse} of {len(rows)} below the base",
+            verdict=verdict,
             not_shown="skills that were not asked about",
             section="forgetting",
             rank=10,
