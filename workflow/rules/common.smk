@@ -140,6 +140,12 @@ def benchmark_of(path):
     return results(f"benchmarks/{path}.tsv")
 
 
+def rollout_files(wildcards):
+    """Return the rollouts as text and as tokens; nothing for a method that samples for itself."""
+    names = ("rollouts", "tokens") if jobs.training.is_offline(CONFIG, wildcards.run) else ()
+    return {name: results(f"rollouts/{name}.parquet") for name in names}
+
+
 def student_folder():
     return results("models/student")
 

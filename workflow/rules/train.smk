@@ -3,12 +3,6 @@
 from lossgeometry.experiment.runs import snapshot_id
 
 
-def rollout_files(wildcards):
-    """Return the rollouts as text and as tokens; nothing for a method that samples for itself."""
-    names = ("rollouts", "tokens") if jobs.training.is_offline(CONFIG, wildcards.run) else ()
-    return {name: results(f"rollouts/{name}.parquet") for name in names}
-
-
 rule initialise_adapter:
     input:
         **model("student", student_folder()),
