@@ -36,7 +36,10 @@ def _most(rows: pd.DataFrame, names: Names) -> list[Finding]:
     )
     verdict = f"{worse} of {len(rows)} below the base"
     if worst.accuracy - worst.accuracy_change < NOTHING:
-        said = f"Of {worst.benchmark} ({worst.decoding}) the base solves nothing, so that no run can be seen to forget it by accuracy."
+        said = (
+            f"Of {worst.benchmark} ({worst.decoding}) the base solves nothing, so that no run can be seen to forget it"
+            " by accuracy."
+        )
         verdict = "cannot tell: the base solves nothing"
     return [
         Finding(
