@@ -7,7 +7,7 @@ import pandas as pd
 
 from lossgeometry.findings.finding import Finding, Frames, counted
 from lossgeometry.findings.names import Names
-from lossgeometry.geometry.chance import WIDTH
+from lossgeometry.geometry import chance
 
 SPARSER, AS_CHANCE, DENSER = "sparser than chance", "as chance", "denser than chance"
 SECTION = "sizes"
@@ -30,8 +30,8 @@ def _sparse(frames: Frames, names: Names) -> Iterator[Finding]:
     )
     if own.empty or equal.empty:
         return
-    verdicts = [{1: SPARSER, 0: AS_CHANCE, -1: DENSER}[side] for side in _sides_of_chance(equal)]
-    off = _sides_of_chance(principal).count(-1)
+    verdicts = [{chance.ABOVE: SPARSER, chance.BELOW: DENSER}.get(verdict, AS_CHANCE) for verdict in _verdicts(equal)]
+    off = _verdicts(principal).count(chance.BELOW)
     yield Finding(
         id="base.sparse-or-small",
         question="Do losses change few entries of the base, and off its principal directions, or are their updates just small?",
@@ -48,10 +48,8 @@ def _sparse(frames: Frames, names: Names) -> Iterator[Finding]:
     )
 
 
-def _sides_of_chance(rows: pd.DataFrame) -> list[int]:
-    """Return 1 for every value above its chance band, -1 below it, 0 inside."""
-    beyond = (rows.value - rows.null_mean).where((rows.value - rows.null_mean).abs() > WIDTH * rows.null_sd, 0.0)
-    return [int(side) for side in np.sign(beyond)]
+def _verdicts(rows: pd.DataFrame) -> list[str]:
+    return list(chance.verdicts(rows.value, rows.null_mean, rows.null_sd))
 
 
 def _ends(rows: pd.DataFrame) -> str:
@@ -75,7 +73,7 @@ def _shared(frames: Frames, names: Names) -> Iterator[Finding]:
         elif row.at_norm == "own" and made.get(row.run_a, "").startswith("to_kl ") and row.run_b in made:
             to_one.append(f"{names(row.run_a)} and {names(row.run_b)} {_beside(row.overlap, row.null_mean)}")
     means = {other: np.mean(found, axis=0) for other, found in apart.items()}
-    values = [overlap - chance for overlap, chance in means.values()]
+    values = [overlap - null for overlap, null in means.values()]
     if not values:
         return
     yield Finding(
@@ -104,8 +102,8 @@ def _beside_reference(row, names: Names) -> bool:
     return names.reference in (a.label, b.label)
 
 
-def _beside(overlap: float, chance: float) -> str:
-    return f"{_percent(overlap)} (chance {_percent(chance)})"
+def _beside(overlap: float, null: float) -> str:
+    return f"{_percent(overlap)} (chance {_percent(null)})"
 
 
 def _percent(share: float) -> str:

@@ -28,7 +28,7 @@ def of_layers(methods: tuple[str, str], rows: pd.DataFrame, names: Names) -> Fin
         high=means[most],
         interval="range over layers",
         unit="difference of cosines",
-        chance=f"up to {decimal((rows.null_mean + chance.WIDTH * rows.null_sd).max())} in a layer",
+        chance=f"up to {decimal(_most(rows))} in a layer",
         seeds=rows.groupby(["run_a", "run_b"]).ngroups,
         verdict=f"least in layer {least}",
         not_shown="whether the layers differ by more than another seed would have them differ",

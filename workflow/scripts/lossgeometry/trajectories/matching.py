@@ -46,8 +46,6 @@ class Path(NamedTuple):
 
     def at_norm(self, level: float) -> Point | None:
         """Return where the norm first reaches a level; None if it never does."""
-        if level == 0:
-            return self._between(1, 0.0)
         padded = np.pad(self.gram, ((1, 0), (1, 0)))
         for end in range(1, len(padded)):
             before, after, both = padded[end - 1, end - 1], padded[end, end], padded[end - 1, end]
@@ -60,8 +58,6 @@ class Path(NamedTuple):
 
     def at_kl(self, level: float) -> Point | None:
         """Return where the KL first reaches a level, in a straight line between the snapshots where it is measured."""
-        if level == 0:
-            return self._between(1, 0.0)
         known = [0, *(place + 1 for place in range(len(self.kl)) if np.isfinite(self.kl[place]))]
         values = np.concatenate([[0.0], self.kl])[known]
         for low, high, start, end in zip(known, known[1:], values, values[1:], strict=False):
@@ -70,6 +66,10 @@ class Path(NamedTuple):
                 place = min(int(share), high - 1)
                 return self._between(place + 1, share - place)
         return None
+
+    def start(self) -> Point:
+        """Return the base, where every path starts."""
+        return self._between(1, 0.0)
 
     def _between(self, end: int, share: float) -> Point:
         """Return the point at a share of the way to snapshot `end` (1-based; 0 is the base)."""
@@ -130,7 +130,8 @@ def matched(
         ends = {NORM: (a.norms[-1], b.norms[-1]), KL: (a.kl[-1], b.kl[-1])}[at]
         levels = {float(min(ends)): True} | {level: False for level in grids[at] if level <= max(reached)}
         for level, end in sorted(levels.items()):
-            points = locate(a, level), locate(b, level)
+            # A level of zero is that of a run which never moved: all are there before their first step.
+            points = (locate(a, level), locate(b, level)) if level else (a.start(), b.start())
             lacking = next((place for place, point in enumerate(points) if point is None), None)
             if lacking is None:
                 found.append(_match(at, level, end, a, b, *points, weights, weights_sd))  # type: ignore[arg-type]
