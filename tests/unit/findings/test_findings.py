@@ -265,6 +265,8 @@ def test_reach_is_the_divergence_over_the_squared_norm():
     rows = rows.assign(measure="kl_base_run", text="base", part="all", low=0.003, high=0.005)
     one = found({"runs": runs(), "geometry": pd.concat([geometry(), sizes]), "behaviour": rows})["reach"]
     assert one["value"] == 16.0 and "most DPO, 0.016" in one["statement"] and "least SFT, 0.001" in one["statement"]
+    still = sizes.assign(value=sizes.value.where(sizes.metric == "norm_a", 0.0))
+    assert "reach" not in found({"runs": runs(), "geometry": pd.concat([geometry(), still]), "behaviour": rows})
 
 
 def test_a_number_of_the_paper_is_within_where_the_ranges_meet():

@@ -54,6 +54,7 @@ def _reach(frames: Frames, rows: pd.DataFrame, names: Names) -> list[Finding]:
         return []
     whole = frames["geometry"]
     norms = by_method(whole[whole.scope == "global"], "norm", names).set_index("run")
+    norms = norms[norms.value > 0]  # a run that never moved has no reach
     both = rows[rows.run.isin(norms.index)]
     both = both.assign(label=[norms.label[run] for run in both.run])
     both = both.assign(value=both.value / [norms.value[run] ** 2 for run in both.run])
