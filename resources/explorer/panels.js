@@ -5,9 +5,14 @@ const SHORTEST_FOLDED = 180;
 
 // The tables name runs by their ids, which nobody says; longest first, as one may begin another.
 const byLength = [...runs.values()].sort((one, other) => other.id.length - one.id.length);
-const anyId = byLength.map((run) => run.id.replace(/[^\w-]/g, "\\$&")).join("|");
+const anyOf = (names) => names.map((name) => name.replace(/[^\w-]/g, "\\$&")).join("|");
+const anyId = anyOf(byLength.map((run) => run.id));
 const ofPairs = new RegExp(`(${anyId}) (?=${anyId})`, "g");
-const spoken = (text) => byLength.reduce((said, run) => said.replaceAll(run.id, run.name), text.replace(ofPairs, "$1 – "));
+const titles = new Map(byLength.map((run) => [run.label, run.title]));
+const anyLabel = anyOf([...titles.keys()].sort((one, other) => other.length - one.length));
+const ofLosses = new RegExp(`\\b(${anyLabel})-(${anyLabel})\\b`, "g");
+const spoken = (text) => byLength.reduce((said, run) => said.replaceAll(run.id, run.name), text.replace(ofPairs, "$1 – "))
+  .replace(ofLosses, (_, one, other) => `${titles.get(one)} – ${titles.get(other)}`);
 
 // The first numbers of many; the others on demand.
 function folded(text) {

@@ -118,7 +118,7 @@ BAD = [
             {name: GENERATED},
             rf"the name {name} is taken by other problems than a benchmark's; choose",
         )
-        for name in ("train", "heldout")
+        for name in ("train", "heldout", "probe")
     ),
     ("adapters", {"..": "x"}, r"adapters\.'\.\.': the name is also a folder's: use letters"),
     ("evaluation.margin", 0, r"^evaluation\.margin: .*greater than 0"),

@@ -94,7 +94,7 @@ def test_a_law_that_is_there_is_found_and_told(made):
     assert {row.predictor for row in found} == {"kl_base_run", "kl_run_base", "norm"}
     frames = {"forgetting": pd.DataFrame(rows), "forgetting_law": pd.DataFrame(found)}
     told = section(frames, {})
-    assert told.count("| dpo.1 |") == 1 and "| KL(base, run) | 1.00 | 1.00 | -1.00 |" in told
+    assert told.count("| dpo.1 |") == 1 and "| KL(base, run) | 1.00 | too few | 1.00 | -1.00 |" in told
     table = pd.DataFrame({"run": list(RUNS), "method": [run.partition(".")[0] for run in RUNS], "learning_rate": 1e-3})
     names = Names(table.assign(seed=[run.rpartition(".")[2] for run in RUNS]), {}, "sft")
     said = {finding.id: finding.statement for finding in statements(frames, names)}
@@ -146,3 +146,23 @@ def test_every_run_is_a_point_of_the_figure(made, tmp_path):
     assert "undefined in every run" not in drawn and figure.title in drawn
     marks = drawn.partition("mark-symbol")[2].partition("</g>")[0]
     assert marks.count("<path") == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("r2", "least", "rests_on", "verdict"),
+    [
+        (0.9, 0.4, "sft", "better than the mean"),
+        (0.9, -0.2, "dpo", "cannot tell: it rests on dpo"),
+        (0.9, float("nan"), "", "cannot tell: too few methods"),
+        (-0.1, -0.2, "dpo", "none is better than the mean"),
+    ],
+)
+def test_a_law_that_rests_on_one_method_is_not_said_to_hold(r2, least, rests_on, verdict):
+    table = pd.DataFrame([("sft.1", "sft", 1e-3, "42")], columns=COLUMNS_OF_RUNS)
+    change = {"run": "sft.1", "benchmark": "other", "decoding": "sampled", "accuracy": 0.7, "accuracy_change": 0.0}
+    rows = pd.DataFrame([change | {"accuracy_low": -0.01, "accuracy_high": 0.01}])
+    law = {"outcome": "accuracy_change", "predictor": "norm", "runs": 9, "methods": 4, "r2_unseen": r2}
+    law = pd.DataFrame([law | {"r2_least": least, "rests_on": rests_on or float("nan")}])
+    _, finding = statements({"forgetting": rows, "forgetting_law": law}, Names(table, {}, "sft"))
+    assert finding.verdict == verdict
+    assert ("; without dpo it is −0.20" in finding.statement) == (rests_on == "dpo")

@@ -43,6 +43,25 @@ def test_what_tells_methods_apart_but_not_their_order_does_not_foretell():
     assert rows["x"].r2 > 0.8 and rows["x"].r2_unseen < 0
 
 
+def test_a_law_that_one_far_method_makes_names_it():
+    """Three methods without any relation and one far from them on both axes: a line foretells well, and only with that one."""
+    methods = ["sft"] * 4 + ["rft"] * 4 + ["dft"] * 4 + ["dpo"] * 2
+    near = np.random.default_rng(8)
+    x, y = near.normal(size=14), near.normal(size=14)
+    x[12:13], y[12:13] = 100, 100
+    x[13:], y[13:] = 101, 101
+    groups = np.array(methods)
+    (row, _) = laws({"y": y}, {"x": x}, methods)
+    rests = {
+        name: r2_of_unseen_methods(x[groups != name], y[groups != name], groups[groups != name]) for name in methods
+    }
+    assert row.rests_on == "dpo" and row.r2_least == min(rests.values()) == rests["dpo"] < 0
+    (all_lie_on_it, _) = laws({"y": 2 * x}, {"x": x}, methods)
+    assert all_lie_on_it.r2_least == pytest.approx(1)
+    (row, _) = laws({"y": drawn()}, {"x": drawn(1)}, METHODS)
+    assert np.isnan(row.r2_least) and row.rests_on == "", "without one of three methods, two would be left"
+
+
 def test_predictors_are_compared_on_the_runs_that_have_all_and_the_best_is_first():
     x, noise = drawn(4), drawn(5)
     part = x + 0.5 * noise

@@ -17,7 +17,7 @@ def statements(frames: Frames, names: Names) -> list[Finding]:
         Finding(
             id="claims",
             question="Do the paper's claims hold here?",
-            statement=f"Of {len(verdicts)} statements of the paper (arXiv:2606.23740): {text}.",
+            statement=f"Verdicts on {len(verdicts)} statements of the paper (arXiv:2606.23740): {text}.",
             value=float(verdicts.count(SAME)),
             unit="statements",
             verdict=text,
@@ -41,7 +41,7 @@ def _numbers(claims: pd.DataFrame) -> list[Finding]:
             id="claims.numbers",
             question="Are the paper's numbers those here?",
             statement=f"{len(rows)} claims are about one number: {within} of the paper's lie within the range over the replicates"
-            f" here. By the rule of each claim: {text}.",
+            f" here. Verdicts by the rule of each claim: {text}.",
             value=float(within),
             unit="numbers",
             verdict=text,

@@ -24,6 +24,8 @@ class Law(NamedTuple):
     slope: float
     r2: float
     r2_unseen: float
+    r2_least: float
+    rests_on: str
     spearman: float
     note: str
 
@@ -65,14 +67,15 @@ def _law(
     count = len(set(groups))
     told = (outcome, taken, predictor, len(x), count)
     if count < LEAST_METHODS:
-        return Law(*told, NAN, NAN, NAN, NAN, TOO_FEW)
+        return Law(*told, NAN, NAN, NAN, NAN, "", NAN, TOO_FEW)
     if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return Law(*told, NAN, NAN, NAN, NAN, CONSTANT)
+        return Law(*told, NAN, NAN, NAN, NAN, "", NAN, CONSTANT)
     slope, intercept = line(x, y)
     inside = 1 - float(np.sum((y - slope * x - intercept) ** 2) / np.sum((y - y.mean()) ** 2))
     unseen = r2_of_unseen_methods(x, y, groups)
     note = "" if np.isfinite(unseen) else "without one method, it or the outcome is the same for every run"
-    return Law(*told, slope, inside, unseen, float(stats.spearmanr(x, y).statistic), note)
+    least = least_without_one_method(x, y, groups)
+    return Law(*told, slope, inside, unseen, *least, float(stats.spearmanr(x, y).statistic), note)
 
 
 def line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -96,3 +99,20 @@ def r2_of_unseen_methods(x: np.ndarray, y: np.ndarray, methods: np.ndarray) -> f
         missed += float(np.sum((y[out] - slope * x[out] - intercept) ** 2))
         plain += float(np.sum((y[out] - y[~out].mean()) ** 2))
     return 1 - missed / plain if plain else NAN
+
+
+def least_without_one_method(x: np.ndarray, y: np.ndarray, methods: np.ndarray) -> tuple[float, str]:
+    """Return the lowest of `r2_of_unseen_methods` when one method is not in the data at all, and that method.
+
+    One method far from all others, on both axes, makes any line foretell well: what is left without it says whether the
+    others lie on it too. NaN and no method where fewer than `LEAST_METHODS` would be left, or it is undefined without every one.
+    """
+    names = list(dict.fromkeys(methods))
+    if len(names) <= LEAST_METHODS:
+        return NAN, ""
+    rests = [
+        (r2_of_unseen_methods(x[kept], y[kept], methods[kept]), str(name))
+        for name in names
+        for kept in [methods != name]
+    ]
+    return min((one for one in rests if np.isfinite(one[0])), default=(NAN, ""))

@@ -32,10 +32,10 @@ def section(frames: Mapping[str, pd.DataFrame], facts: Mapping[str, str]) -> str
         "",
         "What of an update foretells what it forgets? A straight line each, fitted without one method and tested on it: R² of"
         " unseen methods is 1 where the line is right, 0 where it is no better than the mean of the others, and below where it"
-        " is worse.",
+        " is worse. Beside it the lowest when one method is not in the data at all: below 0, the line rests on that method.",
         "",
-        "| outcome | runs | by | R² of unseen methods | R² of the fit | Spearman |",
-        "|---|---|---|---|---|---|",
+        "| outcome | runs | by | R² of unseen methods | without one method | R² of the fit | Spearman |",
+        "|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {OUTCOMES[row.outcome]} | {row.runs} of {row.methods} methods ({row.runs_taken}) | {PREDICTORS[row.predictor]}"
@@ -52,5 +52,6 @@ def _interval(row, name: str, factor: float, form: str) -> str:
 
 def _law(row) -> str:
     if pd.isna(row.r2_unseen):
-        return f"undefined: {row.note} | |"
-    return f"{row.r2_unseen:.2f} | {row.r2:.2f} | {row.spearman:.2f}"
+        return f"undefined: {row.note} | | |"
+    least = "too few" if pd.isna(row.r2_least) else f"{row.r2_least:.2f} ({row.rests_on})"
+    return f"{row.r2_unseen:.2f} | {least} | {row.r2:.2f} | {row.spearman:.2f}"

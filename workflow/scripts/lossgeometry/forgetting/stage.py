@@ -86,6 +86,8 @@ LAW = Table(
             "R squared on methods left out: 1 less the squared error of lines fitted without a method over that of means"
             " without it; below 0 the mean foretells better",
         ),
+        Column("r2_least", "the lowest `r2_unseen` when one method is not in the data at all"),
+        Column("rests_on", "that method"),
         Column("spearman", "rank correlation"),
         Column("note", "why it is undefined"),
     ),

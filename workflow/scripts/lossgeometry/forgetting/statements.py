@@ -17,7 +17,7 @@ def statements(frames: Frames, names: Names) -> list[Finding]:
     found = _most(frames["forgetting"].dropna(subset="accuracy_change"), names)
     if "forgetting_law" in frames:
         law = frames["forgetting_law"].dropna(subset="r2_unseen")
-        found += [_best(rows.iloc[0]) for _, rows in law.groupby("outcome", sort=False)]
+        found += [_best(rows.iloc[0], names) for _, rows in law.groupby("outcome", sort=False)]
     return found
 
 
@@ -71,19 +71,26 @@ def _at_other_rates(rows: pd.DataFrame, names: Names) -> str:
     return f" At other rates that of {int((rows.accuracy_high < 0).sum())} of {len(rows)} does, furthest {_change(worst, names)}."
 
 
-def _best(row: pd.Series) -> Finding:
+def _best(row: pd.Series, names: Names) -> Finding:
     outcome = f"{OUTCOMES[row.outcome][0].lower()}{OUTCOMES[row.outcome][1:]}"
     over = f"over {row.runs:.0f} runs of {row.methods:.0f} methods"
     by = f"the {PREDICTORS[row.predictor]} foretells it best of all properties, with R² {decimal(row.r2_unseen, 2)}"
     worse = " and so no better than their mean would" if row.r2_unseen <= 0 else ""
+    one = "" if pd.isna(row.r2_least) else names.title(row.rests_on)
+    without = f"; without {one} it is {decimal(row.r2_least, 2)}" if one else ""
+    verdict = "better than the mean"
+    if row.r2_unseen <= 0:
+        verdict = "none is better than the mean"
+    elif not row.r2_least > 0:
+        verdict = f"cannot tell: it rests on {one}" if one else "cannot tell: too few methods"
     return Finding(
         id=f"forgetting.{row.outcome}",
         question=f"What foretells the {outcome}?",
-        statement=f"Of the {outcome}, {by} on methods left out{worse}, {over}.",
+        statement=f"Of the {outcome}, {by} on methods left out{worse}, {over}{without}.",
         value=row.r2_unseen,
         unit="R² of unseen methods",
         chance="0: no better than the mean of the other methods",
-        verdict="none is better than the mean" if row.r2_unseen <= 0 else "better than the mean",
+        verdict=verdict,
         not_shown="a cause: the best of several properties was taken, and properties go together",
         section="forgetting",
         view=view(predictor=row.predictor),
