@@ -87,7 +87,7 @@ def test_every_stage_leaves_what_it_promises(finished):
     ):
         assert (finished.results / path).stat().st_size > 0, path
     assert all((finished.results / f"adapters/{run.id}/adapter_model.safetensors").exists() for run in config.trained)
-    for run in config.runs:
+    for run in config.evaluated:
         for benchmark in config.evaluation.benchmarks:
             assert len(list(read_lines(finished.results / f"evaluation/{run}/{benchmark}.jsonl"))) == 8
 

@@ -266,7 +266,9 @@ def test_an_interrupt_is_one_line(tmp_path):
     (tmp_path / "slow").mkdir()
     (tmp_path / "slow/adapter_config.json").write_text("{}")
     code = (
-        "import sys, time; from lossgeometry.command import main, show\n"
+        "import signal, sys, time; from lossgeometry.command import main, show\n"
+        # A shell that starts the tests in the background has its children ignore interrupts.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "show.run = lambda options: (print('started', flush=True), time.sleep(60))\n"
         "sys.exit(main.main(['show', 'x']))"
     )

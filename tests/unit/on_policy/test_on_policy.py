@@ -265,6 +265,15 @@ def test_a_signal_between_two_rounds_is_obeyed_and_leaves_no_trace(world, by_han
     assert resumed == undisturbed and later[0] == calls[first_of_several]
 
 
+def test_the_tokens_of_a_generated_batch_are_those_of_all_its_steps():
+    """The log tells them once; a step that reuses the batch is taken on its own part of it, not on nothing."""
+    log = [{"num_tokens": 101.0}, {}, {"num_tokens": 251.0}]
+    steps = on_policy.sequences_seen(log, size=2, updates=2)
+    assert [len(step) for step in steps] == [2, 2, 2]
+    assert sum(steps[0] + steps[1]) == 101 and sum(steps[2]) == 74
+    assert on_policy.sequences_seen(log[::2], size=2, updates=1) == [[50, 51], [75, 75]]
+
+
 def test_prompts_without_room_for_a_completion_are_counted(world):
     options = method_module("online_grpo").Options(max_new_tokens=24)
     lengths = sorted(len(ids) for ids in on_policy.tokenize_prompts(world.job(), options, world.tokenizer).values())

@@ -204,7 +204,7 @@ def train_on_policy(job: TrainingJob, options: OnPolicy, loss: Mapping[str, Any]
         log = train_resumably(trainer, job)
     empty = sum(entry.get("groups_uniform") == 1 for entry in log)
     job.count("generated batches without a mixed group, whose steps have no gradient", empty)
-    steps = sequences_seen(log, job.training.batch_size)
+    steps = sequences_seen(log, job.training.batch_size, options.updates_per_generation)
     write_training_csv(job, without_nones(log), steps, len(prompts) * options.generations, SIGNALS)
     write_adapter(job, trainer.accelerator.unwrap_model(trainer.model))
 
@@ -214,14 +214,16 @@ def without_nones(log: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
     return [{key: math.nan if value is None else value for key, value in entry.items()} for entry in log]
 
 
-def sequences_seen(log: Sequence[Mapping[str, Any]], size: int) -> list[list[int]]:
-    """Return the lengths of the sequences generated for each step, prompts included, as if all of a step's were alike.
+def sequences_seen(log: Sequence[Mapping[str, Any]], size: int, updates: int) -> list[list[int]]:
+    """Return the lengths of the sequences that each step is taken on, prompts included.
 
-    None for a step that reuses a batch; refused groups are not counted.
+    Every `updates` steps share one generated batch, each `size` sequences of it; all of one batch are taken for alike, since the
+    log gives their sum. Refused groups are not counted.
     """
-    steps, total = [], 0
-    for entry in log:
-        tokens = int(entry.get("num_tokens", total)) - total
+    steps, total, sequences = [], 0, size * updates
+    for start in range(0, len(log), updates):
+        tokens = int(log[start].get("num_tokens", total)) - total
         total += tokens
-        steps.append([(tokens + place) // size for place in range(size)])
-    return steps
+        lengths = [(tokens + place) // sequences for place in range(sequences)]
+        steps += [lengths[first : first + size] for first in range(0, sequences, size)]
+    return steps[: len(log)]
