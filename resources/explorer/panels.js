@@ -10,9 +10,9 @@ const anyId = anyOf(byLength.map((run) => run.id));
 const ofPairs = new RegExp(`(${anyId}) (?=${anyId})`, "g");
 const titles = new Map(byLength.map((run) => [run.label, run.title]));
 const anyLabel = anyOf([...titles.keys()].sort((one, other) => other.length - one.length));
-const ofLosses = new RegExp(`\\b(${anyLabel})-(${anyLabel})\\b`, "g");
+const ofLosses = new RegExp(`\\b(${anyLabel})(-| less )(${anyLabel}|base)\\b`, "g");
 const spoken = (text) => byLength.reduce((said, run) => said.replaceAll(run.id, run.name), text.replace(ofPairs, "$1 – "))
-  .replace(ofLosses, (_, one, other) => `${titles.get(one)} – ${titles.get(other)}`);
+  .replace(ofLosses, (_, one, between, other) => `${titles.get(one)}${between === "-" ? " – " : between}${titles.get(other) ?? "the base"}`);
 
 // The first numbers of many; the others on demand.
 function folded(text) {

@@ -174,6 +174,13 @@ def test_a_better_other_method_refutes_dpo_being_best():
     assert row_of(tables, "iv", "accuracy").verdict == "differs here"
 
 
+def test_a_difference_of_accuracy_says_of_which_two_in_their_order():
+    tables = paper_tables()
+    answered({"rift": 0.84})(tables)
+    row = row_of(tables, "i", "accuracy")
+    assert re.search(r"seed 42: rft less sft [+-]0\.\d{3} .*, rift less sft -0\.\d{3} ", row.ours), row.ours
+
+
 @pytest.mark.parametrize(("seeds", "verdict"), [((42,), "cannot tell"), (SEEDS, "differs here")])
 def test_a_claim_that_holds_at_the_methods_own_rates_alone_is_refuted_at_matched_ones(seeds, verdict):
     """DPO moves .327 as far as SFT at a tenth of its rate, and 2.1 to 2.8 times as far at the same rate: in two seeds."""

@@ -69,7 +69,8 @@ def on_policy_accuracy(evidence: Evidence, entry: Entry, matched: bool) -> Findi
 
 
 def _pair(row: Any) -> str:
-    return f"{row.run_a.partition('.')[0]}-{row.run_b.partition('.')[0]}"
+    """Return what a difference is of, in the order in which it is taken."""
+    return f"{row.run_b.partition('.')[0]} less {row.run_a.partition('.')[0]}"
 
 
 def _names_in_every_group(chosen: pd.DataFrame, rows: pd.DataFrame) -> set[str]:
