@@ -141,6 +141,10 @@ def test_a_direction_says_angle_share_and_what_it_stands_beside(all_found):
         assert part in text
     assert angle(mean) == "27.1°" and share(mean) == "79 %"
     assert text.endswith("Verdict: cannot tell (no replicate).")
+    assert "SFT with its data in another order 0.930." in text
+    table = geometry().assign(replicate_of="sft;rft")
+    text = found(frames() | {"geometry": table})["direction.sft--rft"]["statement"]
+    assert "SFT and RFT with their data in another order 0.930 on average." in text
 
 
 def test_the_place_is_that_of_the_smallest_mean_cosine(all_found):

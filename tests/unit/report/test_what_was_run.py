@@ -45,7 +45,7 @@ def test_methods_that_sample_for_themselves_and_other_learning_rates_are_no_secr
     """Before: "they share the rollouts; only the loss differs", of runs that share neither texts nor learning rates."""
     text = summary(RUN, [None, None])
     assert "2 adapters were compared." in text and "Beside them" not in text
-    assert "(sampled from the student itself), but online_grpo sample their own completions" in text
+    assert "(sampled from the student itself), but online_grpo samples its own completions" in text
     assert "only the loss differs" not in text and "in the learning rate where their names say so" in text
     assert "sample their own" not in summary(RUN.model_copy(update={"sampling": ()}), [None])
 

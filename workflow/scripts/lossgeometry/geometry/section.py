@@ -55,7 +55,7 @@ def _section(geometry: pd.DataFrame, controls: Collection[str]) -> str:
             f"{row.value:.3f}",
             chance.band_text(row.null_mean, row.null_sd),
             _signed(row.control),
-            "" if pd.isna(row.replicate) else f"{row.replicate:.3f} ({escape(row.replicate_of)})",
+            "" if pd.isna(row.replicate) else f"{row.replicate:.3f} ({escape(row.replicate_of.replace(';', ' and '))})",
             "" if pd.isna(row.reshuffle) else row.reshuffle,
             "undefined" if angle is None else f"{angle.value:.1f}",
             "" if angle is None else chance.band_text(angle.null_mean, angle.null_sd),

@@ -165,8 +165,12 @@ def _beside(rows: pd.DataFrame, names: Names) -> str:
         parts.append(f"a control {decimal(rows.control.mean())}")
     replicated = rows.dropna(subset="replicate")
     if len(replicated):
-        whose = names.title(str(replicated.replicate_of.iloc[0]))
-        parts.append(f"{whose} with its data in another order {decimal(replicated.replicate.iloc[0])}")
+        whose = [names.title(label) for label in str(replicated.replicate_of.iloc[0]).split(";")]
+        value = decimal(replicated.replicate.iloc[0])
+        order = (
+            "with its data in another order {}" if len(whose) == 1 else "with their data in another order {} on average"
+        )
+        parts.append(f"{' and '.join(whose)} {order.format(value)}")
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
 

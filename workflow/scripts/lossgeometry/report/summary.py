@@ -76,7 +76,8 @@ def _what_was_run(run: Summary, frames: dict[str, pd.DataFrame]) -> str:
     lines = [f"# {escape(run.experiment)}: {subject}", ""]
     if run.trained:
         controls = runs[runs.control.notna()]
-        sampling = f", but {escape(' and '.join(run.sampling))} sample their own completions of the same prompts"
+        own = "samples its own" if len(run.sampling) == 1 else "sample their own"
+        sampling = f", but {escape(' and '.join(run.sampling))} {own} completions of the same prompts"
         lines.append(
             f"{len(runs) - len(controls)} adapters were compared. Those trained here share the base ({escape(run.student)}) and,"
             f" within an initial seed, the LoRA initialisation (rank {run.rank} on {escape(', '.join(run.targets))}). They take"
