@@ -7,7 +7,7 @@ import altair as alt
 from lossgeometry.charts.chart import Chart, Panel
 from lossgeometry.charts.maps import map_chart
 from lossgeometry.charts.parts import BAND, ROWS, SOFT, Frame, expression, finish, line_colour, param
-from lossgeometry.charts.transforms import PAIR_COLOURS, Pipeline, filtered, formulas, kept
+from lossgeometry.charts.transforms import PAIR_COLOURS, Pipeline, filtered, formulas, kept, stacked
 
 LOOK = {
     "type": "lookup",
@@ -17,6 +17,8 @@ LOOK = {
     "values": ["name", "lines", "dots", "order"],
 }
 RESHUFFLED = "the same loss, data in another order"
+LABEL_HEIGHT = 0.065
+"""Of the name at the end of a line, as a share of the axis."""
 
 
 def along_training() -> Pipeline:
@@ -36,14 +38,30 @@ def along_training() -> Pipeline:
                 called=f"datum.reshuffled ? '{RESHUFFLED}' : datum.name",
                 shade=f"datum.reshuffled ? '{SOFT}' : datum.line",
             ),
-            kept("id", "dot", "order", "step", "value", "reshuffled", name="called", line="shade"),
+            {
+                "type": "joinaggregate",
+                "ops": ["max", "min", "max"],
+                "fields": ["step", "value", "value"],
+                "as": ["last", "y0", "y1"],
+            },
+            *formulas(
+                on="datum.step === datum.last && !datum.reshuffled",
+                at="0",
+                level="(datum.value - datum.y0) / (datum.y1 - datum.y0 || 1)",
+            ),
+            *stacked("at", "level", 1, LABEL_HEIGHT),
+            *formulas(
+                tag="datum.on ? datum.name : ''",
+                label_y="datum.value - datum.down * (datum.y1 - datum.y0)",
+            ),
+            kept("id", "dot", "order", "step", "value", "reshuffled", "tag", "label_y", name="called", line="shade"),
         ),
         ("pairs",),
     )
 
 
 def steps_chart(frame: Frame) -> dict[str, Any]:
-    """Return cosines over steps; rows hold `name, id, line, step, value, reshuffled`."""
+    """Return cosines over steps; rows hold `name, id, line, step, value, reshuffled, tag, label_y`."""
     base = alt.Chart(ROWS).transform_filter("isValid(datum.value)")
     axis = alt.Axis(tickCount=6, grid=False, format="~s")
     x = alt.X("step:Q", title="optimiser step", scale=alt.Scale(type="log", nice=False), axis=axis)
@@ -62,7 +80,12 @@ def steps_chart(frame: Frame) -> dict[str, Any]:
         detail="id:N",
         tooltip=[alt.Tooltip(field) for field in ("name:N", "step:Q", "value:Q")],
     )
-    return finish(alt.layer(noise, lines).add_params(param("focus", "")).properties(title=frame.title), frame)
+    names = (
+        base.transform_filter("datum.tag")
+        .mark_text(align="left", dx=8)
+        .encode(x=x, y=alt.Y("label_y:Q"), text=alt.Text("tag:N"))
+    )
+    return finish(alt.layer(noise, lines, names).add_params(param("focus", "")).properties(title=frame.title), frame)
 
 
 def every_step() -> Pipeline:
