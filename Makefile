@@ -68,7 +68,7 @@ verify: $(VENV)/installed
 
 test: test-quick test-slow
 
-# The inner loop of an edit: unit and plan tests, in under two minutes on two cores.
+# The inner loop of an edit: unit and plan tests, in about two minutes on two cores.
 test-quick: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/plan
 
