@@ -19,6 +19,11 @@ def band(null_mean: ArrayLike, null_sd: ArrayLike) -> tuple[NDArray[np.float64],
     return mean - half, mean + half
 
 
+def highest(null_mean: ArrayLike, null_sd: ArrayLike) -> float:
+    """Return the upper end of the highest of several chance bands; NaN where none has a null."""
+    return float(np.fmax.reduce(band(null_mean, null_sd)[1]))
+
+
 def band_text(null_mean: float, null_sd: float) -> str:
     """Return a chance band as text: its mean and half its width, which has two significant digits."""
     if math.isnan(null_mean) or math.isnan(null_sd):

@@ -28,7 +28,7 @@ def of_layers(methods: tuple[str, str], rows: pd.DataFrame, names: Names) -> Fin
         high=means[most],
         interval="range over layers",
         unit="difference of cosines",
-        chance=f"up to {decimal(_most(rows))} in a layer",
+        chance=f"up to {decimal(chance.highest(rows.null_mean, rows.null_sd))} in a layer",
         seeds=rows.groupby(["run_a", "run_b"]).ngroups,
         verdict=f"least in layer {least}",
         not_shown="whether the layers differ by more than another seed would have them differ",
@@ -47,13 +47,13 @@ def of_outputs(methods: tuple[str, str], cosines: pd.DataFrame, rows: pd.DataFra
         id=f"outputs.{pair_id(*methods)}",
         question=f"Do {a} and {b} write to the same outputs?",
         statement=f"The top output directions of {a} and {b} have cosine {decimal(rows.value.mean())}{over_seeds(values)} in"
-        f" size, their updates {decimal(cosine)}; unrelated ones reach {decimal(_most(rows))}.",
+        f" size, their updates {decimal(cosine)}; unrelated ones reach {decimal(chance.highest(rows.null_mean, rows.null_sd))}.",
         value=rows.value.mean(),
         low=min(values),
         high=max(values),
         interval=SEEDS,
         unit="cosine",
-        chance=f"up to {decimal(_most(rows))}",
+        chance=f"up to {decimal(chance.highest(rows.null_mean, rows.null_sd))}",
         seeds=len(values),
         agreeing=max(above, len(values) - above),
         verdict="outputs are closer" if above == len(values) else "outputs are no closer in some seed",
@@ -143,10 +143,6 @@ def ends_of(groups: Iterable, names: Names, write: Callable[[float], str]) -> st
     most, least = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
     told = [f"{names.title(label)}, {write(means[label])}{over_seeds(values[label], write)}" for label in (most, least)]
     return f"{told[0]}, and the least {told[1]}"
-
-
-def _most(rows: pd.DataFrame) -> float:
-    return float((rows.null_mean + chance.WIDTH * rows.null_sd).max())
 
 
 def _degrees(value: float) -> str:

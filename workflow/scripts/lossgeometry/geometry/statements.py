@@ -160,7 +160,7 @@ def _of_two(methods: tuple[str, str], rows: pd.DataFrame, names: Names, takeaway
 
 def _beside(rows: pd.DataFrame, names: Names) -> str:
     """Return what the cosine stands beside: a reshuffle of the data, a control, chance."""
-    parts = [f"unrelated updates reach {decimal(_most(rows))}"]
+    parts = [f"unrelated updates reach {decimal(chance.highest(rows.null_mean, rows.null_sd))}"]
     if rows.control.notna().any():
         parts.append(f"a control {decimal(rows.control.mean())}")
     replicated = rows.dropna(subset="replicate")
@@ -173,10 +173,6 @@ def _beside(rows: pd.DataFrame, names: Names) -> str:
         parts.append(f"{' and '.join(whose)} {order.format(value)}")
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
-
-
-def _most(rows: pd.DataFrame) -> float:
-    return float((rows.null_mean + chance.WIDTH * rows.null_sd).max())
 
 
 def _chance(rows: pd.DataFrame) -> str:
