@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from lossgeometry.claims.evidence import Evidence
+from lossgeometry.claims.tabulation import judge_claims
 from lossgeometry.evaluation.differences import differences_table
 from lossgeometry.evaluation.outcomes import Outcomes
 from lossgeometry.evaluation.questions import questions
@@ -183,3 +185,34 @@ def paper_tables():
         "matched": matched_table(),
         "replicates": replicates_table(),
     }
+
+
+def judge(tables, runs=RUNS, student=PAPER):
+    return judge_claims(REFERENCE, student, Evidence(tables, runs))
+
+
+def row_of(tables, claim, part, rates="own", runs=RUNS):
+    entries = [entry for entry in REFERENCE["claims"] if (entry["claim"], entry["part"]) == (claim, part)]
+    table = judge_claims(REFERENCE | {"claims": entries}, PAPER, Evidence(tables, runs))
+    return table.set_index("learning_rates").loc[rates]
+
+
+def set_rows(table, value, column="value", **where):
+    rows = np.logical_and.reduce([table[name] == wanted for name, wanted in where.items()])
+    assert rows.any()
+    table.loc[rows, column] = value
+
+
+def both(table, a, b, value, column="value", **where):
+    """Set the rows of a pair of labels in both seeds."""
+    for seed in SEEDS:
+        set_rows(table, value, column, run_a=run_id(a, seed), run_b=run_id(b, seed), **where)
+
+
+def undecided_barrier(table, a, b):
+    both(table, a, b, "cannot tell", "verdict")
+    both(table, a, b, "the interval holds the smallest effect", "reason")
+
+
+def answered(accuracies):
+    return lambda tables: tables.update(differences=judged(answers(ACCURACIES | accuracies)))
