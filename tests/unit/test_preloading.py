@@ -90,6 +90,21 @@ def test_a_job_ends_as_its_fork_ends(server, tmp_path, body, code):
     assert job.wait(20) == code
 
 
+LEAVES = """
+import atexit, tempfile
+folder = tempfile.TemporaryDirectory(dir=".")
+atexit.register(lambda: print("last", end=""))
+print("first", end=" ")
+"""
+
+
+def test_what_a_job_left_to_its_end_is_done(server, tmp_path):
+    job = started(tmp_path, LEAVES, stdout=subprocess.PIPE)
+    assert job.communicate()[0] == "first last"
+    assert job.returncode == 0
+    assert list(tmp_path.iterdir()) == [tmp_path / "script.py"]
+
+
 WAITS = """
 def stop(number, frame):
     Path("stopped").touch()

@@ -9,6 +9,7 @@ For jobs of one thread on Linux, where no accelerator is: the pools of a library
 this library are imported by each job, which compares their code with the plan.
 """
 
+import atexit
 import ctypes
 import gc
 import importlib
@@ -239,6 +240,12 @@ def main(address: str, listener: str, *imported: str) -> None:
         if os.getpid() == keeper:
             shutil.rmtree(Path(address).parent)
     become(request)
+    # What Python would do at the end of a process, but for freeing every object, all imports included: this touches the memory
+    # that is shared with the preloaded process, and takes a third of a second. An exception leaves as it always does.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ from lossgeometry.students.tokenizer import train_tokenizer
 TOKENIZER_PROBLEMS = 2000
 BUCKET_BATCHES = 8
 """Batches sorted by length together, so that a batch wastes little on padding."""
+THREADS = 2
+"""Threads that compute, however many cores there are: with another number sums are split differently, and the bytes with them.
+Nothing else can run beside pre-training."""
 
 
 def _draw_texts(settings: TinyModel, count: int) -> list[tuple[str, str]]:
@@ -101,6 +104,7 @@ def pretrain(settings: TinyModel, folder: Path) -> None:
 
     The learning rates rise over 5 % of the steps, then fall linearly to 2 % of their peak.
     """
+    torch.set_num_threads(THREADS)
     texts = _draw_texts(settings, settings.steps * settings.batch_size)
     tokenizer = train_tokenizer(
         ("\n".join(pair) for pair in islice(texts, TOKENIZER_PROBLEMS)), settings.vocabulary_size
