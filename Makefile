@@ -12,7 +12,7 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all quick demo beside environment test test-quick test-slow browser slurm preflight rehearse plan resources accept verify audit conformance lint reference lock clean
+.PHONY: all quick demo beside environment test test-quick browser slurm preflight rehearse plan resources accept verify audit conformance lint reference lock clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
@@ -66,15 +66,13 @@ conformance: $(VENV)/installed
 verify: $(VENV)/installed
 	$(BIN)/python workflow/scripts/verify_results.py $(RESULTS)
 
-test: test-quick test-slow
+# What takes longest begins first.
+test: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/plan tests/unit
 
 # The inner loop of an edit: unit and plan tests, in about two minutes on two cores.
 test-quick: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/plan
-
-test-slow: $(VENV)/installed
-	$(BIN)/pytest -n 2 --dist loadfile -m slow tests/unit tests/plan
-	$(BIN)/pytest tests/integration
 
 # Tests that need a browser, and SLURM's packages; they say what is missing.
 browser slurm: $(VENV)/installed

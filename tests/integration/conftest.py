@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_once import made_once
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config", "envs", "profiles", "resources", "workflow")
@@ -34,8 +35,10 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="session")
 def experiment(tmp_path_factory) -> Path:
-    """The finished experiment's folder."""
-    folder = copy_workflow(tmp_path_factory.mktemp("experiment"))
-    result = snakemake(folder, "all")
-    assert result.returncode == 0, result.stderr[-6000:]
-    return folder
+    """The finished experiment's folder; copy it before changing anything."""
+
+    def make(folder: Path) -> None:
+        result = snakemake(copy_workflow(folder), "all")
+        assert result.returncode == 0, result.stderr[-6000:]
+
+    return made_once(tmp_path_factory, "experiment", make)

@@ -240,8 +240,3 @@ class Config(Block):
                 "forgetting.benchmark: what is forgotten is set beside how far the answers to another benchmark moved; "
                 "set behaviour.problems, and name that one in behaviour.benchmark"
             )
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of the configuration, as kept in config/schema.json."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from lossgeometry.experiment.config import Config, json_schema
+from lossgeometry.experiment.config import Config
+from lossgeometry.experiment.descriptions import add_descriptions
 from lossgeometry.methods import method_module
 from lossgeometry.provenance import SCRIPTS
 
@@ -99,11 +100,12 @@ def _table(rows: list[tuple[str, str, str, str]]) -> str:
 
 def reference() -> str:
     """Return the text of config/README.md."""
+    modules = [method_module(path.stem) for path in sorted((SCRIPTS / "lossgeometry" / "methods").glob("[a-z]*.py"))]
+    add_descriptions()
     parts = [INTRODUCTION, "## Keys\n", _table(describe(Config)), "\n## Options of the methods\n"]
-    for path in sorted((SCRIPTS / "lossgeometry" / "methods").glob("[a-z]*.py")):
-        module = method_module(path.stem)
+    for module in modules:
         rows = describe(module.Options)
-        parts.append(f"### {path.stem}: {module.TITLE} ({module.CITATION})\n")
+        parts.append(f"### {module.__name__.rpartition('.')[2]}: {module.TITLE} ({module.CITATION})\n")
         parts.append(f"{module.OBJECTIVE}\n")
         parts.append(_table(rows) + "\n" if rows else "No options.\n")
     return "\n".join(parts)
@@ -111,7 +113,9 @@ def reference() -> str:
 
 def schema() -> str:
     """Return the text of config/schema.json."""
-    return json.dumps(json_schema(), indent=2) + "\n"
+    add_descriptions()
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(dialect | Config.model_json_schema(), indent=2) + "\n"
 
 
 def write(folder: Path = FOLDER) -> None:

@@ -25,7 +25,7 @@ class Block(BaseModel):
     from there: the new key re-runs nothing, and a default that differs from it, or is changed later, what it must.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
     def told(self) -> dict[str, Any]:
         """Return the block as built-in types, without keys at their neutral values."""
