@@ -27,6 +27,7 @@ rule audit_losses:
     conda:
         CPU if CONFIG.audit.precision == "float32" else GPU
     threads: CONFIG.audit.threads
+    priority: FIRST
     resources:
         gpu=int(CONFIG.audit.precision != "float32"),
     params:

@@ -82,6 +82,11 @@ envvars:
 # Jobs on this machine start as forks of processes that have done their imports.
 onstart:
     follow(workflow)
+    # Under any limit of jobs a second Snakemake 9.27 looks at all waiting jobs again a second after every look, and each job that
+    # ends adds a look: with hundreds of jobs it is all that the main process does. No machine alone reaches the default.
+    limit = workflow.scheduler.job_rate_limiter
+    if workflow.local_exec and limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:
         for kind, imported in preloading.IMPORTED.items():
             preloading.start(kind, imported)
@@ -102,6 +107,9 @@ if workflow.is_main_process and workflow.local_exec and "gpu" not in workflow.gl
     GPUS = len(list_gpus())
     if GPUS >= CONFIG.training.processes:  # with fewer the job says so; here it would be scaled down in silence
         workflow.register_resource("gpu", GPUS)
+
+# Where many jobs could run: first what others wait for, then comparisons, so that the last ones are the short ones.
+FIRST, BEFORE_ANSWERS = 2, 1
 
 CPU = "../../envs/cpu.yaml"
 GPU = "../../envs/gpu.yaml"

@@ -25,6 +25,7 @@ rule measure_endpoints:
     conda:
         CPU if CONFIG.connectivity.precision == "float32" else GPU
     threads: CONFIG.connectivity.threads
+    priority: BEFORE_ANSWERS
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
@@ -53,6 +54,7 @@ rule interpolate_pairs:
     conda:
         CPU if CONFIG.connectivity.precision == "float32" else GPU
     threads: CONFIG.connectivity.threads
+    priority: BEFORE_ANSWERS
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:

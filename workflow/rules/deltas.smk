@@ -42,6 +42,7 @@ rule derive_adapter:
     conda:
         CPU
     threads: 1
+    priority: BEFORE_ANSWERS
     resources:
         mem_mb=1000,
     params:
@@ -103,6 +104,7 @@ rule reduce_adapter:
     conda:
         CPU
     threads: 1
+    priority: BEFORE_ANSWERS
     resources:
         mem_mb=1000,
     params:

@@ -26,6 +26,7 @@ rule extract_representations:
     conda:
         CPU if CONFIG.representations.precision == "float32" else GPU
     threads: CONFIG.representations.threads
+    priority: BEFORE_ANSWERS
     resources:
         gpu=int(CONFIG.representations.precision != "float32"),
     params:
@@ -52,6 +53,7 @@ rule compare_representations:
     conda:
         CPU
     threads: CONFIG.representations.threads
+    priority: BEFORE_ANSWERS
     params:
         cfg=jobs.function_space.hidden_state_pair(CONFIG),
         others=lambda wildcards: SIMILAR_ROWS[wildcards.run],

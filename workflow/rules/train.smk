@@ -50,6 +50,7 @@ rule train_adapter:
     conda:
         CPU if CONFIG.training.precision == "float32" else GPU
     threads: CONFIG.training.threads
+    priority: FIRST
     resources:
         gpu=lambda wildcards: (
             jobs.training.processes(CONFIG, wildcards.run) if CONFIG.training.precision != "float32" else 0
