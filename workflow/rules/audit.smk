@@ -24,10 +24,10 @@ rule audit_losses:
         benchmark_of("audit_losses/{point}")
     wildcard_constraints:
         point=one_of(CONFIG.audit.points),
+    priority: FIRST
     conda:
         CPU if CONFIG.audit.precision == "float32" else GPU
     threads: CONFIG.audit.threads
-    priority: FIRST
     resources:
         gpu=int(CONFIG.audit.precision != "float32"),
     params:

@@ -22,10 +22,10 @@ rule measure_endpoints:
         log_of("measure_endpoints/{run}"),
     benchmark:
         benchmark_of("measure_endpoints/{run}")
+    priority: BEFORE_ANSWERS
     conda:
         CPU if CONFIG.connectivity.precision == "float32" else GPU
     threads: CONFIG.connectivity.threads
-    priority: BEFORE_ANSWERS
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:
@@ -51,10 +51,10 @@ rule interpolate_pairs:
         log_of("interpolate_pairs/{run}"),
     benchmark:
         benchmark_of("interpolate_pairs/{run}")
+    priority: BEFORE_ANSWERS
     conda:
         CPU if CONFIG.connectivity.precision == "float32" else GPU
     threads: CONFIG.connectivity.threads
-    priority: BEFORE_ANSWERS
     resources:
         gpu=int(CONFIG.connectivity.precision != "float32"),
     params:

@@ -39,10 +39,10 @@ rule derive_adapter:
         benchmark_of("derive_adapter/{run}")
     wildcard_constraints:
         run=one_of(run.id for run in CONFIG.runs.values() if run.origin == "derived"),
+    priority: BEFORE_ANSWERS
     conda:
         CPU
     threads: 1
-    priority: BEFORE_ANSWERS
     resources:
         mem_mb=1000,
     params:
@@ -101,10 +101,10 @@ rule reduce_adapter:
         log_of("reduce_adapter/{run}"),
     benchmark:
         benchmark_of("reduce_adapter/{run}")
+    priority: BEFORE_ANSWERS
     conda:
         CPU
     threads: 1
-    priority: BEFORE_ANSWERS
     resources:
         mem_mb=1000,
     params:

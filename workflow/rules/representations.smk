@@ -23,10 +23,10 @@ rule extract_representations:
         log_of("extract_representations/{run}"),
     benchmark:
         benchmark_of("extract_representations/{run}")
+    priority: BEFORE_ANSWERS
     conda:
         CPU if CONFIG.representations.precision == "float32" else GPU
     threads: CONFIG.representations.threads
-    priority: BEFORE_ANSWERS
     resources:
         gpu=int(CONFIG.representations.precision != "float32"),
     params:
@@ -50,10 +50,10 @@ rule compare_representations:
         log_of(f"compare_representations/{BLOCK}"),
     benchmark:
         benchmark_of(f"compare_representations/{BLOCK}")
+    priority: BEFORE_ANSWERS
     conda:
         CPU
     threads: CONFIG.representations.threads
-    priority: BEFORE_ANSWERS
     params:
         cfg=jobs.function_space.hidden_state_pair(CONFIG),
         others=lambda wildcards: SIMILAR_ROWS[wildcards.run],

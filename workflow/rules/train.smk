@@ -47,10 +47,10 @@ rule train_adapter:
         benchmark_of("train_adapter/{run}")
     wildcard_constraints:
         run=one_of(map(re.escape, TRAINED)),
+    priority: FIRST
     conda:
         CPU if CONFIG.training.precision == "float32" else GPU
     threads: CONFIG.training.threads
-    priority: FIRST
     resources:
         gpu=lambda wildcards: (
             jobs.training.processes(CONFIG, wildcards.run) if CONFIG.training.precision != "float32" else 0
