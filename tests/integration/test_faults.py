@@ -86,15 +86,12 @@ def workflow(longer: WorkflowCopy, tmp_path: Path) -> WorkflowCopy:
     return longer.clone(tmp_path / "project")
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("run", RUNS)
-def test_a_training_killed_at_random_moments_ends_with_the_bytes_of_an_undisturbed_one(
-    workflow, undisturbed, run, number
-):
+def test_a_training_killed_at_random_moments_ends_with_the_bytes_of_an_undisturbed_one(workflow, undisturbed, run):
     target = workflow.path(f"adapters/{run}/adapter_model.safetensors")
     log = workflow.results / "logs" / "train_adapter" / f"{run}.log"
-    moments = random.Random(f"{run} {number}")
-    for step in (4, 16):
+    moments = random.Random(run)
+    for step, number in ((4, signal.SIGKILL), (16, signal.SIGTERM)):
         with workflow.running(*LOCAL, target) as controller:
             wait_for("a checkpoint", lambda step=step: newest_step(workflow, run) >= step)
             time.sleep(moments.uniform(0, 0.2))
@@ -126,20 +123,19 @@ def undisturbed_answers(in_small_batches: WorkflowCopy, tmp_path_factory: pytest
     return (workflow.results / "completions/base/reachable.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_generation_killed_at_random_moments_ends_with_the_bytes_of_an_undisturbed_one(
-    in_small_batches, undisturbed_answers, tmp_path, number
+    in_small_batches, undisturbed_answers, tmp_path
 ):
     workflow = in_small_batches.clone(tmp_path / "project")
     target = workflow.path("completions/base/reachable.jsonl")
     log = workflow.results / "logs" / "generate_answers" / "base" / "reachable.log"
-    moments = random.Random(f"answers {number}")
+    moments = random.Random("answers")
 
     def saved() -> int:
         files = (workflow.results / ".checkpoints").rglob("completions.jsonl")
         return sum(len(file.read_bytes().splitlines()) for file in files)
 
-    for answers in (4, 20):
+    for answers, number in ((4, signal.SIGKILL), (20, signal.SIGTERM)):
         with workflow.running(*LOCAL, target) as controller:
             wait_for("a batch", lambda answers=answers: saved() >= answers)
             time.sleep(moments.uniform(0, 0.1))

@@ -12,7 +12,7 @@ if CONFIG.student.source == "tiny":
             benchmark_of("build_student")
         conda:
             CPU
-        # As many as it computes with, on any number of cores: lossgeometry/students/pretraining.py says why.
+        # Two processes, on any number of cores: see lossgeometry/students/half_batches.py.
         threads: 2
         params:
             cfg=CONFIG.student.tiny.told(),

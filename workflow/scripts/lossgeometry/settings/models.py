@@ -30,7 +30,7 @@ class TinyModel(Block):
     """Tokens of the byte-level BPE tokenizer, which is trained on the problems."""
     steps: int = Field(760, ge=1)
     """Optimiser steps of pre-training."""
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(32, ge=2)
     """Problems per step."""
     muon_learning_rate: float = Field(0.015, gt=0)
     """Learning rate of Muon, which trains the matrices inside the blocks."""

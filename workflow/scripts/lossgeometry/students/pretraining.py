@@ -1,6 +1,7 @@
 """Pre-training of the tiny Qwen3 model on generated problems."""
 
 import random
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -12,14 +13,14 @@ from lossgeometry.generation.templating import completion_token_ids, prompt_toke
 from lossgeometry.problems.generated import draw_problems, write_solution
 from lossgeometry.problems.ordering import draw_orderings
 from lossgeometry.settings.models import TinyModel
+from lossgeometry.students.half_batches import half_batches
 from lossgeometry.students.tokenizer import train_tokenizer
 
 TOKENIZER_PROBLEMS = 2000
+Row = tuple[list[int], list[int]]
+"""Token ids of a problem and of its solution."""
 BUCKET_BATCHES = 8
 """Batches sorted by length together, so that a batch wastes little on padding."""
-THREADS = 2
-"""Threads that compute, however many cores there are: with another number sums are split differently, and the bytes with them.
-Nothing else can run beside pre-training."""
 
 
 def _draw_texts(settings: TinyModel, count: int) -> list[tuple[str, str]]:
@@ -44,7 +45,7 @@ def _draw_texts(settings: TinyModel, count: int) -> list[tuple[str, str]]:
     return texts
 
 
-def _batches(rows: list[tuple[list[int], list[int]]], settings: TinyModel) -> list[list[tuple[list[int], list[int]]]]:
+def _batches(rows: list[Row], settings: TinyModel) -> list[list[Row]]:
     """Return the rows in batches of similar length, in random order."""
     size, rng, batches = settings.batch_size, random.Random(settings.seed), []
     for start in range(0, len(rows), size * BUCKET_BATCHES):
@@ -55,7 +56,7 @@ def _batches(rows: list[tuple[list[int], list[int]]], settings: TinyModel) -> li
     return batches
 
 
-def _collate(batch: list[tuple[list[int], list[int]]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _collate(batch: Sequence[Row], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return token ids and labels, both (batch, length), padded on the right; the loss is on the completions only."""
     length = max(len(prompt) + len(completion) for prompt, completion in batch)
     tokens = torch.full((len(batch), length), pad)
@@ -104,7 +105,7 @@ def pretrain(settings: TinyModel, folder: Path) -> None:
 
     The learning rates rise over 5 % of the steps, then fall linearly to 2 % of their peak.
     """
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(1)
     texts = _draw_texts(settings, settings.steps * settings.batch_size)
     tokenizer = train_tokenizer(
         ("\n".join(pair) for pair in islice(texts, TOKENIZER_PROBLEMS)), settings.vocabulary_size
@@ -123,17 +124,26 @@ def pretrain(settings: TinyModel, folder: Path) -> None:
         return 1 - 0.98 * (step - warmup) / max(1, settings.steps - warmup)
 
     schedules = [torch.optim.lr_scheduler.LambdaLR(optimizer, scale) for optimizer in optimizers]
-    for step, batch in enumerate(_batches(rows, settings)):
-        tokens, labels = _collate(batch, tokenizer.pad_token_id)
-        loss = model(input_ids=tokens, labels=labels).loss
+    pad = tokenizer.pad_token_id
+
+    def backward(rows: Sequence[Row], batch: Sequence[Row]) -> float:
+        tokens, labels = _collate(rows, pad)
+        in_batch = torch.tensor(sum(len(completion) for _, completion in batch))
+        loss = model(input_ids=tokens, labels=labels, num_items_in_batch=in_batch).loss
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-        if step % 25 == 0 or step == settings.steps - 1:
-            print(f"pre-training step {step + 1} of {settings.steps}: loss {loss.item():.4f}")
+        return loss.item()
+
+    batches = _batches(rows, settings)
+    with half_batches(model, batches, backward) as backward_of_batch:
+        for step in range(len(batches)):
+            loss = backward_of_batch(step)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for optimizer, schedule in zip(optimizers, schedules, strict=True):
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad()
+            if step % 25 == 0 or step == settings.steps - 1:
+                print(f"pre-training step {step + 1} of {settings.steps}: loss {loss:.4f}")
     with atomic_folder(folder) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)

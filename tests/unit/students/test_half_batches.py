@@ -1,0 +1,80 @@
+"""Two processes take half of a batch each: what comes out is the whole batch's, and neither outlives the other."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from lossgeometry.students import half_batches
+from lossgeometry.students.half_batches import half_batches as opened
+
+LIBRARY = Path(half_batches.__file__).parents[2]
+ROWS = torch.randn(6, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def linear_model() -> torch.nn.Module:
+    torch.manual_seed(1)
+    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)).double()
+
+
+def backward_of(model):
+    def backward(rows, batch) -> float:
+        loss = (model(torch.stack(list(rows))) ** 2).sum() / len(batch)
+        loss.backward()
+        return loss.item()
+
+    return backward
+
+
+def test_loss_and_gradients_are_those_of_the_whole_batch_after_every_step():
+    split, whole = linear_model(), linear_model()
+    with opened(split, ROWS, backward_of(split)) as backward_of_batch:
+        for number, batch in enumerate(ROWS):
+            loss = backward_of_batch(number)
+            assert loss == pytest.approx(backward_of(whole)(batch, batch), rel=1e-13)
+            for one, other in zip(split.parameters(), whole.parameters(), strict=True):
+                torch.testing.assert_close(one.grad, other.grad, rtol=1e-12, atol=1e-15)
+            for model in (split, whole):
+                torch.optim.SGD(model.parameters(), lr=0.1).step()
+                model.zero_grad()
+
+
+def test_an_error_in_the_second_process_ends_the_first():
+    model = linear_model()
+
+    def backward(rows, batch) -> float:
+        if len(rows) == 2:  # the second half of five rows
+            raise ValueError("in the second process")
+        return backward_of(model)(rows, batch)
+
+    with pytest.raises(EOFError), opened(model, ROWS, backward) as backward_of_batch:
+        backward_of_batch(0)
+
+
+WAITS = f"""
+import sys, time
+sys.path.insert(0, {str(LIBRARY)!r})
+import torch
+from lossgeometry.students.half_batches import half_batches
+with half_batches(torch.nn.Linear(1, 1), [], None):
+    import multiprocessing
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_second_process_ends_when_the_first_is_killed():
+    first = subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, text=True)
+    second = int(first.stdout.readline())
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    for _ in range(2000):
+        if not Path(f"/proc/{second}/status").exists() or "State:\tZ" in Path(f"/proc/{second}/status").read_text():
+            return
+        time.sleep(0.01)
+    raise AssertionError("the second process outlived the first by 20 s")
