@@ -44,6 +44,9 @@ EXPERIMENT: dict[str, Any] = {
 }
 
 Plan = dict[str, list[str]]
+PARSED = Path(".snakemake/lossgeometry/parsed_code.json")
+_parsed: list[bytes] = []
+"""What the first plan of this process read from the library's files, by their contents: later copies need not read them again."""
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(["snakemake.api", "pydantic"])
 
@@ -60,6 +63,9 @@ class Project:
     def create(cls, root: Path, experiment: dict[str, Any] = EXPERIMENT) -> "Project":
         """Copy the repository's workflow and write the experiment."""
         copy_sources(root)
+        if _parsed:
+            (root / PARSED).parent.mkdir(parents=True)
+            (root / PARSED).write_bytes(_parsed[0])
         project = cls(root, experiment)
         project.write()
         return project
@@ -101,7 +107,10 @@ class Project:
 
     def jobs(self, *arguments: str) -> list[dict[str, Any]]:
         """Return the jobs that would run, as `plan` takes them."""
-        return _call(_planned, self.root, *(arguments or ("--configfile", str(self.root / CONFIG))))
+        jobs = _call(_planned, self.root, *(arguments or ("--configfile", str(self.root / CONFIG))))
+        if not _parsed:
+            _parsed.append((self.root / PARSED).read_bytes())
+        return jobs
 
     def gpus(self) -> dict[str, int]:
         """Return the GPUs that a job of each planned rule asks for."""

@@ -22,7 +22,7 @@ def copy_sources(root: Path) -> None:
     for name in SOURCES:
         source = REPOSITORY / name
         if source.is_dir():
-            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("*.pyc.*"))  # those being written
         elif source.exists():
             shutil.copy2(source, root / name)
 
