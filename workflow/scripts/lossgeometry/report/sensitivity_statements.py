@@ -52,8 +52,8 @@ def _rate(label: str, before: float, matched: pd.DataFrame, frames: Frames, name
     for row in matched.itertuples():
         closed = (row.cosine - before) / (1 - before)
         told.append(
-            f"{decimal(row.cosine)} between {names(row.run_a)} and {names(row.run_b)}, {100 * closed:.0f} % of the way to 1 (norms"
-            f" {decimal(row.norm_a, 2)} and {decimal(row.norm_b, 2)})"
+            f"{decimal(row.cosine)} between {names(row.run_a)} and {names(row.run_b)}, {decimal(100 * closed, 0)} % of the way to 1"
+            f" (norms {decimal(row.norm_a, 2)} and {decimal(row.norm_b, 2)})"
         )
     text = f"At their own learning rates {reference} and {title} have cosine {decimal(before)}. At one rate: {'; '.join(told)}."
     if "predictions" in frames:
