@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import copy_workflow, snakemake
 from safetensors.numpy import load_file
+from whole_experiment import copy_workflow, snakemake
 
 from lossgeometry.experiment.loading import load_config
 from lossgeometry.files.jsonl import read_lines
