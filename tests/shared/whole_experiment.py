@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "tests" / "integration" / "config.yaml"
 PARTS = ("Snakefile", "config", "envs", "profiles", "resources", "workflow")
