@@ -66,9 +66,9 @@ conformance: $(VENV)/installed
 verify: $(VENV)/installed
 	$(BIN)/python workflow/scripts/verify_results.py $(RESULTS)
 
-# What takes longest begins first; three processes for two cores, since tests wait for processes that they start.
+# What takes longest begins first.
 test: $(VENV)/installed
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration tests/plan tests/unit
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/plan tests/unit
 
 # The inner loop of an edit: unit and plan tests, in about two minutes on two cores.
 test-quick: $(VENV)/installed
