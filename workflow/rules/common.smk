@@ -84,7 +84,7 @@ onstart:
     follow(workflow)
     # Under any limit of jobs a second Snakemake 9.27 looks at all waiting jobs again a second after every look, and each job that
     # ends adds a look: with hundreds of jobs it is all that the main process does. No machine alone reaches the default.
-    limit = workflow.scheduler.job_rate_limiter
+    limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if workflow.local_exec and limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:

@@ -44,6 +44,23 @@ def test_loss_and_gradients_are_those_of_the_whole_batch_after_every_step():
                 model.zero_grad()
 
 
+def test_one_process_gives_the_same_bytes_as_two(monkeypatch):
+    def steps() -> list:
+        model = linear_model()
+        with opened(model, ROWS, backward_of(model)) as backward_of_batch:
+            taken = []
+            for number in range(len(ROWS)):
+                taken.append(
+                    [backward_of_batch(number), *(parameter.grad.tolist() for parameter in model.parameters())]
+                )
+                model.zero_grad()
+        return taken
+
+    two = steps()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert steps() == two
+
+
 def test_an_error_in_the_second_process_ends_the_first():
     model = linear_model()
 

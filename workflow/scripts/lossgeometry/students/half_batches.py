@@ -5,6 +5,7 @@ inside one process do not: with them torch rounded one of ten runs otherwise.
 """
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -20,9 +21,10 @@ Backward = Callable[[Sequence[Any], Sequence[Any]], float]
 def half_batches(
     model: torch.nn.Module, batches: Sequence[Sequence[Any]], backward: Backward
 ) -> Iterator[Callable[[int], float]]:
-    """Yield a function that takes the number of a batch, leaves its gradients in the model, and returns its loss.
+    """Yield a function that takes the number of a batch, leaves its gradients in a model without any, and returns its loss.
 
-    The model's parameters are moved into shared memory, where an optimiser may change them between two calls.
+    The model's parameters are moved into shared memory, where an optimiser may change them between two calls. Without Linux one
+    process takes both halves, one after the other, with the same bytes: elsewhere a library may not survive a fork.
 
     Raises
     ------
@@ -30,41 +32,60 @@ def half_batches(
         From that function, when the second process has ended.
     """
     parameters = list(model.parameters())
-    for parameter in parameters:
-        parameter.data.share_memory_()
-    gradients = [torch.zeros_like(parameter).share_memory_() for parameter in parameters]
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe()
+    gradients = [torch.zeros_like(parameter) for parameter in parameters]
+    for tensor in (*(parameter.data for parameter in parameters), *gradients):
+        tensor.share_memory_()
+
+    def second_half(number: int) -> float:
+        """Put the gradients of the second half aside."""
+        batch = batches[number]
+        loss = backward(batch[1::2], batch)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            assert parameter.grad is not None
+            gradient.copy_(parameter.grad)
+            parameter.grad = None
+        return loss
 
     def first_half(number: int) -> float:
-        ours.send(number)
         batch = batches[number]
-        loss = backward(batch[::2], batch)
-        loss += ours.recv()
+        return backward(batch[::2], batch)
+
+    def add_second() -> None:
         for parameter, gradient in zip(parameters, gradients, strict=True):
             assert parameter.grad is not None
             parameter.grad += gradient
+
+    def in_turn(number: int) -> float:
+        second = second_half(number)
+        loss = first_half(number) + second
+        add_second()
         return loss
 
-    def second_halves(connection: Connection) -> None:
+    def side_by_side(number: int) -> float:
+        ours.send(number)
+        loss = first_half(number) + ours.recv()
+        add_second()
+        return loss
+
+    def answer(connection: Connection) -> None:
         ours.close()  # so that its other end meets the end when the first process has ended
         while True:
             try:
-                batch = batches[connection.recv()]
+                number = connection.recv()
             except EOFError:
                 return
-            loss = backward(batch[1::2], batch)
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                assert parameter.grad is not None
-                gradient.copy_(parameter.grad)
-                parameter.grad = None
-            connection.send(loss)
+            connection.send(second_half(number))
 
-    second = context.Process(target=second_halves, args=(theirs,), daemon=True)
+    if sys.platform != "linux":
+        yield in_turn
+        return
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    second = context.Process(target=answer, args=(theirs,), daemon=True)
     second.start()
     theirs.close()
     try:
-        yield first_half
+        yield side_by_side
     finally:
         ours.close()
         second.join()
