@@ -12,7 +12,7 @@ CONFIG ?=
 ARGS ?=
 CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG)) $(ARGS)
 
-.PHONY: all quick demo beside environment test test-quick browser slurm preflight rehearse plan resources accept verify audit conformance lint reference lock clean
+.PHONY: all quick demo beside environment test test-quick faults browser slurm preflight rehearse plan resources accept verify audit conformance lint reference lock clean
 
 all: $(VENV)/installed
 	$(BIN)/python -m lossgeometry.experiment.layers $(CONFIG)
@@ -68,11 +68,15 @@ verify: $(VENV)/installed
 
 # What takes longest begins first.
 test: $(VENV)/installed
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/plan tests/unit
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration/test_experiment.py tests/plan tests/unit
 
 # The inner loop of an edit: unit and plan tests, in about two minutes on two cores.
 test-quick: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/plan
+
+# Killed jobs and controllers, full and read-only disks, damaged files; every file in a storage.
+faults: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration/test_storage.py tests/integration/test_faults.py
 
 # Tests that need a browser, and SLURM's packages; they say what is missing.
 browser slurm: $(VENV)/installed
