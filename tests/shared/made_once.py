@@ -9,13 +9,12 @@ from filelock import FileLock
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """Return a folder that `make` fills, in the first process that asks for it; the others wait."""
+    """Return a folder that `make` makes, in the first process that asks for it; the others wait."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     made = folder.with_name(f"{name}.made")
     with FileLock(folder.with_name(f"{name}.lock")):
         if not made.exists():
-            folder.mkdir()
             make(folder)
             made.touch()
     return folder

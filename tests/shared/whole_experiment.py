@@ -6,21 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / "tests" / "integration" / "config.yaml"
-PARTS = ("Snakefile", "config", "envs", "profiles", "resources", "workflow")
+from workflow_copy import SMALL, copy_sources
 
 
 def copy_workflow(folder: Path) -> Path:
-    """Copy what a clone holds of the workflow into a folder, with the integration configuration."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", ".snakemake"))
-        elif source.is_file():
-            shutil.copy(source, folder / part)
-    shutil.copy(CONFIG, folder / "config" / "integration.yaml")
+    """Copy what a clone holds of the workflow into a new folder, with the integration configuration."""
+    copy_sources(folder)
+    shutil.copy(SMALL, folder / "config" / "integration.yaml")
     return folder
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import alive, wait_for
 
 from lossgeometry import preloading
 
@@ -39,21 +40,6 @@ def started(folder: Path, body: str, **options) -> subprocess.Popen:
     script = folder / "script.py"
     script.write_text(SCRIPT.format(library=str(LIBRARY), body=body))
     return subprocess.Popen([sys.executable, str(script)], cwd=folder, text=True, **options)
-
-
-def wait_for(condition):
-    for _ in range(2000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("did not happen within 20 s")
-
-
-def alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 SAYS = 'print(imported, os.getcwd(), sys.argv[0], __name__, os.environ["TOLD"], os.environ.get("LOSSGEOMETRY_PRELOADED_TABLES"))'

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from processes import alive, wait_for
 
 from lossgeometry.students import half_batches
 from lossgeometry.students.half_batches import half_batches as opened
@@ -90,8 +90,4 @@ def test_the_second_process_ends_when_the_first_is_killed():
     second = int(first.stdout.readline())
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    for _ in range(2000):
-        if not Path(f"/proc/{second}/status").exists() or "State:\tZ" in Path(f"/proc/{second}/status").read_text():
-            return
-        time.sleep(0.01)
-    raise AssertionError("the second process outlived the first by 20 s")
+    wait_for(lambda: not alive(second))
