@@ -7,24 +7,16 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from processes import wait_for
 from workflow_copy import WorkflowCopy, small_config
 
 LOCAL = ("--cores", "1")
 RUNS = ("sft.lr0.001.s1", "dpo.lr0.0001.s1")
 STEPS = {"steps": 40, "checkpoint_every": 4}
-
-
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 600) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
-        time.sleep(0.05)
-    return value
 
 
 def processes_of(workflow: WorkflowCopy, script: str) -> list[int]:

@@ -3,15 +3,16 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds, at most 20 s."""
-    for _ in range(2000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("did not happen within 20 s")
+def wait_for(what: str, condition: Callable[[], Any], seconds: float = 600, every: float = 0.05) -> Any:
+    """Return the value of a condition as soon as it holds, which is looked at from time to time."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
+        time.sleep(every)
+    return value
 
 
 def alive(process: int) -> bool:

@@ -8,11 +8,11 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+import processes
 import pytest
 import yaml
 from workflow_copy import REPOSITORY, WorkflowCopy, small_config
@@ -32,12 +32,7 @@ pytestmark = [
 ON_SLURM = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "3", "--verbose")
 
 
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 600) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
-        time.sleep(0.2)
-    return value
+wait_for = partial(processes.wait_for, every=0.2)
 
 
 @pytest.fixture(scope="session")

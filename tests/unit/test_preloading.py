@@ -107,12 +107,12 @@ def test_a_fork_stops_when_its_job_is_told_to_and_dies_with_it(server, tmp_path)
         folder = tmp_path / number.name
         folder.mkdir()
         job = started(folder, WAITS)
-        wait_for((folder / "fork").exists)
+        wait_for("the fork", (folder / "fork").exists, 20)
         fork = int((folder / "fork").read_text())
         assert fork != job.pid and alive(fork)
         job.send_signal(number)
         assert job.wait(20) == code
-        wait_for(lambda fork=fork: not alive(fork))
+        wait_for("the end of the fork", lambda fork=fork: not alive(fork), 20)
         assert (folder / "stopped").exists() == stopped
 
 
@@ -129,14 +129,14 @@ time.sleep(60)
     keeper = subprocess.Popen([sys.executable, "-c", starts], stdout=subprocess.PIPE, text=True)
     address = Path(keeper.stdout.readline().strip())
     job = started(tmp_path, WAITS, env=os.environ | {VARIABLE: str(address)})
-    wait_for((tmp_path / "fork").exists)
+    wait_for("the fork", (tmp_path / "fork").exists, 20)
     keeper.kill()
     keeper.communicate()
     time.sleep(0.2)
     assert address.exists(), "its fork is still at work"
     job.terminate()
     assert job.wait(20) == 143
-    wait_for(lambda: not address.parent.exists())
+    wait_for("the end of the server", lambda: not address.parent.exists(), 20)
 
 
 def test_none_is_started_beside_a_driver(monkeypatch, tmp_path):

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from processes import alive, wait_for
 
 from lossgeometry import preloading
 from lossgeometry.grading import grader as grading
@@ -39,21 +40,6 @@ def grader():
     """Two workers for the tests that leave them alive: a start costs a second."""
     with Grader(workers=2, deadline_seconds=5.0) as shared:
         yield shared
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition):
-    for _ in range(300):
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 @pytest.mark.slow
@@ -87,7 +73,7 @@ def test_workers_that_are_forks_judge_and_die_as_others_do(monkeypatch):
     with Grader(workers=2, deadline_seconds=0.5) as open_grader:
         assert list(open_grader.grade(items)) == alone
         assert forks() >= 1
-    assert wait_until(lambda: forks() == 0)
+    wait_for("the end of the forks", lambda: forks() == 0, 30)
 
 
 @pytest.mark.slow
@@ -202,7 +188,7 @@ def test_no_worker_outlives_an_abandoned_or_killed_caller():
         pid = int(caller.stdout.readline())
         assert alive(pid)
         caller.kill()
-    assert wait_until(lambda: not alive(pid))
+    wait_for("the end of the worker", lambda: not alive(pid), 30)
 
 
 def test_workers_of_a_trainer_do_not_load_torch():

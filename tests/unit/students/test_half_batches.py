@@ -90,4 +90,4 @@ def test_the_second_process_ends_when_the_first_is_killed():
     second = int(first.stdout.readline())
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    wait_for(lambda: not alive(second))
+    wait_for("the end of the second process", lambda: not alive(second), 20)
