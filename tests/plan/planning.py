@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from processes import ForkServer
 from workflow_copy import copy_sources
 
 CONFIG = "config/plan.yaml"
@@ -47,8 +48,7 @@ Plan = dict[str, list[str]]
 PARSED = Path(".snakemake/lossgeometry/parsed_code.json")
 _parsed: list[bytes] = []
 """What the first plan of this process read from the library's files, by their contents: later copies need not read them again."""
-_server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["snakemake.api", "pydantic"])
+_server = ForkServer("ready_to_plan")
 
 
 class Project:
@@ -140,9 +140,8 @@ def edit(path: Path, text: str = "\n\ndef added_by_a_test():\n    return 1\n") -
 
 
 def _call(function, root: Path, *arguments: str):
-    receiver, sender = _server.Pipe(duplex=False)
-    process = _server.Process(target=_answer, args=(sender, function, root, *arguments))
-    process.start()
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = _server.start(_answer, sender, function, root, *arguments)
     sender.close()
     try:
         return receiver.recv()
@@ -154,9 +153,6 @@ def _call(function, root: Path, *arguments: str):
 
 def _answer(sender, function, root: Path, *arguments: str) -> None:
     os.chdir(root)
-    # Python keeps one fork server per process: other tests of the same session may have made it import the library.
-    for name in [name for name in sys.modules if name.partition(".")[0] == "lossgeometry"]:
-        del sys.modules[name]
     scripts = [path for path in sys.path if path.endswith("workflow/scripts")]
     sys.path[:] = [str(root / "workflow" / "scripts"), *(path for path in sys.path if path not in scripts)]
     sender.send(function(root, *arguments))

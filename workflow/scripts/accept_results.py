@@ -5,11 +5,10 @@ Refused while an output is missing: only what was computed before can be accepte
 Usage: accept_results.py [whatever snakemake takes: targets, --configfile, --config, ...]
 """
 
-import subprocess
 import sys
 from pathlib import Path
 
-from lossgeometry.planning.accepting import format_accepted, missing_outputs
+from lossgeometry.planning.accepting import format_accepted, missing_outputs, touch
 from lossgeometry.planning.plan import plan
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -25,8 +24,7 @@ def main() -> None:
             "run snakemake, or name targets that are there"
         )
     if jobs:
-        command = [sys.executable, "-m", "snakemake", "--quiet", "all", "--touch", "--cores", "1"]
-        subprocess.run([*command, *sys.argv[1:]], cwd=PROJECT, check=True)
+        touch(PROJECT, sys.argv[1:])
     print(format_accepted(jobs))
 
 

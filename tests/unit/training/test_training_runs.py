@@ -2,17 +2,16 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import signal
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from processes import ForkServer
 from training_tools import METHODS, PROBLEMS, at_step_zero, build_world, on_policy_options
 
 from lossgeometry.experiment.config import method_module
@@ -135,20 +134,12 @@ def run_in_child(world, method, results):
     )
 
 
-@pytest.fixture(scope="module")
-def children():
-    """A context whose processes have everything imported already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["test_training_runs"])
-    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    return context
+CHILDREN = ForkServer("test_training_runs")
 
 
-def start(children, world, method, results):
+def start(world, method, results):
     (results / "adapters" / method).mkdir(parents=True, exist_ok=True)
-    child = children.Process(target=run_in_child, args=(world, method, results))
-    child.start()
-    return child
+    return CHILDREN.start(run_in_child, world, method, results)
 
 
 def wait_for_checkpoint(results, method, above, child):
@@ -171,12 +162,12 @@ def snapshots(results, method):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", KILLED)
-def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, children, tmp_path, method):
+def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, tmp_path, method):
     chance = random.Random(method)
-    undisturbed = start(children, world, method, tmp_path / "undisturbed")
+    undisturbed = start(world, method, tmp_path / "undisturbed")
     killed, reached = tmp_path / "killed", 0
     for number in (signal.SIGKILL, signal.SIGTERM):
-        child = start(children, world, method, killed)
+        child = start(world, method, killed)
         reached = wait_for_checkpoint(killed, method, reached, child)
         time.sleep(chance.uniform(0, 0.05))
         os.kill(child.pid, number)
@@ -184,7 +175,7 @@ def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(world, children, t
         assert child.exitcode == (-signal.SIGKILL if number == signal.SIGKILL else STOPPED_EXIT_CODE)
         assert not (killed / "adapters" / method / "adapter_model.safetensors").exists()
         assert not snapshots(killed, method)
-    last = start(children, world, method, killed)
+    last = start(world, method, killed)
     last.join()
     undisturbed.join()
     assert (undisturbed.exitcode, last.exitcode) == (0, 0)
