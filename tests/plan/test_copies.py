@@ -41,6 +41,7 @@ def adapters(folder):
         write_adapter(folder / adapter, factors, dtype="float32")
 
 
+@pytest.mark.slow
 def test_a_changed_copy_uses_its_own_library(python, tmp_path):
     copy = tmp_path / "copy"
     copy_sources(copy)

@@ -118,6 +118,7 @@ def test_predictions_stand_beside_what_was_trained():
     assert (table.registered == "digest").all() and table.difference[0] == pytest.approx(-0.3)
 
 
+@pytest.mark.slow
 def test_agreement_is_one_for_what_was_foretold_and_calibrated_for_what_was_not():
     told = agreement(predictions(*made_up(np.random.default_rng(0), 6, 0.0), 0.15, ""))
     assert list(told) == [column.name for column in AGREEMENT.columns]

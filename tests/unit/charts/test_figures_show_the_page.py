@@ -15,6 +15,8 @@ from lossgeometry.explorer.page import charts_of, held_bundle, write_page
 from lossgeometry.explorer.view import chart_tables, signals
 from lossgeometry.stage import Figure
 
+pytestmark = pytest.mark.slow
+
 # The page's own code, up to the first that draws, in a browser's stead.
 RUN_PAGE = """
 const [bundle, ...code] = JSON.parse(require("fs").readFileSync(0, "utf8"));

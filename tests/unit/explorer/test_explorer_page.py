@@ -134,6 +134,7 @@ def test_the_document_of_measurements_is_what_the_page_says():
     )
 
 
+@pytest.mark.slow
 def test_definitions_are_those_of_what_the_page_shows(tmp_path):
     """A word that a section explains is always there; what no section shows is not explained."""
     sizes = {"supplied": {"methods": 0, "external": 3, "evaluation": False, "function": False}, "whole": {"seeds": 2}}
