@@ -41,8 +41,8 @@ def draw_figures(bundle: Mapping[str, Any], figures: Sequence[Figure], folder: P
         if UNDEFINED in svg:  # without a value there is no axis either, and no size to draw at
             spec = _sentence(f"{figure.name.replace('_', ' ')}: {UNDEFINED}")
             svg = vl_convert.vega_to_svg(spec)
-        png = vl_convert.vega_to_png(spec, scale=PIXELS_PER_POINT)
-        pdf = canonical(vl_convert.vega_to_pdf(spec))
+        png = vl_convert.svg_to_png(svg, scale=PIXELS_PER_POINT)
+        pdf = canonical(vl_convert.svg_to_pdf(svg))
         for suffix, drawn in zip(SUFFIXES, (_renumbered(svg).encode(), pdf, png), strict=True):
             with atomic_file(folder / f"{figure.name}.{suffix}") as partial:
                 partial.write_bytes(drawn)
