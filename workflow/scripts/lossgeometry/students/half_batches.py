@@ -13,6 +13,10 @@ from typing import Any
 
 import torch
 
+ENDED = (
+    "the second of two processes that share a batch has ended: what it said is above, and if it said nothing it was killed, most "
+    "likely for want of memory; run the job again where there is more"
+)
 Backward = Callable[[Sequence[Any], Sequence[Any]], float]
 """(rows, batch that they are of) to the rows' share of the batch's loss, whose gradients it adds to those of the model."""
 
@@ -28,7 +32,7 @@ def half_batches(
 
     Raises
     ------
-    EOFError
+    RuntimeError
         From that function, when the second process has ended.
     """
     parameters = list(model.parameters())
@@ -62,8 +66,11 @@ def half_batches(
         return loss
 
     def side_by_side(number: int) -> float:
-        ours.send(number)
-        loss = first_half(number) + ours.recv()
+        try:
+            ours.send(number)
+            loss = first_half(number) + ours.recv()
+        except (EOFError, BrokenPipeError):
+            raise RuntimeError(ENDED) from None
         add_second()
         return loss
 
