@@ -70,7 +70,7 @@ verify: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration/test_experiment.py tests/plan tests/unit
 
-# The inner loop of an edit: unit and plan tests, in about two minutes on two cores.
+# The inner loop of an edit: unit and plan tests, in less than two minutes on two cores.
 test-quick: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/plan
 
