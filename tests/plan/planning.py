@@ -167,18 +167,6 @@ def _planned(root: Path, *arguments: str) -> list[dict[str, Any]]:
 
 
 def _touch(root: Path) -> None:
-    from snakemake.api import SnakemakeApi
-    from snakemake.executors.touch import Executor
-    from snakemake.settings.enums import Quietness
-    from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+    from lossgeometry.planning.accepting import touch
 
-    Executor.SLEEPING_TIME = 0
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, show_failed_logs=False)) as api:
-        workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(configfiles=[root / CONFIG]),
-            snakefile=root / "Snakefile",
-            workdir=root,
-        )
-        settings = DAGSettings(forceall=True, max_checksum_file_size=10**11)
-        workflow.dag(settings).execute_workflow(executor="touch")
+    touch(root, ["--configfile", str(root / CONFIG), "--forceall", "--max-checksum-file-size", "100GB"])

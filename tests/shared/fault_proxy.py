@@ -109,7 +109,6 @@ class FaultProxy:
     def _handler(proxy):
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -210,7 +209,6 @@ class Endpoint:
     def _handler(endpoint):
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # else each answer waits 40 ms for the news that its head has arrived
 
             def do_POST(self):
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -260,6 +258,7 @@ class _Server(ThreadingHTTPServer):
 
 def serve(handler) -> ThreadingHTTPServer:
     """Start a server on a free port of loopback."""
+    handler.disable_nagle_algorithm = True  # else each answer waits 40 ms for the news that its head has arrived
     server = _Server(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

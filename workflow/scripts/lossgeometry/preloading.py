@@ -27,16 +27,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+EVERY_JOB = (
+    "snakemake.logging",
+    "snakemake.iocontainers",
+    "numpy",
+    "pandas",
+    "pyarrow.parquet",
+    "pydantic.fields",
+    "pydantic.main",
+    "pydantic.types",
+)
 IMPORTED = {
     "models": (
-        "snakemake.logging",
-        "snakemake.iocontainers",
-        "numpy",
-        "pandas",
-        "pyarrow.parquet",
-        "pydantic.fields",
-        "pydantic.main",
-        "pydantic.types",
+        *EVERY_JOB,
         "torch",
         "transformers.models.auto.modeling_auto",
         "transformers.models.auto.tokenization_auto",
@@ -48,14 +51,7 @@ IMPORTED = {
         "trl.trainer.dpo_trainer",
     ),
     "tables": (
-        "snakemake.logging",
-        "snakemake.iocontainers",
-        "numpy",
-        "pandas",
-        "pyarrow.parquet",
-        "pydantic.fields",
-        "pydantic.main",
-        "pydantic.types",
+        *EVERY_JOB,
         "safetensors.numpy",
         "scipy.cluster.hierarchy",
         "scipy.interpolate",

@@ -69,7 +69,7 @@ def half_batches(
         try:
             ours.send(number)
             loss = first_half(number) + ours.recv()
-        except (EOFError, BrokenPipeError):
+        except (EOFError, ConnectionError):
             raise RuntimeError(ENDED) from None
         add_second()
         return loss
