@@ -23,11 +23,14 @@ def _crossed(config: "Config") -> bool:
 
 
 def _figures(config: "Config") -> Iterator[Figure]:
-    if _answered(config):
-        title = "accuracy less that of the base, on the same problems"
-        yield Figure("edits", "edits", "Interventions", "edits", title)
+    """Of the benchmark that the page shows first."""
+    if not _answered(config):
+        return
+    name = next(iter(config.evaluation.benchmarks))
+    title, state = f"accuracy on {name} less that of the base, on the same problems", {"benchmark": name}
+    yield Figure("edits", "edits", "Interventions", "edits", title, name, state)
     if _crossed(config):
-        yield Figure("direction_by_norm", "direction_by_norm", "Interventions", "direction_by_norm", title)
+        yield Figure("direction_by_norm", "direction_by_norm", "Interventions", "direction_by_norm", title, name, state)
 
 
 KEPT = Table(
